@@ -1,0 +1,26 @@
+/* Programs: what the kernel needs to start one, and starting it in place of this process. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdnoreturn.h>
+
+/*
+ * Either side. The program that the kernel starts first to run PATH: the dynamic loader that an ELF
+ * file asks for (PT_INTERP, see elf(5)) or what a script has behind "#!" (see execve(2)). False if
+ * PATH asks for none or can't be read.
+ */
+bool program_interpreter(const char *path, char *interpreter, size_t size);
+
+/* Either side. Look NAME up along $PATH as execvp(3) does. False if no such file is there. */
+bool program_find(const char *name, char *path, size_t size);
+
+/*
+ * Box. Become COMMAND, looked up along $PATH, with no file descriptor but 0, 1 and 2. If that can't
+ * be done, says why and ends with 127 (not found) or 126 (found and can't be executed). With
+ * --view, prints the view and ends instead.
+ */
+noreturn void exec_command(char **command);
+
+#endif

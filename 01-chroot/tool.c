@@ -1,0 +1,167 @@
+#include "tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cause.h"
+#include "view.h"
+
+#define VERSION "1.0"
+
+static const char *tool_name = "tool";
+static const char *tool_usage = "";
+static const char *tool_at = "host";
+static bool explaining;
+static char next_hint[512];
+
+static const char common_usage[] =
+    "  -x, --explain          print each step as it is taken\n"
+    "      --view             show what is isolated, in place of a command\n"
+    "  -h, --help             print this help\n"
+    "  -V, --version          print the version\n";
+
+void tool_start(char **argv, const char *name, const char *usage)
+{
+    tool_name = name;
+    tool_usage = usage;
+    argv[0] = (char *)name; /* getopt's own messages begin with it */
+}
+
+/* The usage text has a line "@" where the options of every tool belong. */
+static void print_usage(void)
+{
+    const char *rest = strstr(tool_usage, "@\n");
+    printf("%.*s%s%s", (int)(rest - tool_usage), tool_usage, common_usage, rest + strlen("@\n"));
+}
+
+void tool_option(int option)
+{
+    switch (option) {
+    case 'h':
+        print_usage();
+        break;
+    case 'V':
+        printf("%s (Ten Steps to a Container) " VERSION "\n", tool_name);
+        break;
+    case 'x':
+        explaining = true;
+        return;
+    case TOOL_VIEW:
+        view_remember_host();
+        return;
+    default: /* getopt has said what is wrong */
+        dprintf(STDERR_FILENO, "hint: '%s --help' lists the options\n", tool_name);
+        exit(EXIT_TOOL);
+    }
+    if (fflush(stdout) != 0)
+        die("write");
+    exit(EXIT_SUCCESS);
+}
+
+char **tool_command(int argc, char **argv)
+{
+    static char *shell[] = {"/bin/sh", NULL};
+    return optind < argc ? argv + optind : shell;
+}
+
+long long tool_number(const char *text, const char *what, long long min, long long max)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    bool starts_well = (text[0] >= '0' && text[0] <= '9') || text[0] == '-';
+    if (!starts_well || *end != '\0')
+        fail("%s: '%s' is not a whole number", what, text);
+    if (errno == ERANGE || number < min || number > max)
+        fail("%s: %s is not between %lld and %lld", what, text, min, max);
+    return number;
+}
+
+void tool_side(const char *side)
+{
+    tool_at = side;
+}
+
+void explain(const char *format, ...)
+{
+    char step[2048];
+    va_list arguments;
+
+    if (!explaining)
+        return;
+    int saved = errno;
+    va_start(arguments, format);
+    vsnprintf(step, sizeof(step), format, arguments);
+    va_end(arguments);
+
+    size_t shell = strcspn(step, "\t");
+    const char *call = step[shell] == '\t' ? step + shell + 1 : "";
+    dprintf(STDERR_FILENO, "%4s# %-44.*s  %s\n", tool_at, (int)shell, step, call);
+    errno = saved;
+}
+
+void hint(const char *format, ...)
+{
+    va_list arguments;
+    int saved = errno;
+
+    va_start(arguments, format);
+    vsnprintf(next_hint, sizeof(next_hint), format, arguments);
+    va_end(arguments);
+    errno = saved;
+}
+
+/* One write(2) for the line and its hint, so that two sides failing at once do not mix. */
+static void say(const char *format, va_list arguments, int error)
+{
+    char text[1024];
+
+    if (error != 0 && next_hint[0] == '\0')
+        cause_of(error, next_hint, sizeof(next_hint));
+    vsnprintf(text, sizeof(text), format, arguments);
+    dprintf(STDERR_FILENO, "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
+            error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
+            next_hint[0] ? "\n" : "");
+    next_hint[0] = '\0';
+}
+
+void die(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, errno);
+    va_end(arguments);
+    exit(EXIT_TOOL);
+}
+
+void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, 0);
+    va_end(arguments);
+    exit(EXIT_TOOL);
+}
+
+int report(const char *format, ...)
+{
+    int error = errno;
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, error);
+    va_end(arguments);
+    return -error;
+}
+
+int refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, 0);
+    va_end(arguments);
+    return -EINVAL;
+}

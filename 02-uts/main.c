@@ -1,0 +1,76 @@
+/*
+ * uts: run a command with a host name of its own.
+ *
+ * The first namespace of the course and the smallest. The child is born in a new UTS namespace,
+ * which begins as a copy of the old one; then it changes its names, and the host never notices.
+ */
+#include <sched.h>
+#include <stddef.h>
+
+#include "../01-chroot/tool.h"
+#include "spawn.h"
+#include "uts.h"
+
+static const char usage[] =
+    "Usage: uts [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) with host and domain name of its own.\n"
+    "\n"
+    "  -H, --hostname=NAME    host name inside, 1 to 64 bytes (default: as outside)\n"
+    "  -D, --domainname=NAME  NIS domain name inside (default: as outside)\n"
+    "@\n"
+    "\n"
+    "Example: uts --hostname bird uname -n\n"
+    "\n"
+    "The same in the shell:\n"
+    "  unshare --uts /bin/sh\n"
+    "  hostname bird\n";
+
+struct options {
+    const char *hostname;
+    const char *domainname;
+    char **command;
+};
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"hostname", required_argument, NULL, 'H'},
+                                                 {"domainname", required_argument, NULL, 'D'},
+                                                 TOOL_OPTIONS};
+    struct options options = {NULL, NULL, NULL};
+    int option;
+
+    tool_start(argv, "uts", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "H:D:", long_options, NULL)) != -1) {
+        if (option == 'H')
+            options.hostname = optarg;
+        else if (option == 'D')
+            options.domainname = optarg;
+        else
+            tool_option(option);
+    }
+    if (options.hostname != NULL)
+        uts_check_name(options.hostname, "host name");
+    if (options.domainname != NULL)
+        uts_check_name(options.domainname, "domain name");
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    uint64_t namespaces = 0;
+
+    /* EXERCISE 2.1: name the namespace that the child shall have of its own. clone(2) */
+    namespaces = CLONE_NEWUTS;
+    /* END */
+    struct child child = spawn(namespaces);
+    if (child.pid == 0) { /* in the box */
+        if (options.hostname != NULL)
+            uts_set_hostname(options.hostname);
+        if (options.domainname != NULL)
+            uts_set_domainname(options.domainname);
+        spawn_exec(&child, options.command);
+    }
+    return spawn_wait(&child); /* on the host */
+}

@@ -1,0 +1,176 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../01-chroot/program.h"
+#include "../01-chroot/tool.h"
+
+static const struct {
+    uint64_t flag;
+    const char *name;
+    const char *unshare; /* the option of unshare(1) */
+} namespace_kinds[] = {
+    {CLONE_NEWUSER, "CLONE_NEWUSER", " --user"},
+    {CLONE_NEWNS, "CLONE_NEWNS", " --mount --propagation unchanged"},
+    {CLONE_NEWPID, "CLONE_NEWPID", " --pid --fork"},
+    {CLONE_NEWUTS, "CLONE_NEWUTS", " --uts"},
+    {CLONE_NEWIPC, "CLONE_NEWIPC", " --ipc"},
+    {CLONE_NEWNET, "CLONE_NEWNET", " --net"},
+    {CLONE_NEWCGROUP, "CLONE_NEWCGROUP", " --cgroup"},
+    {CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP", ""},
+};
+
+static void explain_clone(uint64_t flags)
+{
+    char options[256] = "", names[256] = "";
+
+    for (size_t i = 0; i < sizeof(namespace_kinds) / sizeof(namespace_kinds[0]); i++) {
+        if (!(flags & namespace_kinds[i].flag))
+            continue;
+        strcat(options, namespace_kinds[i].unshare);
+        strcat(names, names[0] ? "|" : "");
+        strcat(names, namespace_kinds[i].name);
+    }
+    explain("unshare%s\tclone3(%s)", options, names);
+}
+
+/* The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. */
+static sigset_t passed_on(void)
+{
+    static const int signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
+                                  SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(&set, signals[i]);
+    return set;
+}
+
+/*
+ * If the tool is killed outright, so is the box. The kernel only sends the signal for a death that
+ * comes after this call, so look whether the host's end of the socket is still held.
+ */
+static void die_with_the_tool(const struct child *child)
+{
+    struct pollfd host = {.fd = child->sync, .events = 0};
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    if (poll(&host, 1, 0) == 1 && (host.revents & POLLHUP))
+        _exit(EXIT_TOOL);
+}
+
+struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
+{
+    struct child child = {.pidfd = -1};
+    struct clone_args arguments = {
+        .flags = namespaces | CLONE_PIDFD,
+        .pidfd = (uintptr_t)&child.pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    sigset_t blocked = passed_on();
+    int pair[2];
+
+    if (cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)cgroup;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+        die("socketpair");
+    signal(SIGCHLD,
+           SIG_DFL); /* who started the tool may have ignored it: then there'd be no status */
+    sigprocmask(SIG_BLOCK, &blocked, &child.mask);
+
+    if (arguments.flags & ~(uint64_t)CLONE_PIDFD)
+        explain_clone(arguments.flags);
+    child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (child.pid == -1)
+        die("clone3");
+
+    bool in_box = child.pid == 0;
+    child.sync = pair[in_box];
+    close(pair[!in_box]);
+    if (in_box) {
+        child.pidfd = -1;
+        tool_side("box");
+        die_with_the_tool(&child);
+    }
+    return child;
+}
+
+struct child spawn(uint64_t namespaces)
+{
+    return spawn_into_cgroup(namespaces, -1);
+}
+
+void spawn_go(const struct child *child)
+{
+    /* If the box has died meanwhile, spawn_wait() will tell. */
+    (void)send(child->sync, "go", 2, MSG_NOSIGNAL);
+}
+
+void spawn_wait_go(const struct child *child)
+{
+    char go[2];
+    ssize_t got;
+
+    do
+        got = recv(child->sync, go, sizeof(go), 0);
+    while (got == -1 && errno == EINTR);
+    if (got != sizeof(go)) /* end of file is not "go": the host has failed or died */
+        _exit(EXIT_TOOL);
+}
+
+void spawn_exec(const struct child *child, char **command)
+{
+    die_with_the_tool(child); /* again: a change of credentials has cleared it, see prctl(2) */
+    sigprocmask(SIG_SETMASK, &child->mask, NULL);
+    exec_command(command);
+}
+
+/* Reap every child that has ended. True, with the status, once CHILD itself was among them. */
+static bool reap(const struct child *child, int *status)
+{
+    bool ended = false;
+    int each;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &each, WNOHANG)) > 0) {
+        if (pid != child->pid)
+            continue;
+        ended = true;
+        *status = WIFSIGNALED(each) ? EXIT_SIGNAL + WTERMSIG(each) : WEXITSTATUS(each);
+    }
+    return ended;
+}
+
+int spawn_wait(const struct child *child)
+{
+    sigset_t signals = passed_on();
+    siginfo_t info;
+    int status = EXIT_TOOL;
+
+    while (!reap(child, &status)) {
+        if (sigwaitinfo(&signals, &info) == -1)
+            continue; /* EINTR: stopped and continued */
+        /*
+         * What the terminal sends (SI_KERNEL), it sends to the whole foreground group: the command
+         * has got it already. Only a hangup goes to the leader of the session alone.
+         */
+        bool from_terminal = info.si_code == SI_KERNEL && info.si_signo != SIGHUP;
+        if (info.si_signo != SIGCHLD && !from_terminal)
+            syscall(SYS_pidfd_send_signal, child->pidfd, info.si_signo, NULL, 0);
+    }
+    return status;
+}

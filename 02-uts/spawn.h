@@ -1,0 +1,49 @@
+/*
+ * A child in new namespaces, made like fork: spawn() returns twice, once on the host and once in
+ * the box.
+ *
+ * From then on the two sides run at the same time. What one must not do before the other has done
+ * its part is kept in step by spawn_go() on the host and spawn_wait_go() in the box. An error on
+ * either side is told by the side that met it; the other side then ends without a word.
+ */
+#ifndef SPAWN_H
+#define SPAWN_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+struct child {
+    pid_t pid;     /* on the host: the child's pid; in the box: 0, as with fork */
+    int pidfd;     /* on the host: the child, safe against reuse of its pid; in the box: -1 */
+    int sync;      /* this side's end of the socket pair between the two */
+    sigset_t mask; /* the signal mask from before, which the command gets back */
+};
+
+/*
+ * Host. Make a child with clone3(2); NAMESPACES is made of CLONE_NEW* flags and may be 0. The
+ * signals that are passed on stay blocked on both sides from here on. The child dies when the tool
+ * dies. An error ends the tool.
+ */
+struct child spawn(uint64_t namespaces);
+
+/* Host. The same, with the child born in the cgroup v2 directory open as CGROUP (none if -1). */
+struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
+
+/* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
+void spawn_go(const struct child *child);
+
+/* Box. Wait for spawn_go(). Ends the box silently if the host has failed or died instead. */
+void spawn_wait_go(const struct child *child);
+
+/* Box. The last step: give the command its signals back and execute it. Does not return. */
+noreturn void spawn_exec(const struct child *child, char **command);
+
+/*
+ * Host. Pass signals on until the child ends; reap whatever else is this process's child. Returns
+ * the exit status that the tool should have: the child's own, or 128+N if signal N killed it.
+ */
+int spawn_wait(const struct child *child);
+
+#endif

@@ -1,0 +1,35 @@
+#include "uts.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+
+enum { LONGEST_NAME = 64 }; /* __NEW_UTS_LEN of the kernel, without the final zero */
+
+void uts_check_name(const char *name, const char *what)
+{
+    size_t length = strlen(name);
+    if (length == 0)
+        fail("%s: empty; it takes 1 to %d bytes", what, LONGEST_NAME);
+    if (length > LONGEST_NAME)
+        fail("%s: %zu bytes long; it takes 1 to %d", what, length, LONGEST_NAME);
+}
+
+void uts_set_hostname(const char *name)
+{
+    explain("hostname %s\tsethostname(\"%s\", %zu)", name, name, strlen(name));
+    /* EXERCISE 2.2: give the new namespace its own host name. sethostname(2) */
+    if (sethostname(name, strlen(name)) == -1)
+        die("sethostname %s", name);
+    /* END */
+}
+
+void uts_set_domainname(const char *name)
+{
+    explain("domainname %s\tsetdomainname(\"%s\", %zu)", name, name, strlen(name));
+    /* EXERCISE 2.3: and its own domain name. setdomainname(2) */
+    if (setdomainname(name, strlen(name)) == -1)
+        die("setdomainname %s", name);
+    /* END */
+}
