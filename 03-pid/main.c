@@ -1,9 +1,9 @@
 /*
  * pid: run a command as process 1 of its own.
  *
- * The child is the first process of a new pid namespace. It cannot name a process outside, so it cannot
- * signal one. But ps reads /proc, and the old /proc still shows the host: so the box gets a mount
- * namespace too, and mounts a /proc of its own there.
+ * The child is the first process of a new pid namespace. It cannot name a process outside, so it
+ * cannot signal one. But ps reads /proc, and the old /proc still shows the host: so the box gets a
+ * mount namespace too, and mounts a /proc of its own there.
  */
 #include <sched.h>
 #include <stddef.h>
@@ -18,7 +18,8 @@ static const char usage[] =
     "Run COMMAND (/bin/sh if none is given) as PID 1 of a pid namespace with a /proc of its own.\n"
     "\n"
     "  -k, --keep-proc        leave the host's /proc in place (default: mount a new one)\n"
-    "  -i, --init             PID 1 is a small init and COMMAND its child (default: COMMAND itself)\n"
+    "  -i, --init             PID 1 is a small init and COMMAND its child (default: COMMAND "
+    "itself)\n"
     "@\n"
     "\n"
     "Example: pid ps ax\n"
