@@ -4,6 +4,9 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+# musl-gcc doesn't look where the kernel's own headers are: let it, after its own.
+override CPPFLAGS += $(if $(findstring musl,$(CC)),-idirafter /usr/include -idirafter \
+                       /usr/include/$(shell gcc -print-multiarch 2>/dev/null))
 override CFLAGS   += -std=gnu11 $(WARN) -ffunction-sections -fdata-sections
 override LDFLAGS  += -Wl,--gc-sections
 

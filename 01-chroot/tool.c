@@ -31,10 +31,15 @@ void tool_start(char **argv, const char *name, const char *usage)
     argv[0] = (char *)name; /* getopt's own messages begin with it */
 }
 
-/* The usage text has a line "@" where the options of every tool belong. */
+/* The usage text has a line "@" where the options of every tool belong; mkrootfs has none. */
 static void print_usage(void)
 {
     const char *rest = strstr(tool_usage, "@\n");
+
+    if (rest == NULL) {
+        printf("%s", tool_usage);
+        return;
+    }
     printf("%.*s%s%s", (int)(rest - tool_usage), tool_usage, common_usage, rest + strlen("@\n"));
 }
 
