@@ -132,6 +132,15 @@ void spawn_wait_go(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
+void spawn_wait_exec(const struct child *child)
+{
+    char nothing;
+
+    /* The box's end is closed by execve(2), or by the kernel when it dies. */
+    while (recv(child->sync, &nothing, sizeof(nothing), 0) == -1 && errno == EINTR)
+        ;
+}
+
 void spawn_exec(const struct child *child, char **command)
 {
     spawn_tie(child); /* again: a change of credentials has cleared it */

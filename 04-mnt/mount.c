@@ -112,7 +112,7 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
 }
 
 /* Resolve PATH as if ROOT were "/": neither "..", nor a link, nor one of /proc's leads out. */
-static int open_inside(const struct root *root, const char *path)
+int root_find(const struct root *root, const char *path)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -122,12 +122,12 @@ static int open_inside(const struct root *root, const char *path)
 
 int root_target(const struct root *root, const char *path, mode_t kind)
 {
-    int target = open_inside(root, path);
+    int target = root_find(root, path);
     struct stat status;
 
     if (target == -1 && errno == ENOENT && root->make_missing) {
         make_target(root, path, kind);
-        target = open_inside(root, path);
+        target = root_find(root, path);
     }
     if (target == -1) {
         if (errno == ENOENT)

@@ -49,6 +49,9 @@ struct root root_current(void);
 /* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands. */
 struct root root_prepare(const char *directory);
 
+/* PATH inside ROOT, open with O_PATH, which the caller closes; -1 with errno if it isn't there. */
+int root_find(const struct root *root, const char *path);
+
 /*
  * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). Returns a
  * descriptor open with O_PATH; the caller closes it.
