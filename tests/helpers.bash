@@ -178,8 +178,9 @@ status_of() {
 
 # Its children, their children, …
 descendants_of() {
-    local child
-    for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+    local children child
+    read -r -a children < <(cat "/proc/$1"/task/*/children 2>/dev/null)
+    for child in "${children[@]}"; do
         echo "$child"
         descendants_of "$child"
     done
