@@ -92,7 +92,7 @@ expect_error() {
     assert_equal "$output" ""
     [[ ${stderr_lines[0]-} == *"$text"* ]] ||
         fail "the error is '${stderr_lines[0]-}'; it should say '$text'"
-    [[ ${stderr_lines[0]} =~ ^[a-z-]+:\  ]] || fail "the error does not begin with the tool's name"
+    [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] || fail "the error does not begin with the tool's name"
     [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint"
     [ "${#stderr_lines[@]}" -eq 1 ] || [[ ${stderr_lines[1]} == "hint: "* ]] ||
         fail "the second line is not a hint: ${stderr_lines[1]}"
