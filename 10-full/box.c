@@ -155,10 +155,10 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     int terminal = -1;
 
     spawn_wait_go(child); /* 02 */
-    if (plan->users.count > 0)
-        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
     if (options->has_offset)
         move_boot_clock(options->boot_offset); /* 10 */
+    if (plan->users.count > 0)
+        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
 
     mounts_make_private();                        /* 03 */
     struct root root = make_root(plan, child);    /* 04, 09 */

@@ -193,6 +193,8 @@ int container_run(struct run_options *options)
         waiting = detach(options->name);
     begin(options);
     plan.capabilities = capability_chosen(&options->capabilities);
+    box.state.capabilities = plan.capabilities;
+    box.state.seccomp = options->seccomp;
     if (options->detach)
         plan.log = open_log(options->name);
     plan_users(&plan);
