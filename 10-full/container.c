@@ -64,6 +64,7 @@ static void begin(const struct run_options *options)
     box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
+    snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
     join_words(options->command, box.state.command, sizeof(box.state.command));
     state_clear_dead();
     if (state_begin(options->name) < 0)
@@ -195,6 +196,7 @@ int container_run(struct run_options *options)
     plan.capabilities = capability_chosen(&options->capabilities);
     box.state.capabilities = plan.capabilities;
     box.state.seccomp = options->seccomp;
+    box.state.user_namespace = options->user_namespace;
     if (options->detach)
         plan.log = open_log(options->name);
     plan_users(&plan);

@@ -147,13 +147,16 @@ int state_write(const struct state *state)
     FILE *file = fopen(fresh, "we");
     if (file == NULL)
         return report("write %s", fresh);
-    fprintf(
-        file,
-        "source %s\ncommand %s\naddress %s\nports %s\ncgroup %s\nlayer %s\npid %d\nborn %" PRIu64
-        "\nfirst_id %" PRIu32 "\ncreated %jd\nended %jd\nstatus %d\nkeep %d\n",
-        state->source, state->command, state->address, state->ports, state->cgroup, state->layer,
-        state->pid, state->born, state->first_id, (intmax_t)state->created, (intmax_t)state->ended,
-        state->status, state->keep);
+    fprintf(file, "hostname %s\nsource %s\n", state->hostname, state->source);
+    fprintf(file, "command %s\n", state->command);
+    fprintf(file, "address %s\nports %s\n", state->address, state->ports);
+    fprintf(file, "cgroup %s\nlayer %s\n", state->cgroup, state->layer);
+    fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
+    fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
+    fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
+            state->first_id);
+    fprintf(file, "created %jd\nended %jd\n", (intmax_t)state->created, (intmax_t)state->ended);
+    fprintf(file, "status %d\nkeep %d\n", state->status, state->keep);
     if (fclose(file) != 0 || rename(fresh, path) == -1)
         return report("write %s", path);
     return 0;
@@ -172,6 +175,7 @@ static void take_line(struct state *state, char *line)
         char *text;
         size_t size;
     } texts[] = {
+        {"hostname", state->hostname, sizeof(state->hostname)},
         {"source", state->source, sizeof(state->source)},
         {"command", state->command, sizeof(state->command)},
         {"address", state->address, sizeof(state->address)},
@@ -192,6 +196,8 @@ static void take_line(struct state *state, char *line)
         state->capabilities = (uint64_t)number;
     else if (strcmp(line, "seccomp") == 0)
         state->seccomp = number != 0;
+    else if (strcmp(line, "user_namespace") == 0)
+        state->user_namespace = number != 0;
     else if (strcmp(line, "first_id") == 0)
         state->first_id = (uint32_t)number;
     else if (strcmp(line, "created") == 0)

@@ -21,16 +21,18 @@ enum { NAME_SIZE = 64 };
 
 struct state {
     char name[NAME_SIZE];
-    char source[1024];     /* the image's name, or the root directory */
-    char command[1024];    /* for people to read */
-    char address[32];      /* of eth0, "" without a network of its own */
-    char ports[256];       /* published, as --publish has them, separated by blanks */
-    char cgroup[512];      /* its directory, "" for none */
-    char layer[1024];      /* the directory of the upper layer, "" if that is thrown away */
+    char hostname[NAME_SIZE + 1]; /* of the box */
+    char source[1024];            /* the image's name, or the root directory */
+    char command[1024];           /* for people to read */
+    char address[32];             /* of eth0, "" without a network of its own */
+    char ports[256];              /* published, as --publish has them, separated by blanks */
+    char cgroup[512];             /* its directory, "" for none */
+    char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */
     bool seccomp;          /* is the filter on? */
+    bool user_namespace;   /* does it have one of its own? */
     uint32_t first_id;     /* the host's id for user 0 of the box; 0 without a user namespace */
     time_t created;        /* seconds since 1970 */
     time_t ended;          /* 0 while it runs */
