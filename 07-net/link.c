@@ -46,6 +46,7 @@ static int take_link(const struct nlmsghdr *message, struct links *links)
     link->index = header->ifi_index;
     link->up = header->ifi_flags & IFF_UP;
     link->master = (int)netlink_number(netlink_find(message, sizeof(*header), IFLA_MASTER));
+    link->group = netlink_number(netlink_find(message, sizeof(*header), IFLA_GROUP));
     netlink_text(netlink_find(message, sizeof(*header), IFLA_IFNAME), link->name,
                  sizeof(link->name));
     netlink_text(netlink_find(message, sizeof(*header), IFLA_IFALIAS), link->alias,
@@ -118,13 +119,15 @@ struct link *link_numbered(const struct links *links, int index)
     return NULL;
 }
 
-void link_add_bridge(struct netlink *netlink, const char *name)
+void link_add_bridge(struct netlink *netlink, const char *name, uint32_t group)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s up type bridge\tRTM_NEWLINK bridge %s", name, name);
+                    "ip link add %s group %u up type bridge\tRTM_NEWLINK bridge %s", name, group,
+                    name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
+    netlink_put_number(netlink, IFLA_GROUP, group);
     size_t info = netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "bridge");
     netlink_close_nest(netlink, info);
@@ -147,10 +150,11 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s master %s up type veth peer eth0 netns BOX\t"
+                    "ip link add %s group %u master %s up type veth peer eth0 netns BOX\t"
                     "RTM_NEWLINK veth %s",
-                    name, bridge->name, name);
+                    name, bridge->group, bridge->name, name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
+    netlink_put_number(netlink, IFLA_GROUP, bridge->group);
     netlink_put_number(netlink, IFLA_MASTER, (uint32_t)bridge->index);
     size_t info = netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "veth");
@@ -181,16 +185,6 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     netlink_close_nest(netlink, info);
 }
 
-void link_leave_bridge(struct netlink *netlink, const char *name)
-{
-    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
-
-    netlink_message(netlink, RTM_NEWLINK, CHANGE, &header, sizeof(header),
-                    "ip link set %s nomaster\tRTM_NEWLINK %s nomaster", name, name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put_number(netlink, IFLA_MASTER, 0);
-}
-
 void link_delete(struct netlink *netlink, const char *name)
 {
     struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
@@ -198,6 +192,15 @@ void link_delete(struct netlink *netlink, const char *name)
     netlink_message(netlink, RTM_DELLINK, CHANGE, &header, sizeof(header),
                     "ip link delete %s\tRTM_DELLINK %s", name, name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
+}
+
+void link_delete_group(struct netlink *netlink, uint32_t group)
+{
+    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
+
+    netlink_message(netlink, RTM_DELLINK, CHANGE, &header, sizeof(header),
+                    "ip link delete group %u\tRTM_DELLINK group %u", group, group);
+    netlink_put_number(netlink, IFLA_GROUP, group);
 }
 
 void link_up(struct netlink *netlink, const char *name, bool without_ipv6)

@@ -17,7 +17,8 @@ enum { LINK_ADDRESS_TEXT = 16, LINK_ALIAS = 64 };
 
 struct link {
     int index;
-    int master; /* index of the bridge that it is a port of; 0 if none */
+    int master;     /* index of the bridge that it is a port of; 0 if none */
+    uint32_t group; /* links of one group can be deleted by one message */
     bool up;
     char name[IF_NAMESIZE];
     char kind[16]; /* "bridge", "veth", …; "" for a piece of hardware */
@@ -50,21 +51,21 @@ void link_free(struct links *links);
 struct link *link_named(const struct links *links, const char *name);
 struct link *link_numbered(const struct links *links, int index);
 
-/* Host. A bridge, up. ALIAS is a note of ours on it: ip-link(8). */
-void link_add_bridge(struct netlink *netlink, const char *name);
+/* Host. A bridge, up, in GROUP. ALIAS is a note of ours on a link: ip-link(8). */
+void link_add_bridge(struct netlink *netlink, const char *name, uint32_t group);
 void link_set_alias(struct netlink *netlink, const char *name, const char *alias);
 
 /*
- * Host. A veth pair: the end NAME here, up, a port of the bridge with the index BRIDGE; the other
- * end "eth0", born in the network namespace open as NAMESPACE. See veth(4). HAIRPIN: the bridge may
+ * Host. A veth pair: the end NAME here, up, a port of BRIDGE and in its group; the other end
+ * "eth0", born in the network namespace open as NAMESPACE. See veth(4). HAIRPIN: the bridge may
  * send a packet back through the port that it came from.
  */
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
                    int name_space, bool hairpin);
 
-/* Host. Take the port NAME off its bridge. / Delete the link NAME. */
-void link_leave_bridge(struct netlink *netlink, const char *name);
+/* Host. Delete the link NAME. / Delete all links of GROUP, which takes no longer than one. */
 void link_delete(struct netlink *netlink, const char *name);
+void link_delete_group(struct netlink *netlink, uint32_t group);
 
 /* Either side. Set the link NAME up. WITHOUT_IPV6: it makes itself no link-local IPv6 address, the
  * check of which for duplicates takes a second or two. */

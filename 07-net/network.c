@@ -104,6 +104,23 @@ static int send_route(struct host *host)
     return error == 0 ? 0 : netlink_report(&host->route, error);
 }
 
+/* Delete a bridge of ours, and with it what is left of the boxes on it. */
+static int delete_bridge(struct host *host, const struct link *bridge)
+{
+    bool ours_alone = bridge->group != 0;
+
+    for (int i = 0; i < host->links.link_count; i++) {
+        const struct link *other = &host->links.links[i];
+        if (other->group == bridge->group && other->index != bridge->index && !is_box(other))
+            ours_alone = false; /* somebody has put another link into the group */
+    }
+    if (ours_alone)
+        link_delete_group(&host->route, bridge->group);
+    else
+        link_delete(&host->route, bridge->name);
+    return send_route(host);
+}
+
 /* Take back what boxes left whose tool was killed: rules, settings and bridges without a box. */
 static int sweep(struct host *host)
 {
@@ -121,17 +138,12 @@ static int sweep(struct host *host)
         tables->tables[i--] = tables->tables[--tables->count];
     }
     for (int i = 0; i < host->links.link_count && error == 0; i++) {
-        struct link *link = &host->links.links[i];
-        bool lost_bridge = strcmp(link->kind, "bridge") == 0 && strcmp(link->alias, MARK) == 0 &&
-                           !is_used(host, link, "");
-        bool lost_pair = has_ended(link) && link->master == 0;
-        if (!lost_bridge && !lost_pair)
+        struct link *bridge = &host->links.links[i];
+        if (strcmp(bridge->kind, "bridge") != 0 || strcmp(bridge->alias, MARK) != 0 ||
+            is_used(host, bridge, ""))
             continue;
-        link_delete(&host->route, link->name);
-        error = send_route(host);
-        if (lost_pair && error == -ENODEV)
-            error = 0;
-        link->name[0] = link->kind[0] = link->alias[0] = '\0';
+        error = delete_bridge(host, bridge);
+        bridge->name[0] = '\0';
     }
     return error;
 }
@@ -167,7 +179,8 @@ static int make_bridge(struct network *network, struct host *host, struct link *
     error = check_overlap(host, network->bridge_address, network->bridge_prefix);
     if (error != 0)
         return error;
-    link_add_bridge(&host->route, network->bridge);
+    bridge->group = network->bridge_address; /* a number that nobody else has */
+    link_add_bridge(&host->route, network->bridge, bridge->group);
     link_set_alias(&host->route, network->bridge, MARK);
     error = send_route(host);
     network->bridge_is_ours = error != -EEXIST;
@@ -446,22 +459,24 @@ void network_loopback(void)
     netlink_close(&netlink);
 }
 
-/* The box has left the bridge: delete the bridge if it was the last one and the bridge is ours. */
-static int release_bridge(const struct network *network, struct host *host)
+/*
+ * The last box takes a bridge of ours with it, and its own pair, so that nothing is to be seen of
+ * it any more when the tool has ended: deleting both takes no longer than one. As long as other
+ * boxes live the pair is only marked, as the kernel deletes it anyway once the box's namespace is
+ * cleared away, some milliseconds from now.
+ */
+static int release_links(const struct network *network, struct host *host)
 {
     const struct link *bridge = link_named(&host->links, network->bridge);
     char alias[LINK_ALIAS], address[LINK_ADDRESS_TEXT];
-    int error;
 
-    if (network->bridge_is_ours && bridge != NULL && !is_used(host, bridge, network->link)) {
-        link_delete(&host->route, bridge->name);
-        return send_route(host);
-    }
+    if (network->bridge_is_ours && bridge != NULL && !is_used(host, bridge, network->link))
+        return delete_bridge(host, bridge);
     if (link_named(&host->links, network->link) == NULL)
         return 0;
     snprintf(alias, sizeof(alias), MARK " %s " ENDED, link_address_text(network->address, address));
     link_set_alias(&host->route, network->link, alias);
-    error = netlink_send(&host->route);
+    int error = netlink_send(&host->route); /* the kernel may have been quicker */
     return error == 0 || error == -ENODEV ? 0 : netlink_report(&host->route, error);
 }
 
@@ -479,7 +494,7 @@ int network_release(struct network *network)
         error = error ? error : failed;
     }
     if (host.lock != -1 && host.route.socket != -1) {
-        failed = release_bridge(network, &host);
+        failed = release_links(network, &host);
         error = error ? error : failed;
     }
     leave(&host);
