@@ -61,7 +61,7 @@ static sigset_t passed_on(void)
  * If the tool is killed outright, so is the box. The kernel only sends the signal for a death that
  * comes after this call, so look whether the host's end of the socket is still held.
  */
-static void die_with_the_tool(const struct child *child)
+void spawn_tie(const struct child *child)
 {
     struct pollfd host = {.fd = child->sync, .events = 0};
 
@@ -104,7 +104,7 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
     if (in_box) {
         child.pidfd = -1;
         tool_side("box");
-        die_with_the_tool(&child);
+        spawn_tie(&child);
     }
     return child;
 }
@@ -132,9 +132,18 @@ void spawn_wait_go(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
+void spawn_wait_exec(const struct child *child)
+{
+    char nothing;
+
+    /* The box's end is closed by execve(2), or by the kernel when it dies. */
+    while (recv(child->sync, &nothing, sizeof(nothing), 0) == -1 && errno == EINTR)
+        ;
+}
+
 void spawn_exec(const struct child *child, char **command)
 {
-    die_with_the_tool(child); /* again: a change of credentials has cleared it, see prctl(2) */
+    spawn_tie(child); /* again: a change of credentials has cleared it */
     sigprocmask(SIG_SETMASK, &child->mask, NULL);
     exec_command(command);
 }

@@ -34,8 +34,17 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
 /* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
 void spawn_go(const struct child *child);
 
+/* Host. Wait until the box has executed its command, or has ended without. */
+void spawn_wait_exec(const struct child *child);
+
 /* Box. Wait for spawn_go(). Ends the box silently if the host has failed or died instead. */
 void spawn_wait_go(const struct child *child);
+
+/*
+ * Box. Die when the tool dies, by SIGKILL. spawn() and spawn_exec() see to it; only who changes
+ * credentials and does not exec needs to call it again, as the change clears it. prctl(2)
+ */
+void spawn_tie(const struct child *child);
 
 /* Box. The last step: give the command its signals back and execute it. Does not return. */
 noreturn void spawn_exec(const struct child *child, char **command);

@@ -1,0 +1,78 @@
+/*
+ * pid: run a command as process 1 of its own.
+ *
+ * The child is the first process of a new pid namespace. It cannot name a process outside, so it
+ * cannot signal one. But ps reads /proc, and the old /proc still shows the host: so the box gets a
+ * mount namespace too, and mounts a /proc of its own there.
+ */
+#include <sched.h>
+#include <stddef.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "init.h"
+#include "proc.h"
+
+static const char usage[] =
+    "Usage: pid [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) as PID 1 of a pid namespace with a /proc of its own.\n"
+    "\n"
+    "  -k, --keep-proc        leave the host's /proc in place (default: mount a new one)\n"
+    "  -i, --init             PID 1 is a small init and COMMAND its child (default: COMMAND "
+    "itself)\n"
+    "@\n"
+    "\n"
+    "Example: pid ps ax\n"
+    "\n"
+    "The same in the shell:\n"
+    "  unshare --pid --fork --mount /bin/bash\n"
+    "  mount -t proc proc /proc\n"
+    "or at once:\n"
+    "  unshare --fork --pid --mount-proc /bin/bash\n";
+
+struct options {
+    bool keep_proc;
+    bool init;
+    char **command;
+};
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"keep-proc", no_argument, NULL, 'k'}, {"init", no_argument, NULL, 'i'}, TOOL_OPTIONS};
+    struct options options = {false, false, NULL};
+    int option;
+
+    tool_start(argv, "pid", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "ki", long_options, NULL)) != -1) {
+        if (option == 'k')
+            options.keep_proc = true;
+        else if (option == 'i')
+            options.init = true;
+        else
+            tool_option(option);
+    }
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    uint64_t namespaces = options.keep_proc ? 0 : CLONE_NEWNS;
+
+    /* EXERCISE 3.1: let the child be the first process of a pid namespace. clone(2) */
+    namespaces |= CLONE_NEWPID;
+    /* END */
+    struct child child = spawn(namespaces);
+    if (child.pid == 0) { /* in the box */
+        if (!options.keep_proc) {
+            mounts_make_private();
+            proc_mount("/proc", "/proc");
+        }
+        if (options.init)
+            init_exec(&child, options.command);
+        spawn_exec(&child, options.command);
+    }
+    return spawn_wait(&child); /* on the host */
+}

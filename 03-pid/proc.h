@@ -1,0 +1,27 @@
+/* The first mounts of the course: a private view of them, and a /proc that shows the box's
+ * processes. */
+#ifndef PROC_H
+#define PROC_H
+
+/*
+ * Box, in a new mount namespace, before any mount. The namespace begins as a copy, and where the
+ * host's mounts are shared (systemd makes them so) a change in the copy still reaches the host: a
+ * new /proc would cover the host's own. Make all of them private. mount_namespaces(7). An error
+ * ends the tool.
+ */
+void mounts_make_private(void);
+
+/*
+ * Box. Mount a new file system of TYPE on TARGET, with mount(2)'s MS_* FLAGS and the file system's
+ * own OPTIONS (NULL for none). SHOWN is the target's name for --explain. An error ends the tool.
+ */
+void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
+               const char *options);
+
+/*
+ * Box. Mount a new /proc on TARGET. It shows the processes of the pid namespace in which the caller
+ * is. proc(5). SHOWN as above. An error ends the tool.
+ */
+void proc_mount(const char *target, const char *shown);
+
+#endif

@@ -1,0 +1,15 @@
+/* A /dev of its own: the few devices that every program expects, and none of the machine's. */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+#include "mount.h"
+
+/*
+ * Box. Mount a new /dev in ROOT: null, zero, full, random, urandom, tty; pts and shm; the links fd,
+ * stdin, stdout, stderr and ptmx; an empty directory mqueue for chapter 5. The devices are made by
+ * mknod(2); in a user namespace, where that is not allowed, the host's are bound. An error ends the
+ * tool.
+ */
+void mount_devices(const struct root *root);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * mnt: run a command with mounts, and a root, of its own.
+ *
+ * Chapter 1 changed the root of a process and left the old one within reach. Here the root of a
+ * whole mount namespace is exchanged by pivot_root(2) and the old one unmounted: there is nothing
+ * left to get out to.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "devices.h"
+#include "mount.h"
+
+static const char usage[] =
+    "Usage: mnt [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) in a mount namespace of its own.\n"
+    "\n"
+    "  -r, --root=DIR         make DIR the root by pivot_root (default: keep the root)\n"
+    "  -b, --bind=SRC:DST[:ro]\n"
+    "                         let SRC appear at DST; with :ro read-only; repeatable\n"
+    "  -t, --tmpfs=DST        a new, empty tmpfs at DST; repeatable\n"
+    "  -d, --dev              a /dev of its own (default: what the root has)\n"
+    "  -R, --read-only        make the root read-only (default: as it is)\n"
+    "  -p, --propagation=KIND private: no mount travels between host and box (default)\n"
+    "                         slave: the host's mounts appear in the box; shared: both ways\n"
+    "@\n"
+    "DST is a path in the root. With --root it is made if it is missing.\n"
+    "\n"
+    "Example: mnt --root rootfs --dev --bind /proc:/proc /bin/sh\n"
+    "\n"
+    "The same in the shell:\n"
+    "  unshare --mount /bin/bash\n"
+    "  mount --bind rootfs rootfs\n"
+    "  cd rootfs\n"
+    "  pivot_root . .\n"
+    "  umount -l .\n";
+
+/* A bind mount, or a tmpfs where the source is NULL. In the order of the command line. */
+struct options {
+    const char *root;
+    struct bind *mounts;
+    int mount_count;
+    bool devices;
+    bool read_only;
+    const char *propagation;
+    char **command;
+};
+
+static void add_mount(struct options *options, struct bind mount)
+{
+    size_t size = ((size_t)options->mount_count + 1) * sizeof(mount);
+
+    options->mounts = realloc(options->mounts, size);
+    if (options->mounts == NULL)
+        die("realloc");
+    options->mounts[options->mount_count++] = mount;
+}
+
+static void check_options(const struct options *options)
+{
+    const char *kind = options->propagation;
+
+    if (strcmp(kind, "private") != 0 && strcmp(kind, "slave") != 0 && strcmp(kind, "shared") != 0)
+        fail("propagation '%s': is not private, slave or shared", kind);
+    if (strcmp(kind, "shared") == 0 &&
+        (options->root || options->mount_count || options->devices || options->read_only))
+        fail("propagation shared: the other options' mounts would be made on the host too");
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"root", required_argument, NULL, 'r'},
+                                                 {"bind", required_argument, NULL, 'b'},
+                                                 {"tmpfs", required_argument, NULL, 't'},
+                                                 {"dev", no_argument, NULL, 'd'},
+                                                 {"read-only", no_argument, NULL, 'R'},
+                                                 {"propagation", required_argument, NULL, 'p'},
+                                                 TOOL_OPTIONS};
+    struct options options = {.propagation = "private"};
+    int option;
+
+    tool_start(argv, "mnt", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "r:b:t:dRp:", long_options, NULL)) != -1) {
+        if (option == 'r') {
+            options.root = optarg;
+        } else if (option == 'b') {
+            add_mount(&options, bind_parse(optarg));
+        } else if (option == 't') {
+            target_check(optarg);
+            add_mount(&options, (struct bind){NULL, optarg, false});
+        } else if (option == 'd') {
+            options.devices = true;
+        } else if (option == 'R') {
+            options.read_only = true;
+        } else if (option == 'p') {
+            options.propagation = optarg;
+        } else {
+            tool_option(option);
+        }
+    }
+    check_options(&options);
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+static noreturn void run_box(const struct options *options, const struct child *child)
+{
+    mounts_set_propagation(options->propagation);
+    struct root root = options->root ? root_prepare(options->root) : root_current();
+
+    if (options->devices)
+        mount_devices(&root);
+    for (int i = 0; i < options->mount_count; i++) {
+        const struct bind *mount = &options->mounts[i];
+        if (mount->source != NULL)
+            mount_bind(&root, mount->source, mount->target, mount->read_only);
+        else
+            mount_inside(&root, mount->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+    }
+    if (options->read_only)
+        mount_read_only(&root);
+    if (options->root != NULL)
+        root_pivot(&root);
+    spawn_exec(child, options->command);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    struct child child = spawn(CLONE_NEWNS);
+
+    if (child.pid == 0)
+        run_box(&options, &child);
+    return spawn_wait(&child);
+}

@@ -1,0 +1,218 @@
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+#include "tree.h"
+
+enum { READ_ONLY = 1 }; /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
+
+/* TARGET in ROOT as the shell would name it. The text lasts until the next call. */
+static const char *shown(const struct root *root, const char *target)
+{
+    static char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", root->path, target + strspn(target, "/"));
+    return path;
+}
+
+void target_check(const char *target)
+{
+    if (target[0] != '/')
+        fail("target '%s': has to be an absolute path inside the root", target);
+    for (const char *dots = strstr(target, "/.."); dots != NULL; dots = strstr(dots + 1, "/.."))
+        if (dots[3] == '/' || dots[3] == '\0')
+            fail("target '%s': leads out of the root", target);
+}
+
+struct bind bind_parse(const char *text)
+{
+    struct bind bind = {.read_only = false};
+    char *rest = strdup(text);
+
+    if (rest == NULL)
+        die("strdup");
+    bind.source = strsep(&rest, ":");
+    bind.target = strsep(&rest, ":");
+    if (bind.target == NULL || bind.source[0] == '\0' || bind.target[0] == '\0')
+        fail("'%s': is not SOURCE:TARGET or SOURCE:TARGET:ro", text);
+    if (rest != NULL && strcmp(rest, "ro") != 0 && strcmp(rest, "rw") != 0)
+        fail("'%s': '%s' is neither ro nor rw", text, rest);
+    bind.read_only = rest != NULL && strcmp(rest, "ro") == 0;
+    target_check(bind.target);
+    return bind;
+}
+
+void mounts_set_propagation(const char *kind)
+{
+    if (strcmp(kind, "private") == 0) {
+        mounts_make_private();
+    } else if (strcmp(kind, "slave") == 0) {
+        explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
+        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
+            die("make the mounts slaves");
+    } /* shared: a new mount namespace keeps what its mounts had */
+}
+
+struct root root_current(void)
+{
+    struct root root = {.path = "", .make_missing = false};
+
+    root.directory = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root.directory == -1)
+        die("open /");
+    return root;
+}
+
+struct root root_prepare(const char *directory)
+{
+    struct root root = {.path = directory, .make_missing = true};
+
+    explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
+            directory, directory, directory);
+    /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
+    if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
+        die("root directory %s", directory);
+    /* END */
+    root.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root.directory == -1)
+        die("root directory %s", directory);
+    return root;
+}
+
+/* Make PATH, and first the directories above it that are missing too. */
+static void make_target(const struct root *root, const char *path, mode_t kind)
+{
+    char *for_above = strdup(path), *for_name = strdup(path);
+    if (for_above == NULL || for_name == NULL)
+        die("strdup");
+
+    int above = root_target(root, dirname(for_above), S_IFDIR);
+    const char *name = basename(for_name);
+    explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", shown(root, path),
+            kind == S_IFDIR ? "mkdirat" : "mknodat", name);
+    int made =
+        kind == S_IFDIR ? mkdirat(above, name, 0755) : mknodat(above, name, S_IFREG | 0644, 0);
+    if (made == -1 && errno != EEXIST)
+        die("make %s", shown(root, path));
+    close(above);
+    free(for_above);
+    free(for_name);
+}
+
+/* Resolve PATH as if ROOT were "/": neither "..", nor a link, nor one of /proc's leads out. */
+int root_find(const struct root *root, const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, root->directory, path, &how, sizeof(how));
+}
+
+int root_target(const struct root *root, const char *path, mode_t kind)
+{
+    int target = root_find(root, path);
+    struct stat status;
+
+    if (target == -1 && errno == ENOENT && root->make_missing) {
+        make_target(root, path, kind);
+        target = root_find(root, path);
+    }
+    if (target == -1) {
+        if (errno == ENOENT)
+            hint("what is mounted on has to exist: make it with mkdir (or touch, for a file)");
+        die("target %s", shown(root, path));
+    }
+    if (fstat(target, &status) == -1)
+        die("target %s", shown(root, path));
+    if (S_ISDIR(status.st_mode) != (kind == S_IFDIR))
+        fail("target %s: is %sa directory, and what is mounted there is %sone", shown(root, path),
+             S_ISDIR(status.st_mode) ? "" : "not ", kind == S_IFDIR ? "" : "not ");
+    return target;
+}
+
+void mount_bind(const struct root *root, const char *source, const char *target, bool read_only)
+{
+    struct stat status;
+
+    if (stat(source, &status) == -1)
+        die("bind source %s", source);
+    int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+
+    explain("mount --rbind %s %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
+            shown(root, target), source);
+    int tree = tree_copy(source);
+    if (tree == -1)
+        die("bind %s", source);
+    if (read_only) {
+        explain("mount -o remount,bind,ro %s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
+                shown(root, target));
+        if (tree_set(tree, READ_ONLY, 0, true) == -1)
+            die("make the bind of %s read-only", source);
+    }
+    explain("# ... and there it is\tmove_mount(\"%s\")", shown(root, target));
+    if (tree_attach(tree, place) == -1)
+        die("bind %s to %s", source, shown(root, target));
+    close(tree);
+    close(place);
+}
+
+void mount_inside(const struct root *root, const char *target, const char *type,
+                  unsigned long flags, const char *options)
+{
+    char path[32];
+    int place = root_target(root, target, S_IFDIR);
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+    mount_new(type, path, shown(root, target), flags, options);
+    close(place);
+}
+
+void mount_read_only(const struct root *root)
+{
+    explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
+            root->path);
+    /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
+    if (tree_set(root->directory, READ_ONLY, 0, false) == -1)
+        die("make %s/ read-only", root->path);
+    /* END */
+}
+
+void root_pivot(const struct root *root)
+{
+    explain("cd %s\tfchdir(\"%s\")", root->path, root->path);
+    if (fchdir(root->directory) == -1)
+        die("go to %s", root->path);
+
+    /*
+     * With "." for both, the old root ends up mounted on top of the new one, and needs no directory
+     * of its own. The next call takes the topmost away. pivot_root(2) has it under NOTES.
+     */
+    explain("pivot_root . .\tpivot_root(\".\", \".\")");
+    /* EXERCISE 4.2: exchange the roots, then detach the old one. pivot_root(2), umount2(2) */
+    if (syscall(SYS_pivot_root, ".", ".") == -1) {
+        if (errno == EINVAL)
+            hint(
+                "the new root must be a mount point, neither it nor its parent shared, and the old "
+                "root not the initramfs");
+        die("pivot_root to %s", root->path);
+    }
+    explain("umount -l .\tumount2(\".\", MNT_DETACH)");
+    if (umount2(".", MNT_DETACH) == -1)
+        die("detach the old root");
+    /* END */
+    if (chdir("/") == -1)
+        die("chdir /");
+    close(root->directory);
+}

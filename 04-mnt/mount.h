@@ -1,0 +1,74 @@
+/*
+ * Mounts that make a root: a directory becomes the root of the box, with what is bound or mounted
+ * into it, and the old root goes. All of it in a mount namespace of its own, after
+ * mounts_make_private().
+ *
+ * The files below the new root may belong to somebody else, who may have put symbolic links where
+ * we are about to mount. So every target is resolved inside the root by openat2(2),
+ * RESOLVE_IN_ROOT, and mounted on through its descriptor: no link leads out, not even one that is
+ * changed meanwhile.
+ *
+ * All functions run in the box, and an error in any of them ends the tool.
+ */
+#ifndef MOUNT_H
+#define MOUNT_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* The root that targets are resolved in. */
+struct root {
+    int directory;     /* open with O_PATH */
+    const char *path;  /* its name, for errors and --explain; "" for the root we already have */
+    bool make_missing; /* make a target that isn't there; otherwise that is an error */
+};
+
+/* A bind mount as the user asks for it: SRC:DST or SRC:DST:ro. */
+struct bind {
+    char *source; /* a path of the host; allocated, as is the target */
+    char *target; /* an absolute path in the root */
+    bool read_only;
+};
+
+/* TEXT as a bind mount. Runs on the host; ends the tool if TEXT is malformed. */
+struct bind bind_parse(const char *text);
+
+/* An absolute path without "..", or the end of the tool. Runs on the host. */
+void target_check(const char *target);
+
+/*
+ * How mounts and unmounts travel between this mount namespace and the host's: "private" not at all,
+ * "slave" from the host to the box, "shared" both ways where the host's mounts are shared. Comes
+ * before the first mount. mount_namespaces(7)
+ */
+void mounts_set_propagation(const char *kind);
+
+/* The root as it is. */
+struct root root_current(void);
+
+/* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands. */
+struct root root_prepare(const char *directory);
+
+/* PATH inside ROOT, open with O_PATH, which the caller closes; -1 with errno if it isn't there. */
+int root_find(const struct root *root, const char *path);
+
+/*
+ * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). Returns a
+ * descriptor open with O_PATH; the caller closes it.
+ */
+int root_target(const struct root *root, const char *path, mode_t kind);
+
+/* Let SOURCE, a path of the host, appear at TARGET in ROOT, with all that is mounted below it. */
+void mount_bind(const struct root *root, const char *source, const char *target, bool read_only);
+
+/* A new file system of TYPE at TARGET in ROOT; the rest as for mount_new() of chapter 3. */
+void mount_inside(const struct root *root, const char *target, const char *type,
+                  unsigned long flags, const char *options);
+
+/* Make ROOT itself read-only; what is mounted below it stays as it is. mount_setattr(2) */
+void mount_read_only(const struct root *root);
+
+/* Make ROOT the root of this mount namespace, drop the old one, go to "/". pivot_root(2) */
+void root_pivot(const struct root *root);
+
+#endif

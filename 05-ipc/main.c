@@ -1,0 +1,55 @@
+/*
+ * ipc: run a command with System V objects and POSIX message queues of its own.
+ *
+ * Shared memory, semaphores and message queues are found by a key or a name that anybody can guess.
+ * In a new IPC namespace all keys and names are free again, and nobody else's objects can be found.
+ */
+#include <sched.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../03-pid/proc.h"
+#include "ipc.h"
+
+static const char usage[] = "Usage: ipc [OPTION]... [--] [COMMAND [ARG]...]\n"
+                            "Run COMMAND (/bin/sh if none is given) with IPC objects of its own.\n"
+                            "\n"
+                            "@\n"
+                            "\n"
+                            "Example: ipc ipcs\n"
+                            "\n"
+                            "The same in the shell:\n"
+                            "  ipcmk -Q\n"
+                            "  unshare --ipc ipcs -q\n";
+
+static char **parse_options(int argc, char **argv)
+{
+    static const struct option options[] = {TOOL_OPTIONS};
+    int option;
+
+    tool_start(argv, "ipc", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
+        tool_option(option);
+    return tool_command(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    char **command = parse_options(argc, argv);
+    uint64_t namespaces = CLONE_NEWNS; /* for a /dev/mqueue of its own */
+
+    /* EXERCISE 5.1: give the child its own IPC objects. clone(2) */
+    namespaces |= CLONE_NEWIPC;
+    /* END */
+    struct child child = spawn(namespaces);
+    if (child.pid == 0) { /* in the box */
+        mounts_make_private();
+        struct root root = root_current();
+        ipc_mount_queues(&root);
+        close(root.directory);
+        spawn_exec(&child, command);
+    }
+    return spawn_wait(&child); /* on the host */
+}

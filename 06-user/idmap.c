@@ -1,0 +1,130 @@
+#include "idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+
+enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
+
+static unsigned id_number(char *text, const char *range, const char *what, unsigned min)
+{
+    if (text == NULL || *text == '\0')
+        fail("map '%s': is not INSIDE:OUTSIDE:COUNT", range);
+    return (unsigned)tool_number(text, what, min, MOST_IDS);
+}
+
+static bool overlap(unsigned a, unsigned a_count, unsigned b, unsigned b_count)
+{
+    return a < (unsigned long long)b + b_count && b < (unsigned long long)a + a_count;
+}
+
+void idmap_add(struct id_map *map, const char *text)
+{
+    char copy[128], *rest = copy;
+    struct id_range range;
+
+    if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy))
+        fail("map '%.20s...': is not INSIDE:OUTSIDE:COUNT", text);
+    range.inside = id_number(strsep(&rest, ":"), text, "id inside", 0);
+    range.outside = id_number(strsep(&rest, ":"), text, "id outside", 0);
+    range.count = id_number(strsep(&rest, ":"), text, "count of ids", 1);
+    if (rest != NULL)
+        fail("map '%s': is not INSIDE:OUTSIDE:COUNT", text);
+    if (range.count > MOST_IDS - range.inside || range.count > MOST_IDS - range.outside)
+        fail("map '%s': goes beyond the last id, %u", text, MOST_IDS - 1);
+    if (map->count == MOST_RANGES)
+        fail("map '%s': more than %d ranges", text, MOST_RANGES);
+    for (int i = 0; i < map->count; i++) {
+        const struct id_range *other = &map->ranges[i];
+        if (overlap(range.inside, range.count, other->inside, other->count) ||
+            overlap(range.outside, range.count, other->outside, other->count))
+            fail("map '%s': overlaps %u:%u:%u", text, other->inside, other->outside, other->count);
+    }
+    map->ranges[map->count++] = range;
+}
+
+struct id_map idmap_single(unsigned inside, unsigned outside)
+{
+    return (struct id_map){.ranges = {{inside, outside, 1}}, .count = 1};
+}
+
+/* The kernel takes a map whole, in one write(2), and only once. */
+static void write_once(pid_t pid, const char *name, const char *text)
+{
+    char path[64], shown[1024] = "";
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+        snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%.*s\\n",
+                 (int)strcspn(line, "\n"), line);
+    explain("printf '%s' > %s\twrite(\"%s\", \"%s\")", shown, path, path, shown);
+
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) {
+        if (errno == EPERM && geteuid() != 0)
+            hint("an ordinary user may map one id, its own: users %u, groups %u. If that is what "
+                 "you "
+                 "did, this machine forbids it: see 'make doctor'",
+                 geteuid(), getegid());
+        die("write '%s' to %s", shown, path);
+    }
+    close(file);
+}
+
+static void write_map(pid_t pid, const char *name, const struct id_map *map)
+{
+    char text[1024] = "";
+    size_t length = 0;
+
+    for (int i = 0; i < map->count; i++)
+        length +=
+            (size_t)snprintf(text + length, sizeof(text) - length, "%u %u %u\n",
+                             map->ranges[i].inside, map->ranges[i].outside, map->ranges[i].count);
+    write_once(pid, name, text);
+}
+
+void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups, bool setgroups)
+{
+    /* EXERCISE 6.2: say who is who: setgroups if denied, then gid_map, uid_map. user_namespaces(7)
+     */
+    if (!setgroups)
+        write_once(pid, "setgroups", "deny\n");
+    write_map(pid, "uid_map", users);
+    write_map(pid, "gid_map", groups);
+    /* END */
+}
+
+static bool has_root(const struct id_map *map)
+{
+    for (int i = 0; i < map->count; i++)
+        if (map->ranges[i].inside == 0)
+            return true;
+    return false;
+}
+
+void idmap_become_root(const struct id_map *users, const struct id_map *groups, bool setgroups_too)
+{
+    if (setgroups_too) {
+        explain("# drop the supplementary groups\tsetgroups(0, NULL)");
+        if (setgroups(0, NULL) == -1)
+            die("setgroups");
+    }
+    /* EXERCISE 6.3: become root of the namespace: group first, then user. setresgid(2) */
+    if (has_root(groups)) {
+        explain("# become group 0\tsetresgid(0, 0, 0)");
+        if (setresgid(0, 0, 0) == -1)
+            die("setresgid 0");
+    }
+    if (has_root(users)) {
+        explain("# become user 0\tsetresuid(0, 0, 0)");
+        if (setresuid(0, 0, 0) == -1)
+            die("setresuid 0");
+    }
+    /* END */
+}

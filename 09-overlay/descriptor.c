@@ -1,0 +1,52 @@
+#include "descriptor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../01-chroot/tool.h"
+
+/* Room for the one control message, aligned as the CMSG macros want it. */
+union control {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr header;
+};
+
+int descriptor_send(int socket, int descriptor)
+{
+    union control control = {.bytes = ""};
+    struct iovec one_byte = {.iov_base = "d", .iov_len = 1};
+    struct msghdr message = {.msg_iov = &one_byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
+        return report("send a descriptor");
+    return 0;
+}
+
+int descriptor_receive(int socket)
+{
+    union control control;
+    char byte;
+    struct iovec one_byte = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &one_byte,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    int descriptor;
+    ssize_t got;
+
+    do
+        got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (got == -1 && errno == EINTR);
+    if (got != 1 || message.msg_controllen < CMSG_LEN(sizeof(int)))
+        return -EPIPE;
+    memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));
+    return descriptor;
+}

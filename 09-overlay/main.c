@@ -1,0 +1,148 @@
+/*
+ * overlay: run a command in a root made of layers.
+ *
+ * The layers below are only read, so that many boxes can share them. What the command writes goes
+ * to the layer on top: by default into a tmpfs that is gone when the command ends.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../03-pid/proc.h"
+#include "../04-mnt/mount.h"
+#include "descriptor.h"
+#include "diff.h"
+#include "overlay.h"
+
+static const char usage[] =
+    "Usage: overlay [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) in a root that is a stack of layers. /proc, /sys and\n"
+    "/dev are those of outside, where the stack has a directory for them.\n"
+    "\n"
+    "  -l, --lower=DIR        a layer that is only read; repeatable, topmost first\n"
+    "  -u, --upper=DIR        the layer that is written to (default: a tmpfs, thrown away)\n"
+    "  -w, --work=DIR         an empty directory beside it, for the kernel's own use\n"
+    "  -d, --diff             print at the end what was added (A), changed (C) and deleted (D)\n"
+    "  -m, --mount=DIR        mount the stack on DIR and keep the root (default: it is the root)\n"
+    "@\n"
+    "\n"
+    "Example: overlay --lower rootfs --diff touch /new\n"
+    "\n"
+    "The same in the shell:\n"
+    "  unshare --mount /bin/bash\n"
+    "  mount -t overlay -o lowerdir=rootfs,upperdir=upperfs,workdir=workfs overlay rootfs\n"
+    "  chroot rootfs /bin/bash\n";
+
+struct options {
+    struct stack stack;
+    const char *mount; /* NULL: the stack becomes the root */
+    bool diff;
+    char **command;
+};
+
+static void add_lower(struct stack *stack, const char *directory)
+{
+    if (stack->count == OVERLAY_MOST_LAYERS)
+        fail("lower %s: one layer more than the %d that the kernel stacks", directory,
+             OVERLAY_MOST_LAYERS);
+    stack->lowers[stack->count++] = directory;
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"lower", required_argument, NULL, 'l'}, {"upper", required_argument, NULL, 'u'},
+        {"work", required_argument, NULL, 'w'},  {"diff", no_argument, NULL, 'd'},
+        {"mount", required_argument, NULL, 'm'}, TOOL_OPTIONS};
+    struct options options = {.mount = NULL};
+    int option;
+
+    tool_start(argv, "overlay", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "l:u:w:dm:", long_options, NULL)) != -1) {
+        if (option == 'l')
+            add_lower(&options.stack, optarg);
+        else if (option == 'u')
+            options.stack.upper = optarg;
+        else if (option == 'w')
+            options.stack.work = optarg;
+        else if (option == 'd')
+            options.diff = true;
+        else if (option == 'm')
+            options.mount = optarg;
+        else
+            tool_option(option);
+    }
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+/* /proc, /sys and /dev of outside, if the stack has directories to mount them on. */
+static void bring_along(const struct root *root, const char *scratch)
+{
+    static const char *const places[] = {"/proc", "/sys", "/dev"};
+    struct stat status;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (strcmp(places[i], scratch) != 0 &&
+            fstatat(root->directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode))
+            mount_bind(root, places[i], places[i], false);
+}
+
+static struct root root_at(const char *merged)
+{
+    struct root root = {.path = merged, .make_missing = false};
+
+    root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root.directory == -1)
+        die("open %s", merged);
+    return root;
+}
+
+static int send_upper(const struct stack *stack, const struct child *child)
+{
+    int upper = open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return upper == -1 ? report("open %s", stack->upper) : descriptor_send(child->sync, upper);
+}
+
+static noreturn void run_box(struct options *options, const struct child *child)
+{
+    struct stack *stack = &options->stack;
+    const char *scratch = overlay_scratch(stack, options->mount);
+    char merged[PATH_MAX];
+
+    mounts_make_private();
+    if (scratch == NULL || overlay_temporary(stack, scratch, merged) != 0 ||
+        overlay_mount(stack, options->mount ? options->mount : merged) != 0)
+        exit(EXIT_TOOL);
+    if (options->diff && send_upper(stack, child) != 0) /* its path ends with the old root */
+        exit(EXIT_TOOL);
+    if (options->mount == NULL) {
+        struct root root = root_at(merged);
+        bring_along(&root, scratch);
+        root_pivot(&root);
+    }
+    spawn_exec(child, options->command);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+
+    if (overlay_check(&options.stack) != 0)
+        return EXIT_TOOL;
+    struct child child = spawn(CLONE_NEWNS);
+    if (child.pid == 0)
+        run_box(&options, &child);
+    int upper = options.diff ? descriptor_receive(child.sync) : -1;
+    int status = spawn_wait(&child);
+    if (upper >= 0 && diff_print(upper, &options.stack) != 0)
+        return EXIT_TOOL;
+    return status;
+}

@@ -1,0 +1,270 @@
+#include "overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "../01-chroot/cause.h"
+#include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+
+enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
+
+bool overlay_in_user_namespace(void)
+{
+    unsigned inside, outside, count;
+    char line[64];
+
+    first_line("/proc/self/uid_map", line, sizeof(line));
+    return sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && count != 4294967295U;
+}
+
+/* Is INNER the directory OUTER or below it? Both are absolute and without symbolic links. */
+static bool lies_in(const char *inner, const char *outer)
+{
+    size_t length = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
+    return strncmp(inner, outer, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
+}
+
+static int check_directory(const char *path, const char *what, char real[PATH_MAX],
+                           struct stat *status)
+{
+    if (stat(path, status) == -1 || realpath(path, real) == NULL)
+        return report("%s %s", what, path);
+    if (!S_ISDIR(status->st_mode))
+        return refuse("%s %s: not a directory", what, path);
+    return 0;
+}
+
+static int check_upper(const struct stack *stack, char upper[PATH_MAX])
+{
+    enum { OVERLAYFS_MAGIC = 0x794c7630 };
+    struct stat upper_status, work_status;
+    struct statfs file_system;
+    char work[PATH_MAX];
+
+    if (stack->work == NULL)
+        return refuse("an upper directory needs a work directory beside it: --work DIR");
+    int error = check_directory(stack->upper, "upper", upper, &upper_status);
+    if (error == 0)
+        error = check_directory(stack->work, "work", work, &work_status);
+    if (error != 0)
+        return error;
+    if (upper_status.st_dev != work_status.st_dev)
+        return refuse("upper %s and work %s are on different file systems", stack->upper,
+                      stack->work);
+    if (lies_in(upper, work) || lies_in(work, upper))
+        return refuse("upper %s and work %s: one lies in the other", stack->upper, stack->work);
+    if (statfs(upper, &file_system) == 0 && file_system.f_type == OVERLAYFS_MAGIC)
+        return refuse("upper %s lies on an overlay itself, which can't hold whiteouts",
+                      stack->upper);
+    return 0;
+}
+
+int overlay_check(const struct stack *stack)
+{
+    char upper[PATH_MAX] = "", lower[PATH_MAX];
+    struct stat status;
+    int error = 0;
+
+    if (stack->count == 0)
+        return refuse("a lower directory is missing: --lower DIR");
+    if (stack->upper != NULL)
+        error = check_upper(stack, upper);
+    else if (stack->work != NULL)
+        error = refuse("a work directory is of no use without an upper one: --upper DIR");
+    for (size_t i = 0; i < stack->count && error == 0; i++) {
+        error = check_directory(stack->lowers[i], "lower", lower, &status);
+        if (error == 0 && stack->upper != NULL && lies_in(upper, lower))
+            error = refuse("upper %s lies in lower %s: what is written above would appear below",
+                           stack->upper, stack->lowers[i]);
+        if (error == 0 && stack->upper != NULL && lies_in(lower, upper))
+            error = refuse("lower %s lies in upper %s", stack->lowers[i], stack->upper);
+    }
+    return error;
+}
+
+/* In mount options a comma ends the option and a colon the directory: those need the backslash. */
+static void add_escaped(char *options, const char *path)
+{
+    char *end = options + strlen(options);
+
+    for (; *path != '\0'; path++) {
+        if (strchr(",:\\", *path) != NULL)
+            *end++ = '\\';
+        *end++ = *path;
+    }
+    *end = '\0';
+}
+
+/* Options for mount(2), with the directories as they were named. The caller frees them. */
+static char *options_of_paths(const struct stack *stack)
+{
+    size_t size = 64;
+    for (size_t i = 0; i < stack->count; i++)
+        size += 2 * strlen(stack->lowers[i]) + 1;
+    if (stack->upper != NULL)
+        size += 2 * strlen(stack->upper) + 2 * strlen(stack->work);
+
+    char *options = calloc(1, size);
+    if (options == NULL)
+        return NULL;
+    strcpy(options, "lowerdir=");
+    for (size_t i = 0; i < stack->count; i++) {
+        strcat(options, i > 0 ? ":" : "");
+        add_escaped(options, stack->lowers[i]);
+    }
+    if (stack->upper != NULL) {
+        add_escaped(strcat(options, ",upperdir="), stack->upper);
+        add_escaped(strcat(options, ",workdir="), stack->work);
+    }
+    strcat(options, overlay_in_user_namespace() ? ",userxattr" : "");
+    return options;
+}
+
+static int open_directory(const char *path)
+{
+    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return directory == -1 ? report("open %s", path) : directory;
+}
+
+/*
+ * Options that fit into a page however long the paths are: seen from /proc/self/fd, where the
+ * mount is then made, a directory that is open as descriptor 7 is called "7". The descriptors end
+ * with the exec of the command.
+ */
+static int options_of_descriptors(const struct stack *stack, char options[LONGEST_OPTIONS + 1])
+{
+    size_t used = (size_t)sprintf(options, "lowerdir=");
+    for (size_t i = 0; i < stack->count; i++) {
+        int lower = open_directory(stack->lowers[i]);
+        if (lower < 0)
+            return lower;
+        used += (size_t)sprintf(options + used, "%s%d", i > 0 ? ":" : "", lower);
+    }
+    if (stack->upper != NULL) {
+        int upper = open_directory(stack->upper);
+        int work = open_directory(stack->work);
+        if (upper < 0 || work < 0)
+            return upper < 0 ? upper : work;
+        used += (size_t)sprintf(options + used, ",upperdir=%d,workdir=%d", upper, work);
+    }
+    strcpy(options + used, overlay_in_user_namespace() ? ",userxattr" : "");
+    return 0;
+}
+
+static int failed_mount(const char *target)
+{
+    int error = errno;
+
+    if (error == ENODEV)
+        hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
+    else if (error == EINVAL)
+        hint("the kernel's own words on it are in 'sudo dmesg | grep overlay'");
+    else if (error == EPERM && overlay_in_user_namespace())
+        hint("overlay in a user namespace needs Linux 5.11 or newer");
+    errno = error;
+    return report("mount overlay on %s", target);
+}
+
+static int mount_short(const struct stack *stack, const char *target)
+{
+    char options[LONGEST_OPTIONS + 1];
+    int error = options_of_descriptors(stack, options);
+    if (error != 0)
+        return error;
+
+    /* The target may be relative to the working directory: so it becomes a descriptor too. */
+    int back = open_directory(".");
+    int directory = open_directory(target);
+    char name[16];
+    if (back < 0 || directory < 0)
+        return back < 0 ? back : directory;
+    snprintf(name, sizeof(name), "%d", directory);
+
+    explain("cd /proc/$$/fd; mount -t overlay -o %s overlay %s\t"
+            "chdir(\"/proc/self/fd\"); mount(\"overlay\", \"%s\", \"overlay\", 0, \"%s\")",
+            options, name, name, options);
+    if (chdir("/proc/self/fd") == -1)
+        return report("chdir /proc/self/fd");
+    if (mount("overlay", name, "overlay", 0, options) == -1)
+        error = failed_mount(target);
+    if (fchdir(back) == -1 && error == 0)
+        error = report("chdir back");
+    close(back);
+    close(directory);
+    return error;
+}
+
+int overlay_mount(const struct stack *stack, const char *target)
+{
+    char *options = options_of_paths(stack);
+    int error = 0;
+
+    if (options == NULL)
+        return report("overlay");
+    if (strlen(options) > LONGEST_OPTIONS) {
+        free(options);
+        return mount_short(stack, target);
+    }
+    explain("mount -t overlay -o %s overlay %s\tmount(\"overlay\", \"%s\", \"overlay\", 0, \"%s\")",
+            options, target, target, options);
+    if (mount("overlay", target, "overlay", 0, options) == -1)
+        error = failed_mount(target);
+    free(options);
+    return error;
+}
+
+static int make_directory(char *path, const char *scratch, const char *name)
+{
+    snprintf(path, PATH_MAX, "%s/%s", scratch, name);
+    explain("mkdir %s\tmkdir(\"%s\", 0755)", path, path);
+    return mkdir(path, 0755) == -1 ? report("mkdir %s", path) : 0;
+}
+
+int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
+{
+    static char upper[PATH_MAX], work[PATH_MAX];
+
+    mount_new("tmpfs", scratch, scratch, 0, "mode=755");
+    int error = make_directory(merged, scratch, "merged");
+    if (stack->upper != NULL || error != 0)
+        return error;
+    error = make_directory(upper, scratch, "upper");
+    if (error == 0)
+        error = make_directory(work, scratch, "work");
+    stack->upper = upper;
+    stack->work = work;
+    return error;
+}
+
+static bool covers(const char *scratch, const char *path)
+{
+    char real[PATH_MAX];
+    return path != NULL && realpath(path, real) != NULL && lies_in(real, scratch);
+}
+
+const char *overlay_scratch(const struct stack *stack, const char *also)
+{
+    static const char *const candidates[] = {"/mnt", "/media", "/srv", "/opt",
+                                             "/run", "/tmp",   "/var", "/sys"};
+
+    for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+        const char *scratch = candidates[i];
+        bool free_to_use = access(scratch, F_OK) == 0 && !covers(scratch, also) &&
+                           !covers(scratch, stack->upper) && !covers(scratch, stack->work);
+        for (size_t j = 0; j < stack->count && free_to_use; j++)
+            free_to_use = !covers(scratch, stack->lowers[j]);
+        if (free_to_use)
+            return scratch;
+    }
+    (void)refuse("no directory to mount on: /mnt, /run, /tmp, /sys and others all hold layers");
+    return NULL;
+}

@@ -1,0 +1,56 @@
+/*
+ * A stack of directories seen as one: read-only layers below, a writable one on top. The kernel's
+ * overlay file system; see mount(8), "Mount options for overlay".
+ *
+ * A file of a lower layer that is written to is first copied up into the upper layer. A file that
+ * is deleted leaves a whiteout there, a character device 0:0, so that the layers below no longer
+ * show through. A directory that is deleted and made anew is marked opaque by an extended
+ * attribute.
+ */
+#ifndef OVERLAY_H
+#define OVERLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { OVERLAY_MOST_LAYERS = 500 }; /* OVL_MAX_STACK of the kernel */
+
+/* Who owns the strings is the caller's affair: nothing here keeps or frees them. */
+struct stack {
+    const char *lowers[OVERLAY_MOST_LAYERS]; /* topmost first */
+    size_t count;
+    const char *upper; /* NULL: none yet, or a stack that can't be written to */
+    const char *work;  /* the kernel's own, on the same mount as upper, empty */
+};
+
+/*
+ * Either side. Is the stack one that the kernel will take, and that means what the user meant?
+ * Returns 0, or a negative errno after saying what is wrong: more than the kernel's EINVAL does.
+ */
+int overlay_check(const struct stack *stack);
+
+/*
+ * Box. Mount the stack on the directory TARGET. In a user namespace overlay keeps its marks in
+ * attributes "user.overlay.*" (mount option userxattr), as "trusted.*" is the host's root's alone.
+ * Strings longer than a page, which is all that mount(2) takes, are shortened through the
+ * descriptors of the directories. Returns 0, or a negative errno after saying what is wrong.
+ */
+int overlay_mount(const struct stack *stack, const char *target);
+
+/*
+ * Box. A new tmpfs on SCRATCH, and in it a directory "merged" to mount the stack on, whose path of
+ * less than PATH_MAX bytes goes into MERGED. If the stack has no upper layer, it gets one there: it
+ * is thrown away with the tmpfs. Returns 0, or a negative errno after saying what is wrong.
+ */
+int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
+
+/*
+ * Either side. A directory of this root that may be covered by a mount, because none of the stack's
+ * directories, nor ALSO (unless NULL), lies in it. Returns NULL, after saying so, if there is none.
+ */
+const char *overlay_scratch(const struct stack *stack, const char *also);
+
+/* Either side. Does this process live in a user namespace other than the machine's first? */
+bool overlay_in_user_namespace(void);
+
+#endif
