@@ -74,6 +74,10 @@ static void cover_file(const struct root *root, const char *path, int place, int
     explain("mount --bind /dev/null %s%s\topen_tree(\"/dev/null\", OPEN_TREE_CLONE)", root->path,
             path);
     int tree = copy_of(null, "/dev/null");
+    /* Read-only, or chmod on the cover would change the host's /dev/null. Writing still works. */
+    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY)", root->path, path);
+    if (tree_set(tree, READ_ONLY, 0, false) == -1)
+        die("cover %s", path);
     explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
     if (tree_attach(tree, place) == -1)
         die("cover %s", path);

@@ -2,12 +2,10 @@
 # Chapter 1: another root directory, and all that it does not isolate.
 load helpers
 
-# A root directory with nothing in it but the probe, which is static.
 setup() {
     host_remember
-    root=$BATS_TEST_TMPDIR/root
-    mkdir -p "$root/bin"
-    cp "$PROBE" "$root/bin/probe"
+    make_bare_root
+    root=$ROOT
 }
 
 @test "the command's root directory is NEWROOT, as seen from outside" {

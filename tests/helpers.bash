@@ -12,7 +12,7 @@ bats_require_minimum_version 1.5.0
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
 COURSE=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
 PROBE=$COURSE/.build/probe
-BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
+AS_USER=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --)
 
 setup() {
     host_remember
@@ -35,22 +35,51 @@ tool() {
     printf '%s\n' "$BIN_DIR/no-tool-called-$1"
 }
 
+# A root filesystem made of this machine's programs, once for all checks. Sets ROOTFS; with "user"
+# it is one that belongs to an ordinary user.
+make_rootfs() {
+    local mkrootfs
+    mkrootfs=$(tool mkrootfs)
+    [ -x "$mkrootfs" ] || mkrootfs=$COURSE/01-chroot/mkrootfs
+    ROOTFS=$BATS_RUN_TMPDIR/rootfs.${1:-root}
+    [ ! -d "$ROOTFS" ] || return 0
+    if [ "${1:-root}" = user ]; then
+        install -d -o 65534 -g 65534 "$ROOTFS"
+        as_user "$mkrootfs" "$ROOTFS"
+    else
+        "$mkrootfs" "$ROOTFS"
+    fi
+    # For what a shell can't do. It is no part of a root filesystem.
+    install "$PROBE" "$ROOTFS/probe"
+}
+
+# An empty root directory with nothing in it but the probe. Sets ROOT.
+make_bare_root() {
+    ROOT=$BATS_TEST_TMPDIR/root
+    mkdir -p "$ROOT/bin"
+    cp "$PROBE" "$ROOT/bin/probe"
+}
+
 # Any text that no other place can hold by chance.
 random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
-# bats's own run, but what was run is shown if the check fails.
+# bats's own run, but what was run is shown if the check fails, and a program has half a minute.
 eval "bats_$(declare -f run)"
 run() {
-    local failed=0
+    local failed=0 flags=()
+    while [[ $1 == -* || $1 == '!' ]]; do
+        flags+=("$1")
+        shift
+    done
     printf '$ %s\n' "$*"
-    bats_run "$@" || failed=$?
+    [ "$(type -t "$1")" != file ] || set -- timeout --foreground --kill-after=1 30 "$@"
+    stderr=
+    bats_run "${flags[@]}" "$@" || failed=$?
     [ -z "$output" ] || printf '%s\n' "$output"
-    [ -z "${stderr-}" ] || printf '(standard error) %s\n' "$stderr"
-    printf '(status) %s\n' "${status-}"
-    stderr_shown=${stderr-} stderr=
-    stderr=$stderr_shown
+    [ -z "$stderr" ] || printf '(standard error) %s\n' "$stderr"
+    printf '(status %s)\n' "$status"
     return "$failed"
 }
 
@@ -142,6 +171,20 @@ requires() {
 
 # --- boxes seen from outside -------------------------------------------------------------------
 
+# The value of a field in /proc/PID/status: status_of PID NSpid
+status_of() {
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# Its children, their children, …
+descendants_of() {
+    local child
+    for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+        echo "$child"
+        descendants_of "$child"
+    done
+}
+
 # start_box TOOL [ARG]…: run a tool in the background, with a command that stays. TOOL_PID is the
 # tool, BOX_PID the command, both found from outside. BOX_OUT is what it prints.
 start_box() {
@@ -154,6 +197,7 @@ start_box() {
 start_command() {
     BOX_OUT=$BATS_TEST_TMPDIR/box.$((++BOX_COUNT)).out
     printf '$ %s &\n' "$*"
+    [ "$1" != as_user ] || set -- "${AS_USER[@]}" "${@:2}"
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
@@ -244,12 +288,12 @@ inside() {
         shift
     done
     shift
-    nsenter --target "$pid" "${kinds[@]}" "$@"
+    timeout --foreground --kill-after=1 30 nsenter --target "$pid" "${kinds[@]}" "$@"
 }
 
 # A command as an ordinary user without any privileges.
 as_user() {
-    setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all -- "$@"
+    timeout --foreground --kill-after=1 30 "${AS_USER[@]}" "$@"
 }
 
 # --- the host before and after -----------------------------------------------------------------
@@ -281,7 +325,7 @@ host_snapshot() {
     ! command -v nft >/dev/null || nft --stateless list ruleset 2>&1
     [ -z "$cgroup2" ] || find "$cgroup2" -type d -regex '.*\.\(service\|scope\|slice\)' -prune -o \
         -type d -printf 'cgroup %p\n' 2>/dev/null
-    find /tmp /run/tmp /dev/shm /run/mqueue /run/lock \
+    find /tmp /run/tmp /dev /run/lock -path /dev/pts -prune -o \
         -path "$BATS_RUN_TMPDIR" -prune -o -printf 'file %p %y %U:%G\n' 2>/dev/null
     find /run -maxdepth 1 -printf 'file %p\n'
 }
@@ -299,6 +343,7 @@ host_processes() {
 
 host_remember() {
     [ -n "${PLAYHOST-}" ] || fail "checks run on the play host: tests/playhost bats …" || return
+    chmod 755 "$BATS_RUN_TMPDIR" # so that ordinary users find what a check has made for them
     host_before=$(host_snapshot)
     processes_before=$(host_processes)
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/msg.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -210,24 +211,38 @@ static int use_queue(const char *name, int flags)
     return queue == (mqd_t)-1 ? failed(name) : mq_close(queue);
 }
 
-/* orphan: leave a grandchild behind, which ends at once as the child of whoever adopts it. */
-static int leave_orphan(void)
+/* queue-make KEY: a new System V message queue; an error if there is one with that key. */
+static int make_queue(const char *key)
 {
-    pid_t child = fork();
+    return msgget(atoi(key), IPC_CREAT | IPC_EXCL | 0600) == -1 ? failed("msgget") : 0;
+}
 
+/*
+ * zombie: leave an orphan behind, which ends at once, and look whether its new parent (process 1,
+ * perhaps this process itself) reaps it within a second.
+ */
+static int look_for_zombie(void)
+{
+    int ends[2];
+    pid_t orphan = 0;
+    char path[64];
+
+    if (pipe(ends) == -1)
+        return failed("pipe");
+    pid_t child = fork();
     if (child == 0) {
-        pid_t grandchild = fork();
-        if (grandchild == 0) {
-            pid_t parent = getppid();
-            while (getppid() == parent)
-                usleep(1000);
-            _exit(0);
-        }
-        printf("%d\n", grandchild);
-        fflush(stdout);
+        orphan = fork();
+        if (orphan > 0 && write(ends[1], &orphan, sizeof(orphan)) != sizeof(orphan))
+            _exit(1);
         _exit(0);
     }
-    return waitpid(child, NULL, 0) == child ? 0 : failed("wait");
+    if (waitpid(child, NULL, 0) != child || read(ends[0], &orphan, sizeof(orphan)) == -1)
+        return failed("orphan");
+    snprintf(path, sizeof(path), "/proc/%d/stat", orphan);
+    for (int i = 0; i < 100 && access(path, F_OK) == 0; i++)
+        usleep(10000);
+    puts(access(path, F_OK) == 0 ? "zombie" : "reaped");
+    return 0;
 }
 
 /* ptrace PID: may this process trace that one? */
@@ -257,6 +272,8 @@ static int with_one_argument(char **a)
         return connect_to(a[2]);
     if (strcmp(a[1], "escape-chroot") == 0)
         return escape_chroot(a[2]);
+    if (strcmp(a[1], "queue-make") == 0)
+        return make_queue(a[2]);
     if (strcmp(a[1], "mq-make") == 0)
         return use_queue(a[2], O_RDWR | O_CREAT | O_EXCL);
     if (strcmp(a[1], "mq-open") == 0)
@@ -282,8 +299,8 @@ static int without_arguments(char **a)
         return print_signals();
     if (strcmp(a[1], "blocked") == 0)
         return print_blocked();
-    if (strcmp(a[1], "orphan") == 0)
-        return leave_orphan();
+    if (strcmp(a[1], "zombie") == 0)
+        return look_for_zombie();
     return -1;
 }
 
