@@ -3,6 +3,8 @@
 #: make            build all tools
 #: make test       check all chapters; installs what that needs first
 #: make test-02    check one chapter
+#: make test-vm    check all chapters in a throwaway virtual machine
+#: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make lint       look over the code with compilers and analysers
 #: make clean      remove what was built
 #: make help       print this
@@ -62,6 +64,12 @@ test: setup all $(BUILD)/probe
 test-%: setup all $(BUILD)/probe
 	@tests/run tests/$*-*.bats
 
+test-vm: setup all $(BUILD)/probe
+	@tests/vm tests/run
+
+shell-vm: all $(BUILD)/probe
+	@tests/vm --shell
+
 lint: setup
 	@tests/lint
 
@@ -71,4 +79,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all setup test lint clean help
+.PHONY: all setup test test-vm shell-vm lint clean help
