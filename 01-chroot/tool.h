@@ -53,8 +53,8 @@ void explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Errors are one line on standard error, written at once: "NAME: TEXT: cause". */
 
 /*
- * From here on errors and --explain go to FILE, as standard error is about to become something else,
- * say a log. FILE then is the tool's to close.
+ * From here on errors and --explain go to FILE, as standard error is about to become something
+ * else, say a log. FILE then is the tool's to close.
  */
 void tool_errors_to(int file);
 

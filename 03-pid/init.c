@@ -29,15 +29,16 @@ static void close_all_but(const int *keep, int count)
  * All that an init has to do the tool does already for its box: spawn_wait() passes signals on and
  * reaps every child. So init is the same once more, one level down and without new namespaces.
  */
-noreturn void init_exec(const struct child *box, char **command)
+void init_stay_behind(struct child *box)
 {
     spawn_tie(box); /* init dies with the tool, as the command would */
     struct child child = spawn(0);
 
     if (child.pid == 0) {
-        child.mask = box->mask;
         spawn_wait_go(&child);
-        spawn_exec(&child, command);
+        close(box->sync);
+        box->sync = child.sync;
+        return;
     }
     close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
     spawn_go(&child);

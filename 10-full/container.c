@@ -1,119 +1,224 @@
 #include "container.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
-#include "../02-uts/spawn.h"
-#include "../02-uts/uts.h"
-#include "../03-pid/init.h"
-#include "../03-pid/proc.h"
-#include "../04-mnt/devices.h"
-#include "../05-ipc/ipc.h"
-#include "../06-user/idmap.h"
+#include "../09-overlay/descriptor.h"
+#include "box.h"
+#include "range.h"
+#include "state.h"
+#include "terminal.h"
 
-/* The environment is shared across every layer of isolation (chapter 1), so it is made anew. */
-static void set_environment(const struct run_options *options)
+/* What has to be undone when this process, the monitor of the box, ends. */
+static struct {
+    pid_t monitor; /* 0 while there is nothing to undo */
+    struct child child;
+    struct state state;
+} box;
+
+/*
+ * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
+ * nothing is left. What SIGKILL leaves the next command finds: state_clear_dead().
+ */
+static void undo(void)
 {
-    const char *terminal = getenv("TERM");
-    char *kept = terminal != NULL ? strdup(terminal) : NULL;
+    if (box.monitor != getpid())
+        return; /* the box inherits this from before the clone */
+    if (box.child.pid > 0) {
+        syscall(SYS_pidfd_send_signal, box.child.pidfd, SIGKILL, NULL, 0);
+        waitpid(box.child.pid, NULL, 0);
+    }
+    box.state.pid = 0;
+    if (box.state.keep) {
+        box.state.ended = time(NULL);
+        (void)state_write(&box.state);
+    } else {
+        (void)state_forget(&box.state);
+    }
+}
 
-    clearenv();
-    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    setenv("HOME", "/root", 1);
-    setenv("HOSTNAME", options->hostname, 1);
-    if (kept != NULL)
-        setenv("TERM", kept, 1);
-    free(kept);
-    for (int i = 0; i < options->environment_count; i++)
-        putenv(options->environment[i]);
+/* The words of COMMAND with blanks between, cut where TEXT ends. */
+static void join_words(char **command, char *text, size_t size)
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (int i = 0; command[i] != NULL && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", command[i]);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' '; /* the state file has a line per value */
+}
+
+static void begin(const struct run_options *options)
+{
+    box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
+    snprintf(box.state.name, NAME_SIZE, "%s", options->name);
+    snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
+    join_words(options->command, box.state.command, sizeof(box.state.command));
+    state_clear_dead();
+    if (state_begin(options->name) < 0)
+        exit(EXIT_TOOL);
+    box.monitor = getpid();
+    atexit(undo);
+}
+
+/* Which users there are inside: a range of the host's for root, oneself for an ordinary user. */
+static void plan_users(struct plan *plan)
+{
+    if (!plan->options->user_namespace)
+        return;
+    if (geteuid() != 0) {
+        plan->users = idmap_single(0, geteuid());
+        plan->groups = idmap_single(0, getegid());
+        return;
+    }
+    box.state.first_id = range_take();
+    plan->users.ranges[0] = (struct id_range){0, box.state.first_id, RANGE_IDS};
+    plan->users.count = 1;
+    plan->groups = plan->users;
+    plan->mapped_mounts = true;
+}
+
+/* The root and the volumes as the box's users own them, in the order in which the box asks. */
+static void send_mapped_mounts(const struct run_options *options)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", box.child.pid);
+    int users = open(path, O_RDONLY | O_CLOEXEC);
+    if (users == -1)
+        die("open %s", path);
+    for (int i = -1; i < options->volume_count; i++) {
+        const char *source = i == -1 ? options->source : options->volumes[i].source;
+        if (source == NULL)
+            continue;
+        int tree = range_map_mount(source, users);
+        if (descriptor_send(box.child.sync, tree) < 0)
+            exit(EXIT_TOOL);
+        close(tree);
+    }
+    close(users);
 }
 
 /*
- * /sys shows the machine. A new one may only be mounted by who owns the network namespace, so in a
- * user namespace without one of those the host's is bound. Read-only either way.
+ * With --detach the caller goes on as the monitor, in the background. The process before it stays
+ * until the box runs or has failed, and ends with the status that the monitor writes to the
+ * descriptor returned.
  */
-static void mount_sys(const struct root *root, bool user_namespace)
+static int detach(const char *name)
 {
-    if (user_namespace)
-        mount_bind(root, "/sys", "/sys", true);
-    else
-        mount_inside(root, "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-}
+    unsigned char status = EXIT_TOOL;
+    int ends[2];
 
-/* proc_mount() on a target in ROOT. The old root is still there, as a user namespace needs. */
-static void mount_proc(const struct root *root)
-{
-    char path[32], shown[4096];
-    int place = root_target(root, "/proc", S_IFDIR);
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-    snprintf(shown, sizeof(shown), "%s/proc", root->path);
-    proc_mount(path, shown);
-    close(place);
-}
-
-static void change_directory(const char *directory)
-{
-    if (chdir(directory) == -1) {
-        if (errno == ENOENT)
-            hint("it has to exist in the root directory of the box");
-        die("working directory %s", directory);
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe");
+    pid_t monitor = fork();
+    if (monitor == -1)
+        die("fork");
+    if (monitor == 0) {
+        close(ends[0]);
+        setsid();
+        return ends[1];
     }
+    close(ends[1]);
+    if (read(ends[0], &status, 1) == 1 && status == EXIT_SUCCESS)
+        printf("%s\n", name);
+    exit(status);
 }
 
-static noreturn void run_box(const struct run_options *options, const struct child *child,
-                             const struct id_map *users, const struct id_map *groups)
+/* The box runs, or has ended already: tell who waits, and let go of the terminal. */
+static void tell_started(int waiting)
 {
-    bool user_namespace = users->count > 0;
+    siginfo_t ended = {.si_pid = 0};
+    unsigned char status = EXIT_SUCCESS;
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    if (user_namespace) {
-        spawn_wait_go(child);                    /* 02 */
-        idmap_become_root(users, groups, false); /* 06 */
-    }
-    mounts_make_private();                          /* 03 */
-    struct root root = root_prepare(options->root); /* 04 */
-    mount_devices(&root);                           /* 04 */
-    ipc_mount_queues(&root);                        /* 05 */
-    mount_proc(&root);                              /* 03 */
-    mount_sys(&root, user_namespace);               /* 04 */
-    for (int i = 0; i < options->volume_count; i++) {
-        const struct bind *volume = &options->volumes[i];
-        mount_bind(&root, volume->source, volume->target, volume->read_only); /* 04 */
-    }
-    if (options->read_only)
-        mount_read_only(&root);          /* 04 */
-    root_pivot(&root);                   /* 04 */
-    uts_set_hostname(options->hostname); /* 02 */
-    set_environment(options);
-    change_directory(options->workdir);
-    if (options->init)
-        init_exec(child, options->command); /* 03 */
-    spawn_exec(child, options->command);    /* 02, 01 */
+    spawn_wait_exec(&box.child);
+    waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+    if (ended.si_pid != 0 && ended.si_code == CLD_EXITED && ended.si_status >= EXIT_TOOL &&
+        ended.si_status <= EXIT_NOT_FOUND)
+        status = (unsigned char)ended.si_status;
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        dup2(nothing, file);
+    if (status != EXIT_SUCCESS)
+        box.state.keep = false; /* it never ran: there is nothing to keep */
+    if (write(waiting, &status, 1) == -1)
+        _exit(EXIT_TOOL);
+    close(waiting);
+    close(nothing);
 }
 
-int container_run(const struct run_options *options)
+static int open_log(const char *name)
+{
+    char path[1024];
+
+    state_path(name, "log", path, sizeof(path));
+    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log == -1)
+        die("open %s", path);
+    return log;
+}
+
+static uint64_t namespaces_of(const struct plan *plan)
 {
     uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC;
-    struct id_map users = {.count = 0}, groups = {.count = 0};
 
-    if (geteuid() != 0) {
+    if (plan->users.count > 0)
         namespaces |= CLONE_NEWUSER;
-        users = idmap_single(0, geteuid());
-        groups = idmap_single(0, getegid());
-    }
-    struct child child = spawn(namespaces); /* 02 */
+    if (plan->own_network)
+        namespaces |= CLONE_NEWNET;
+    return namespaces;
+}
+
+/* The road on the host's side, with the number of the chapter that each step comes from. */
+int container_run(struct run_options *options)
+{
+    static char *shell[] = {"/bin/sh", NULL};
+    struct plan plan = {.options = options, .log = -1};
+    int waiting = -1;
+
+    if (options->command == NULL)
+        options->command = shell;
+    if (options->detach)
+        waiting = detach(options->name);
+    begin(options);
+    plan.capabilities = capability_chosen(&options->capabilities);
+    if (options->detach)
+        plan.log = open_log(options->name);
+    plan_users(&plan);
+
+    struct child child = spawn(namespaces_of(&plan)); /* 02 */
     if (child.pid == 0)
-        run_box(options, &child, &users, &groups);
-    if (users.count > 0) {
-        idmap_write(child.pid, &users, &groups, false); /* 06 */
-        spawn_go(&child);                               /* 02 */
+        box_run(&plan, &child);
+    box.child = child;
+    box.state.pid = child.pid;
+    box.state.born = state_birth(child.pid);
+    if (plan.users.count > 0)
+        idmap_write(child.pid, &plan.users, &plan.groups, plan.mapped_mounts); /* 06 */
+    if (state_write(&box.state) < 0)
+        return EXIT_TOOL;
+    spawn_go(&child); /* 02 */
+    if (plan.mapped_mounts)
+        send_mapped_mounts(options); /* 09 */
+
+    if (options->terminal && !options->detach) {
+        int master = terminal_receive(&child); /* 10 */
+        if (master != -1)
+            terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
     }
-    return spawn_wait(&child); /* 02 */
+    if (options->detach)
+        tell_started(waiting);
+    box.state.status = spawn_wait(&child); /* 02 */
+    box.child.pid = 0;
+    return box.state.status;
 }

@@ -1,22 +1,47 @@
-/* What 'full run' is asked for. */
+/* What 'full run' is asked for: docker's names and habits, so that fingers know them. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
 
 #include "../04-mnt/mount.h"
+#include "capability.h"
 
+/* One --ulimit. */
+struct limit_option {
+    int resource; /* RLIMIT_*; see setrlimit(2) */
+    struct rlimit limit;
+};
+
+/* Strings are borrowed from the command line or last until the end of the tool. */
 struct run_options {
-    const char *root; /* the directory that becomes the root */
-    const char *hostname;
-    const char *workdir;
-    struct bind *volumes;
+    const char *source;   /* an image of the store, or a directory */
+    const char *name;     /* of the box; made up if not given */
+    const char *hostname; /* as the name, if not given */
+    const char *workdir;  /* NULL: the image's, or / */
+    const char *user;     /* NULL: the image's, or root */
+    const char *network;  /* bridge, none or host */
+    const char *address;  /* NULL: the first free one */
+    const char *dns;      /* NULL: as the host */
+    const char **ports;   /* as --publish has them */
+    int port_count;
+    struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
-    char **environment; /* NAME=VALUE, each allocated by the parser or borrowed from argv */
+    char **environment; /* NAME=VALUE */
     int environment_count;
-    bool read_only;
-    bool init;
-    char **command;
+    struct limit_option *limits;
+    int limit_count;
+    struct capability_choice capabilities;
+    const char *cpus, *cpuset, *memory, *pids; /* as chapter 8 takes them; NULL: no limit */
+    int64_t boot_offset;                       /* seconds to add to the boot clock */
+    bool detach, terminal, remove, read_only, init;
+    bool keep; /* stays listed after its end: named or detached, and not --rm */
+    bool has_offset;
+    bool seccomp;        /* install the filter */
+    bool user_namespace; /* a user namespace of its own */
+    char **command;      /* NULL: the image's own, or /bin/sh */
 };
 
 /* Host. ARGV[0] is "run". Mistakes end the tool. */
