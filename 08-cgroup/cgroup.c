@@ -217,6 +217,19 @@ static int make_directory(struct cgroup *group, const char *name)
     return report("mkdir %s", group->path);
 }
 
+/* Below a group of threads, or one that mixes processes and controllers, no process can be born. */
+static int check_type(const struct cgroup *group)
+{
+    char type[32];
+
+    group_read(group->path, "cgroup.type", type, sizeof(type));
+    if (strcmp(type, "domain") == 0)
+        return 0;
+    hint("see 'cat %.300s/cgroup.type', and cgroups(7) on threaded groups: choose another --parent",
+         group->parent);
+    return refuse("a group below %s is of type '%s' and can't hold processes", group->parent, type);
+}
+
 /* Make the group, hold it, note that it is ours. The tree is locked meanwhile. */
 static int make_group(struct cgroup *group, const char *name, unsigned controllers)
 {
@@ -230,6 +243,8 @@ static int make_group(struct cgroup *group, const char *name, unsigned controlle
     else if ((error = controllers_note_use(group->path, controllers)) != 0) {
         errno = -error;
         report("note on %s", group->path);
+    } else {
+        error = check_type(group);
     }
     if (error != 0) {
         if (group->directory != -1)
@@ -270,6 +285,26 @@ static int write_limits(const struct cgroup *group, const struct cgroup_limits *
     return 0;
 }
 
+/*
+ * To move a process, or to have it born in another group, an ordinary user has to be allowed to
+ * write cgroup.procs of the group where the old and the new branch part.
+ */
+static int check_move(const struct cgroup_tree *tree, const char *parent)
+{
+    char fork[LONGEST_GROUP], path[LONGEST_GROUP + 64];
+    size_t same = 0, last = strlen(tree->top);
+
+    for (; parent[same] == tree->own[same] && parent[same] != '\0'; same++)
+        if (parent[same + 1] == '/' || parent[same + 1] == '\0')
+            last = tree->own[same + 1] == '/' || tree->own[same + 1] == '\0' ? same + 1 : last;
+    snprintf(fork, sizeof(fork), "%.*s", (int)last, parent);
+    snprintf(path, sizeof(path), "%s/cgroup.procs", fork);
+    if (access(path, W_OK) == 0)
+        return 0;
+    hint("this shell is in %.150s: who leaves that needs to write %.150s", tree->own, path);
+    return report("go from there to %s", parent);
+}
+
 /* What needs the lock: from a clean tree to a group of our own with the files we need in it. */
 static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
 {
@@ -281,6 +316,8 @@ static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
         error = find_parent(&group->tree, plan->parent, group->parent);
     else
         error = choose_parent(&group->tree, group->parent, needed != 0);
+    if (error == 0)
+        error = check_move(&group->tree, group->parent);
     if (error != 0)
         return error;
     error = controllers_enable(&group->tree, group->parent, needed, plan->wanted);
@@ -350,11 +387,13 @@ int cgroup_remove(struct cgroup *group)
 void cgroup_mount(const struct cgroup_tree *tree)
 {
     /*
-     * Below the new mount there would still be the old one, which shows the whole tree. In a user
-     * namespace the kernel keeps us from unmounting it; there the files' owners protect it.
+     * Below the new mount there would still be the old one, which shows the whole tree: take it
+     * away. In a user namespace the kernel keeps us from that; there the files' owners protect it.
+     * But the same file system can't be mounted on top of itself: something has to lie between.
      */
     explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", tree->top, tree->top);
-    (void)umount2(tree->top, MNT_DETACH);
+    if (umount2(tree->top, MNT_DETACH) == -1)
+        mount_new("tmpfs", tree->top, tree->top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     /* EXERCISE 8.3: show the box its own branch of the tree. cgroup_namespaces(7) */
     mount_new("cgroup2", tree->top, tree->top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     /* END */

@@ -174,6 +174,13 @@ static int enable_in(const char *group, unsigned set)
     set &= ~controllers_read(group, "cgroup.subtree_control");
     if (set == 0)
         return 0;
+    /*
+     * For memory and io the kernel refuses this by itself. With cpu, cpuset and pids it makes the
+     * group one of threads instead, below which no process can be born. The top has no type.
+     */
+    if (group_read(group, "cgroup.type", names, sizeof(names)) == 0 &&
+        group_first_process(group, names, sizeof(names)) != 0)
+        return -EBUSY;
     int error = write_note(group, NOTE_ENABLED, read_note(group, NOTE_ENABLED) | set);
     if (error != 0)
         return error;
