@@ -6,7 +6,7 @@
 #                  # COMMAND         typed in root's shell at the top of the course
 #                  inside# COMMAND   the same shell, where the lesson has gone into a box
 #                  second# COMMAND   another shell of root's on the host, at the same time
-#                  $ COMMAND         an ordinary user's shell; inside$ likewise
+#                  $ COMMAND         an ordinary user's shell; inside$ and second$ likewise
 #                  > MORE            the command goes on
 #                The lines below a command are what it prints, on standard output or error. There
 #                "..." stands for anything in a line, and for any lines where it stands alone;
@@ -33,7 +33,7 @@ setup() {
         cp -r "$path" "$BATS_TEST_TMPDIR/course/"
     done
     cd "$BATS_TEST_TMPDIR/course"
-    chown -R 65534:65534 .
+    chown -R 1000:1000 .
     chmod 711 "$BATS_TEST_TMPDIR"
 }
 
