@@ -31,20 +31,15 @@ static char *name_of_file(const char *file, const char *tag)
     return name;
 }
 
-/* Let NAME, in its normal form, be the name of the image ID. */
 static int give_name(const char *name, const char *id, bool tell)
 {
-    char *normal = name ? name_normal(name) : NULL, *file = normal ? store_encode(normal) : NULL;
-    char line[SHA256_HEX + 2];
-    int error = -EINVAL;
+    int error = name == NULL ? -ENOMEM : name_give(name, id);
 
-    snprintf(line, sizeof(line), "%s\n", id);
-    if (file != NULL)
-        error = store_write("images", file, line, strlen(line));
-    if (error == 0 && tell)
-        printf("%s  %.12s\n", normal, id);
-    free(normal);
-    free(file);
+    if (error == 0 && tell) {
+        char *normal = name_normal(name);
+        printf("%s  %.12s\n", normal ? normal : name, id);
+        free(normal);
+    }
     return error;
 }
 

@@ -59,10 +59,11 @@ int image_remove(const char *name);
 int image_save(const char *name, const char *file);
 
 /*
- * Host. Make an image NAME out of BASE (a name) and one more layer, what is in the directory open
- * as UPPER, the upper layer of a stack. AUTHOR_COMMAND goes into the history; may be NULL. Returns
- * 0, or a negative errno told.
+ * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
+ * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. MADE_BY, unless
+ * NULL, goes into the history. ID gets the new image's. Returns 0, or a negative errno told.
  */
-int image_commit(const char *base, int upper, const char *name, const char *author_command);
+int image_commit(const char *base, int upper, const char *name, const char *made_by,
+                 char id[SHA256_HEX + 1]);
 
 #endif

@@ -54,7 +54,6 @@ static pid_t start_tar(const struct layer *layer, int input)
     const struct work work = {.command = command,
                               .label = layer->label,
                               .directory = layer->directory,
-                              .writable = true,
                               .whiteouts = true,
                               .input = input,
                               .output = -1};

@@ -52,6 +52,20 @@ bool name_read(const char *file, char id[SHA256_HEX + 1])
     return good;
 }
 
+int name_give(const char *name, const char *id)
+{
+    char *normal = name_normal(name), *file = normal ? store_encode(normal) : NULL;
+    char line[SHA256_HEX + 2];
+    int error = -EINVAL;
+
+    snprintf(line, sizeof(line), "%s\n", id);
+    if (file != NULL)
+        error = store_write("images", file, line, strlen(line));
+    free(normal);
+    free(file);
+    return error;
+}
+
 /* Does NAME begin the ID of exactly one image? The file of one of its names, to be freed, or NULL.
  */
 static char *find_by_id(const char *name, char id[SHA256_HEX + 1])

@@ -16,6 +16,10 @@ char *name_normal(const char *name);
  */
 int name_find(const char *name, char id[SHA256_HEX + 1], char **file);
 
+/* Host, holding the store. Let NAME be a name of the image ID. Returns 0, or a negative errno told.
+ */
+int name_give(const char *name, const char *id);
+
 /* Host. The configuration of the image ID in the store. Returns 0, or a negative errno told. */
 int name_config(const char *id, struct config *config);
 

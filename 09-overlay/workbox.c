@@ -34,6 +34,8 @@ bool work_keeps_owners(void)
            count >= 65536;
 }
 
+enum { READING = 3 }; /* the place of the directory that is only read */
+
 /* A root with the programs of this machine and their libraries, and "/work". Nothing else. */
 static void enter_root(const struct work *work)
 {
@@ -55,11 +57,13 @@ static void enter_root(const struct work *work)
         if (access(programs[i], F_OK) == 0)
             mount_bind(&root, programs[i], programs[i], true);
     if (work->directory != NULL)
-        mount_bind(&root, work->directory, "/work", !work->writable);
+        mount_bind(&root, work->directory, "/work", false);
     mount_read_only(&root);
     root_pivot(&root);
     if (work->directory != NULL && chdir("/work") == -1)
         die("chdir /work");
+    if (work->reading != 0 && (fchdir(READING) == -1 || close(READING) == -1))
+        die("go to the directory that is read");
 }
 
 /* What tar needs to give files their owners, modes, capabilities, and to make devices. */
@@ -157,7 +161,8 @@ pid_t work_start(const struct work *work)
             idmap_become_root(&users, &groups, false);
             spawn_tie(&child);
         }
-        place_descriptors((int[]){work->input, work->output}, 2);
+        int reading = work->reading != 0 ? work->reading : -1;
+        place_descriptors((int[]){work->input, work->output, reading}, 3);
         run_box(work);
     }
     if (ordinary) {

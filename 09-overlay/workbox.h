@@ -14,10 +14,10 @@
 struct work {
     const char *const *command;
     const char *label;     /* what errors begin with, such as "layer 2" */
-    const char *directory; /* the working directory in the box; NULL: an empty one */
-    bool writable;         /* may the program write there? */
+    const char *directory; /* the working directory, all that it can write to; NULL: nothing */
     bool whiteouts;        /* afterwards turn the whiteouts found there into overlay's */
     int input, output;     /* standard input and output; -1: as they are */
+    int reading;           /* instead of DIRECTORY: one that is open, only to be read; 0: none */
 };
 
 /*
