@@ -26,17 +26,16 @@ static bool begins_with(const char *name, const char *start)
 }
 
 /*
- * A box with a user namespace sees "user.*" marks, another one "trusted.*". The same layer may
- * serve both, so it gets both where that is possible.
+ * Overlay in a user namespace looks for "user.*", elsewhere for "trusted.*", which only the host's
+ * root may set. The same layer may serve both kinds of box, so it gets both where that is possible.
  */
 static int mark_opaque(int directory)
 {
     bool user = fsetxattr(directory, "user.overlay.opaque", "y", 1, 0) == 0;
-    if (overlay_in_user_namespace())
-        return user ? 0 : report("set user.overlay.opaque");
-    if (fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) == -1)
-        return report("set trusted.overlay.opaque");
-    return 0;
+
+    if (fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) == 0)
+        return 0;
+    return user && errno == EPERM ? 0 : report("mark a directory as opaque");
 }
 
 /* ".wh.NAME" in DIRECTORY. If the layer has a NAME itself, it is new, and hides what is below. */

@@ -97,21 +97,24 @@ static noreturn void run_program(const struct work *work, int errors)
     die("%s", work->command[0]);
 }
 
-/* The first line that the program says, and its end. */
+/* The first line that the program says, but for tar's note on how it makes names harmless. */
 static void read_errors(int errors, char *line, size_t size)
 {
-    size_t length = 0;
-    char rest[4096];
-    ssize_t got;
+    FILE *stream = fdopen(errors, "r");
+    bool found = false;
+    char *text = NULL;
+    size_t room = 0;
 
-    while ((got = read(errors, rest, sizeof(rest))) > 0) {
-        size_t more = (size_t)got < size - 1 - length ? (size_t)got : size - 1 - length;
-        memcpy(line + length, rest, more);
-        length += more;
+    if (stream == NULL)
+        die("read the program's errors");
+    while (getline(&text, &room, stream) != -1) {
+        if (found || strstr(text, ": Removing leading") != NULL)
+            continue;
+        found = true;
+        snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
     }
-    line[length] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    close(errors);
+    free(text);
+    fclose(stream);
 }
 
 /* PID 1 of the box: it has no other children than the program. */
