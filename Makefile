@@ -1,4 +1,13 @@
-# Ten Steps to a Container. 'make help' lists what there is to make.
+# Ten Steps to a Container.
+#
+#: make            build all tools
+#: make test       check all chapters; installs what that needs first
+#: make test-02    check one chapter
+#: make test-vm    check all chapters in a throwaway virtual machine
+#: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
+#: make lint       look over the code with compilers and analysers
+#: make clean      remove what was built
+#: make help       print this
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -11,6 +20,11 @@ override LDFLAGS  += -Wl,--gc-sections
 STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
              $(CC) -static -x c -o /dev/null - 2>/dev/null && echo -static)
 STATIC  := $(STATIC)
+
+# A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
+KERNEL  := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
+             echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
+override CPPFLAGS += $(KERNEL)
 
 # The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
@@ -35,3 +49,39 @@ $(BUILD)/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# What the checks let run inside a box; no part of the course. The filter's check runs outside.
+$(BUILD)/probe $(BUILD)/escape: $(BUILD)/%: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
+
+$(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
+
+PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/filter
+
+setup:
+	@tests/setup
+
+test: setup all $(PROBES)
+	@tests/run
+
+test-%: setup all $(PROBES)
+	@tests/run tests/$*-*.bats
+
+test-vm: setup all $(BUILD)/probe
+	@tests/vm tests/run
+
+shell-vm: all $(BUILD)/probe
+	@tests/vm --shell
+
+lint: setup
+	@tests/lint
+
+clean:
+	rm -rf $(BUILD) $(TOOLS)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+.PHONY: all setup test test-vm shell-vm lint clean help

@@ -15,6 +15,7 @@
 static const char *tool_name = "tool";
 static const char *tool_usage = "";
 static const char *tool_at = "host";
+static int error_file = STDERR_FILENO;
 static bool explaining;
 static char next_hint[512];
 
@@ -31,10 +32,15 @@ void tool_start(char **argv, const char *name, const char *usage)
     argv[0] = (char *)name; /* getopt's own messages begin with it */
 }
 
-/* The usage text has a line "@" where the options of every tool belong. */
+/* The usage text has a line "@" where the options of every tool belong; mkrootfs has none. */
 static void print_usage(void)
 {
     const char *rest = strstr(tool_usage, "@\n");
+
+    if (rest == NULL) {
+        printf("%s", tool_usage);
+        return;
+    }
     printf("%.*s%s%s", (int)(rest - tool_usage), tool_usage, common_usage, rest + strlen("@\n"));
 }
 
@@ -54,7 +60,7 @@ void tool_option(int option)
         view_remember_host();
         return;
     default: /* getopt has said what is wrong */
-        dprintf(STDERR_FILENO, "hint: '%s --help' lists the options\n", tool_name);
+        dprintf(error_file, "hint: '%s --help' lists the options\n", tool_name);
         exit(EXIT_TOOL);
     }
     if (fflush(stdout) != 0)
@@ -81,6 +87,16 @@ long long tool_number(const char *text, const char *what, long long min, long lo
     return number;
 }
 
+void tool_errors_to(int file)
+{
+    error_file = file;
+}
+
+int tool_errors(void)
+{
+    return error_file;
+}
+
 void tool_side(const char *side)
 {
     tool_at = side;
@@ -100,7 +116,7 @@ void explain(const char *format, ...)
 
     size_t shell = strcspn(step, "\t");
     const char *call = step[shell] == '\t' ? step + shell + 1 : "";
-    dprintf(STDERR_FILENO, "%4s# %-44.*s  %s\n", tool_at, (int)shell, step, call);
+    dprintf(error_file, "%4s# %-44.*s  %s\n", tool_at, (int)shell, step, call);
     errno = saved;
 }
 
@@ -123,7 +139,7 @@ static void say(const char *format, va_list arguments, int error)
     if (error != 0 && next_hint[0] == '\0')
         cause_of(error, next_hint, sizeof(next_hint));
     vsnprintf(text, sizeof(text), format, arguments);
-    dprintf(STDERR_FILENO, "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
+    dprintf(error_file, "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
             error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
             next_hint[0] ? "\n" : "");
     next_hint[0] = '\0';

@@ -52,6 +52,15 @@ void explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Errors are one line on standard error, written at once: "NAME: TEXT: cause". */
 
+/*
+ * From here on errors and --explain go to FILE, as standard error is about to become something
+ * else, say a log. FILE then is the tool's to close.
+ */
+void tool_errors_to(int file);
+
+/* Where errors go now. */
+int tool_errors(void);
+
 /* A system call failed: say what was tried and why it failed (errno), then end with 125. */
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

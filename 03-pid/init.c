@@ -1,21 +1,49 @@
 #include "init.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../01-chroot/tool.h"
+
+/*
+ * What a process of the box finds in /proc/1/fd it could use, even a directory of the host: close
+ * all descriptors but the standard three and those to KEEP.
+ */
+static void close_all_but(const int *keep, int count)
+{
+    unsigned first = STDERR_FILENO + 1, stop = 0;
+
+    for (; stop != UINT_MAX; first = stop + 1) {
+        stop = UINT_MAX;
+        for (int i = 0; i < count; i++)
+            if ((unsigned)keep[i] >= first && (unsigned)keep[i] < stop)
+                stop = (unsigned)keep[i];
+        if (stop > first)
+            syscall(SYS_close_range, first, stop == UINT_MAX ? stop : stop - 1, 0);
+    }
+}
 
 /*
  * All that an init has to do the tool does already for its box: spawn_wait() passes signals on and
  * reaps every child. So init is the same once more, one level down and without new namespaces.
  */
-noreturn void init_exec(const struct child *box, char **command)
+void init_stay_behind(struct child *box)
 {
     spawn_tie(box); /* init dies with the tool, as the command would */
     struct child child = spawn(0);
 
     if (child.pid == 0) {
-        child.mask = box->mask;
-        spawn_exec(&child, command);
+        spawn_wait_go(&child);
+        close(box->sync);
+        box->sync = child.sync;
+        return;
     }
+    close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
+    spawn_go(&child);
+    spawn_wait_exec(&child);
+    tool_errors_to(STDERR_FILENO);
+    close_all_but(&child.pidfd, 1); /* the host learns by it that the command runs */
     exit(spawn_wait(&child));
 }

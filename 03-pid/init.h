@@ -5,15 +5,13 @@
 #ifndef INIT_H
 #define INIT_H
 
-#include <stdnoreturn.h>
-
 #include "../02-uts/spawn.h"
 
 /*
- * Box, as PID 1, in place of spawn_exec(). Run COMMAND as a child of one's own, pass signals on to
- * it, reap what is orphaned, and end with the command's status; the kernel then ends whatever is
- * left.
+ * Box, as PID 1. Returns in a new process, which goes on to run the command with spawn_exec(BOX).
+ * PID 1 stays behind as init: it passes signals on to that process, reaps what is orphaned, and
+ * ends with the command's status; the kernel then ends whatever is left.
  */
-noreturn void init_exec(const struct child *box, char **command);
+void init_stay_behind(struct child *box);
 
 #endif

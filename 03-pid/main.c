@@ -71,7 +71,7 @@ int main(int argc, char **argv)
             proc_mount("/proc", "/proc");
         }
         if (options.init)
-            init_exec(&child, options.command);
+            init_stay_behind(&child);
         spawn_exec(&child, options.command);
     }
     return spawn_wait(&child); /* on the host */

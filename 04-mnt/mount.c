@@ -91,6 +91,18 @@ struct root root_prepare(const char *directory)
     return root;
 }
 
+struct root root_adopt(int tree, const char *directory)
+{
+    struct root root = {.directory = tree, .path = directory, .make_missing = true};
+    int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", directory, directory, directory);
+    if (place == -1 || tree_attach(tree, place) == -1)
+        die("root directory %s", directory);
+    close(place);
+    return root;
+}
+
 /* Make PATH, and first the directories above it that are missing too. */
 static void make_target(const struct root *root, const char *path, mode_t kind)
 {
@@ -112,7 +124,7 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
 }
 
 /* Resolve PATH as if ROOT were "/": neither "..", nor a link, nor one of /proc's leads out. */
-static int open_inside(const struct root *root, const char *path)
+int root_find(const struct root *root, const char *path)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -122,12 +134,12 @@ static int open_inside(const struct root *root, const char *path)
 
 int root_target(const struct root *root, const char *path, mode_t kind)
 {
-    int target = open_inside(root, path);
+    int target = root_find(root, path);
     struct stat status;
 
     if (target == -1 && errno == ENOENT && root->make_missing) {
         make_target(root, path, kind);
-        target = open_inside(root, path);
+        target = root_find(root, path);
     }
     if (target == -1) {
         if (errno == ENOENT)
@@ -144,26 +156,31 @@ int root_target(const struct root *root, const char *path, mode_t kind)
 
 void mount_bind(const struct root *root, const char *source, const char *target, bool read_only)
 {
-    struct stat status;
-
-    if (stat(source, &status) == -1)
-        die("bind source %s", source);
-    int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
-
-    explain("mount --rbind %s %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
-            shown(root, target), source);
+    explain("# take what is at %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
+            source);
     int tree = tree_copy(source);
     if (tree == -1)
         die("bind %s", source);
+    mount_tree(root, tree, source, target, read_only);
+}
+
+void mount_tree(const struct root *root, int tree, const char *source, const char *target,
+                bool read_only)
+{
+    struct stat status;
+
+    if (fstat(tree, &status) == -1)
+        die("bind %s", source);
+    int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, shown(root, target), target);
+    if (tree_attach(tree, place) == -1)
+        die("bind %s to %s", source, shown(root, target));
     if (read_only) {
         explain("mount -o remount,bind,ro %s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
                 shown(root, target));
         if (tree_set(tree, READ_ONLY, 0, true) == -1)
-            die("make the bind of %s read-only", source);
+            die("make %s read-only", shown(root, target));
     }
-    explain("# ... and there it is\tmove_mount(\"%s\")", shown(root, target));
-    if (tree_attach(tree, place) == -1)
-        die("bind %s to %s", source, shown(root, target));
     close(tree);
     close(place);
 }

@@ -49,6 +49,13 @@ struct root root_current(void);
 /* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands. */
 struct root root_prepare(const char *directory);
 
+/* The same for a mount of DIRECTORY that is open as TREE. The box sees TREE in DIRECTORY's place.
+ */
+struct root root_adopt(int tree, const char *directory);
+
+/* PATH inside ROOT, open with O_PATH, which the caller closes; -1 with errno if it isn't there. */
+int root_find(const struct root *root, const char *path);
+
 /*
  * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). Returns a
  * descriptor open with O_PATH; the caller closes it.
@@ -57,6 +64,10 @@ int root_target(const struct root *root, const char *path, mode_t kind);
 
 /* Let SOURCE, a path of the host, appear at TARGET in ROOT, with all that is mounted below it. */
 void mount_bind(const struct root *root, const char *source, const char *target, bool read_only);
+
+/* The same with a mount that is open as TREE already; SOURCE is its name. TREE is closed. */
+void mount_tree(const struct root *root, int tree, const char *source, const char *target,
+                bool read_only);
 
 /* A new file system of TYPE at TARGET in ROOT; the rest as for mount_new() of chapter 3. */
 void mount_inside(const struct root *root, const char *target, const char *type,

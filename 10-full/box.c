@@ -1,0 +1,171 @@
+#include "box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/uts.h"
+#include "../03-pid/init.h"
+#include "../03-pid/proc.h"
+#include "../04-mnt/devices.h"
+#include "../05-ipc/ipc.h"
+#include "../09-overlay/descriptor.h"
+#include "account.h"
+#include "capability.h"
+#include "harden.h"
+#include "mask.h"
+#include "seccomp.h"
+#include "terminal.h"
+
+static int receive(const struct child *child)
+{
+    int descriptor = descriptor_receive(child->sync);
+    if (descriptor < 0)
+        _exit(EXIT_TOOL); /* the host has told why */
+    return descriptor;
+}
+
+/* Only who is still to be forked gets the new clock, so an init has to come after it. */
+static void move_boot_clock(int64_t seconds)
+{
+    explain("unshare --time --boottime %jd\tunshare(CLONE_NEWTIME)", (intmax_t)seconds);
+    if (unshare(CLONE_NEWTIME) == -1)
+        die("unshare the time namespace");
+    int file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    if (file == -1 || dprintf(file, "boottime %jd 0\n", (intmax_t)seconds) < 0)
+        die("move the boot clock by %jd seconds", (intmax_t)seconds);
+    close(file);
+}
+
+/* proc_mount() on a target in ROOT. The old root is still there, as a user namespace needs. */
+static void mount_proc(const struct root *root)
+{
+    char path[32], shown[4096];
+    int place = root_target(root, "/proc", S_IFDIR);
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+    snprintf(shown, sizeof(shown), "%s/proc", root->path);
+    proc_mount(path, shown);
+    close(place);
+}
+
+/*
+ * /sys shows the machine, and may only be mounted by who owns the network namespace: in a user
+ * namespace without a network of its own, the host's is bound. Read-only either way.
+ */
+static void mount_sys(const struct root *root, const struct plan *plan)
+{
+    if (plan->users.count > 0 && !plan->own_network)
+        mount_bind(root, "/sys", "/sys", true);
+    else
+        mount_inside(root, "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+static struct root make_root(const struct plan *plan, const struct child *child)
+{
+    if (plan->mapped_mounts)
+        return root_adopt(receive(child), plan->options->source);
+    return root_prepare(plan->options->source);
+}
+
+static void mount_volumes(const struct root *root, const struct plan *plan,
+                          const struct child *child)
+{
+    for (int i = 0; i < plan->options->volume_count; i++) {
+        const struct bind *volume = &plan->options->volumes[i];
+        if (volume->source == NULL)
+            mount_inside(root, volume->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+        else if (plan->mapped_mounts)
+            mount_tree(root, receive(child), volume->source, volume->target, volume->read_only);
+        else
+            mount_bind(root, volume->source, volume->target, volume->read_only);
+    }
+}
+
+static void set_limits(const struct run_options *options)
+{
+    for (int i = 0; i < options->limit_count; i++)
+        if (setrlimit(options->limits[i].resource, &options->limits[i].limit) == -1)
+            die("ulimit");
+}
+
+/* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
+static void let_go_of_output(const struct plan *plan)
+{
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+    if (nothing == -1 || errors == -1 || dup2(nothing, STDIN_FILENO) == -1 ||
+        dup2(plan->log, STDOUT_FILENO) == -1 || dup2(plan->log, STDERR_FILENO) == -1)
+        die("redirect the output to the log");
+    tool_errors_to(errors);
+}
+
+/* Give up all power that the command shall not have. The order matters: see capability.h. */
+static void drop_privileges(const struct plan *plan, const struct account *account)
+{
+    bool ordinary = plan->users.count > 0 && !plan->mapped_mounts;
+
+    capability_bound(plan->capabilities);
+    capability_keep();
+    account_become(account, ordinary);
+    capability_hold(plan->capabilities, account->user);
+    harden_no_new_privileges();
+}
+
+/* The road, with the number of the chapter that each step comes from. */
+noreturn void box_run(const struct plan *plan, struct child *child)
+{
+    const struct run_options *options = plan->options;
+    struct account account;
+    int terminal = -1;
+
+    spawn_wait_go(child); /* 02 */
+    if (options->has_offset)
+        move_boot_clock(options->boot_offset); /* 10 */
+    if (plan->users.count > 0)
+        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
+
+    mounts_make_private();                     /* 03 */
+    struct root root = make_root(plan, child); /* 04, 09 */
+    mount_devices(&root);                      /* 04 */
+    ipc_mount_queues(&root);                   /* 05 */
+    mount_proc(&root);                         /* 03 */
+    mount_sys(&root, plan);                    /* 04 */
+    if (plan->own_network)
+        mask_allow_ping(&root);                   /* 10 */
+    mask_paths(&root);                            /* 10 */
+    mount_volumes(&root, plan, child);            /* 04 */
+    account_find(&root, options->user, &account); /* 10 */
+    if (options->terminal)
+        terminal = terminal_open(&root, child, account.user, true); /* 10 */
+    if (options->read_only)
+        mount_read_only(&root);          /* 04 */
+    root_pivot(&root);                   /* 04 */
+    uts_set_hostname(options->hostname); /* 02 */
+    if (plan->network != NULL)
+        network_configure(plan->network); /* 07 */
+    else if (plan->own_network)
+        network_loopback(); /* 07 */
+
+    environment_set(&options->environment, options->hostname, account.home); /* 10, from here on */
+    environment_enter(options->workdir);
+    set_limits(options);
+    harden_new_keyring();
+    if (plan->log != -1)
+        let_go_of_output(plan);
+    if (options->terminal)
+        terminal_become(terminal);
+    drop_privileges(plan, &account);
+    if (options->init || options->has_offset)
+        init_stay_behind(child); /* 03 */
+    if (options->seccomp)
+        seccomp_install(plan->capabilities);
+    spawn_exec(child, options->command); /* 02, 01 */
+}

@@ -1,0 +1,67 @@
+/*
+ * Capabilities: root's power in pieces. See capabilities(7).
+ *
+ * A box's root needs few of them. capability.c has the whole table: which are kept, which are
+ * dropped, and why. Nothing that a process in the box does brings a dropped one back, as the
+ * bounding set has lost it too.
+ *
+ * The order of a box's privileges, each step needing what the next one takes away:
+ *
+ *     capability_bound()          drops from the bounding set; needs CAP_SETPCAP
+ *     capability_keep()           so that the change of identity leaves the permitted set alone
+ *     account_become()            setgroups, setresgid, setresuid; needs CAP_SETGID, CAP_SETUID
+ *     capability_hold()           capset, with nothing inheritable and nothing ambient
+ *     harden_no_new_privileges()  no set-user-ID program or file capability counts from here on
+ *     seccomp_install()           last, as it may refuse any of the calls above
+ */
+#ifndef CAPABILITY_H
+#define CAPABILITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What --cap-add and --cap-drop have named so far; begins as {0}. Bit N is capability N. */
+struct capability_choice {
+    uint64_t add;
+    uint64_t drop;
+    bool add_all;
+    bool drop_all;
+};
+
+/*
+ * Host. Note one --cap-add or --cap-drop. NAME is as in the table, in either case, with or without
+ * CAP_ in front, or ALL. An unknown name ends the tool.
+ */
+void capability_add(struct capability_choice *choice, const char *name);
+void capability_drop(struct capability_choice *choice, const char *name);
+
+/*
+ * Host. The set that comes of it, as docker counts: the default less what is dropped, then what is
+ * added; "drop ALL" leaves what is added; "add ALL" leaves all but what is dropped. The order of
+ * the options does not matter. Those that this kernel does not know are left out.
+ */
+uint64_t capability_chosen(const struct capability_choice *choice);
+
+/* Either side. CAPABILITY's name in the table, such as "CAP_CHOWN"; NULL past its end. */
+const char *capability_name(int capability);
+
+/* Either side. Why CAPABILITY is kept or dropped by default, and which of the two. */
+const char *capability_reason(int capability, bool *kept);
+
+/*
+ * Box. Drop all but SET from the bounding set: no execve(2) gives them back. A capability of SET
+ * that the tool itself does not hold ends the tool with an error that names it.
+ */
+void capability_bound(uint64_t set);
+
+/* Box. Let the next setresuid(2) keep the permitted set. PR_SET_KEEPCAPS in prctl(2). */
+void capability_keep(void);
+
+/*
+ * Box, after the change of identity. Hold SET as root (USER 0), effective and permitted; hold none
+ * as any other user. Nothing is inheritable, nothing ambient. An error ends the tool. capset(2).
+ */
+void capability_hold(uint64_t set, uid_t user);
+
+#endif

@@ -1,0 +1,134 @@
+#include "harden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../04-mnt/tree.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+void harden_descriptors(void)
+{
+    int file;
+
+    if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
+        die("close_range");
+    do
+        file = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (file != -1 && file <= STDERR_FILENO && fcntl(file, F_SETFD, 0) == 0);
+    if (file == -1)
+        die("open /dev/null");
+    close(file);
+}
+
+/* Since Linux 6.3 a machine may ask each memfd whether it is to be executed; older ones know no
+ * such flag. */
+static int make_copy(void)
+{
+    int copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+    if (copy == -1 && errno == EINVAL)
+        copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (copy == -1)
+        die("memfd_create");
+    return copy;
+}
+
+static void fill_copy(int copy, int program)
+{
+    struct stat status;
+    off_t at = 0;
+
+    if (fstat(program, &status) == -1)
+        die("look at /proc/self/exe");
+    while (at < status.st_size) {
+        ssize_t sent = sendfile(copy, program, &at, (size_t)(status.st_size - at));
+        if (sent == -1)
+            die("copy /proc/self/exe");
+        if (sent == 0)
+            fail("copy /proc/self/exe: it has become shorter meanwhile");
+    }
+}
+
+void harden_run_from_copy(char **argv)
+{
+    const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (program == -1)
+        die("open /proc/self/exe");
+    int sealed = fcntl(program, F_GET_SEALS); /* EINVAL for an ordinary file */
+    if (sealed != -1 && (sealed & seals) == seals) {
+        close(program);
+        return;
+    }
+    int copy = make_copy();
+    fill_copy(copy, program);
+    if (fcntl(copy, F_ADD_SEALS, seals) == -1)
+        die("seal the copy of the program");
+    syscall(SYS_execveat, copy, "", argv, environ, AT_EMPTY_PATH);
+    hint("the machine may forbid to execute files in memory: vm.memfd_noexec");
+    die("execute the copy of the program");
+}
+
+void harden_undumpable(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0) == -1)
+        die("prctl PR_SET_DUMPABLE");
+}
+
+void harden_new_keyring(void)
+{
+    /* EXERCISE 10.5: leave the host's session keyring for a new one. keyctl(2) */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1)
+        return;
+    if (errno == ENOSYS)
+        return; /* a kernel without keyrings has nothing to leave */
+    if (errno == EDQUOT)
+        hint("each box has a keyring, and a user may have so many: "
+             "'sudo sysctl kernel.keys.maxkeys=2000'");
+    die("keyctl KEYCTL_JOIN_SESSION_KEYRING");
+    /* END */
+}
+
+void harden_check_directory(void)
+{
+    char directory[PATH_MAX];
+
+    /* The system call: libc's getcwd(3) may walk up ".." by itself. */
+    if (syscall(SYS_getcwd, directory, sizeof(directory)) == -1)
+        die("working directory");
+    if (directory[0] != '/') /* "(unreachable)/...", getcwd(3) */
+        fail("working directory: lies outside the box");
+}
+
+void harden_nosuid(const struct root *root)
+{
+    enum { NOSUID = 2 }; /* MOUNT_ATTR_NOSUID of <linux/mount.h>, see tree.c */
+
+    explain("# mount -o remount,bind,nosuid %s, and all below\t"
+            "mount_setattr(\"%s\", MOUNT_ATTR_NOSUID, AT_RECURSIVE)",
+            root->path, root->path);
+    if (tree_set(root->directory, NOSUID, 0, true) == -1)
+        die("make %s nosuid", root->path);
+}
+
+void harden_no_new_privileges(void)
+{
+    /* EXERCISE 10.6: let set-user-ID programs give no privileges. prctl(2) */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+        die("prctl PR_SET_NO_NEW_PRIVS");
+    /* END */
+}

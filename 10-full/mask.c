@@ -1,0 +1,172 @@
+#include "mask.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../04-mnt/tree.h"
+
+enum { READ_ONLY = 1 }; /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
+
+/* Covered: nothing can be read there, nothing written. */
+static const char *const hidden[] = {
+    "/proc/acpi",                    /* switches the machine's hardware */
+    "/proc/asound",                  /* sound cards: who plays what */
+    "/proc/interrupts",              /* counts key strokes of others: a side channel */
+    "/proc/kcore",                   /* all memory of the machine */
+    "/proc/keys",                    /* keys of other boxes with the same user id */
+    "/proc/latency_stats",           /* what the kernel waits for, everywhere */
+    "/proc/sched_debug",             /* the processes of the machine */
+    "/proc/scsi",                    /* removes disks from the machine (CVE-2017-16539) */
+    "/proc/timer_list",              /* the processes of the machine, kernel addresses */
+    "/proc/timer_stats",             /* the same on old kernels */
+    "/sys/devices/virtual/powercap", /* power used: tells keys from afar (CVE-2020-8694) */
+    "/sys/firmware",                 /* ACPI tables, EFI variables: writing can brick a machine */
+};
+
+/* Read-only: seen, as programs look there, but not changed. */
+static const char *const read_only[] = {
+    "/proc/bus",           /* configuration space of PCI devices */
+    "/proc/fs",            /* settings of mounted file systems */
+    "/proc/irq",           /* which processor serves which device */
+    "/proc/sys",           /* core_pattern, modprobe: programs that the kernel starts as root */
+    "/proc/sysrq-trigger", /* reboots, crashes, unmounts */
+};
+
+/*
+ * /dev/null, open with O_PATH. An image may have put something else there, which would then be
+ * bound over /proc's files and show the host through them (CVE-2025-31133): so it is the host's,
+ * and looked at before use.
+ */
+static int open_null(void)
+{
+    struct stat status;
+    int null = open("/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+    if (null == -1 || fstat(null, &status) == -1)
+        die("open /dev/null");
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+        fail("/dev/null: is not the null device, and can't cover anything");
+    return null;
+}
+
+/* A copy of the mount that the descriptor FILE is on, of FILE and what is below it. */
+static int copy_of(int file, const char *shown)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    int tree = tree_copy(path);
+    if (tree == -1)
+        die("bind %s", shown);
+    return tree;
+}
+
+static void cover_file(const struct root *root, const char *path, int place, int null)
+{
+    explain("mount --bind /dev/null %s%s\topen_tree(\"/dev/null\", OPEN_TREE_CLONE)", root->path,
+            path);
+    int tree = copy_of(null, "/dev/null");
+    /* Read-only, or chmod on the cover would change the host's /dev/null. Writing still works. */
+    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY)", root->path, path);
+    if (tree_set(tree, READ_ONLY, 0, false) == -1)
+        die("cover %s", path);
+    explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
+    if (tree_attach(tree, place) == -1)
+        die("cover %s", path);
+    close(tree);
+}
+
+static void hide(const struct root *root, const char *path, int null)
+{
+    struct stat status;
+    int place = root_find(root, path);
+
+    if (place == -1)
+        return; /* not in this kernel */
+    if (fstat(place, &status) == -1)
+        die("look at %s", path);
+    if (S_ISDIR(status.st_mode))
+        mount_inside(root, path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=555");
+    else
+        cover_file(root, path, place, null);
+    close(place);
+}
+
+/* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
+static void forbid_writing(const struct root *root, const char *path)
+{
+    int place = root_find(root, path);
+
+    if (place == -1)
+        return;
+    explain("mount --rbind %s%s %s%s\topen_tree(\"%s%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
+            root->path, path, root->path, path, root->path, path);
+    int tree = copy_of(place, path);
+    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
+            root->path, path);
+    if (tree_set(tree, READ_ONLY, 0, true) == -1)
+        die("make %s read-only", path);
+    explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
+    if (tree_attach(tree, place) == -1)
+        die("bind %s to itself", path);
+    close(tree);
+    close(place);
+}
+
+void mask_paths(const struct root *root)
+{
+    int null = open_null();
+
+    /* EXERCISE 10.3: cover what tells of the whole machine. openat2(2), move_mount(2) */
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+        hide(root, hidden[i], null);
+    /* END */
+    /* EXERCISE 10.4: and keep the box from changing its settings. mount_setattr(2) */
+    for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
+        forbid_writing(root, read_only[i]);
+    /* END */
+    close(null);
+}
+
+void mask_mount_cgroup(const struct root *root)
+{
+    mount_inside(root, "/sys/fs/cgroup", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                 NULL);
+}
+
+/* The highest group of the box's first range of ids, or of the ranges that icmp(7) allows. */
+static unsigned last_group(void)
+{
+    const unsigned highest = 2147483647;
+    unsigned inside = 0, outside = 0, count = 1;
+    FILE *map = fopen("/proc/self/gid_map", "re");
+
+    if (map == NULL || fscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
+        die("read /proc/self/gid_map");
+    fclose(map);
+    return count - 1 < highest - inside ? inside + count - 1 : highest;
+}
+
+void mask_allow_ping(const struct root *root)
+{
+    const char *path = "/proc/sys/net/ipv4/ping_group_range";
+    char name[32];
+    int setting = root_find(root, path);
+
+    if (setting == -1)
+        return; /* a kernel without IPv4 */
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", setting);
+    int file = open(name, O_WRONLY | O_CLOEXEC);
+    if (file == -1 || dprintf(file, "0 %u", last_group()) < 0)
+        die("write %s", path);
+    close(file);
+    close(setting);
+}

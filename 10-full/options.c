@@ -1,0 +1,326 @@
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/uts.h"
+#include "state.h"
+
+static const char usage[] =
+    "Usage: full run [OPTION]... [--] IMAGE|DIR [COMMAND [ARG]...]\n"
+    "Run COMMAND in a new box whose root is a layer on top of IMAGE, or the directory DIR (with a\n"
+    "'/' in it). Default: the command that the image names, or /bin/sh.\n"
+    "\n"
+    "  -d, --detach           let it run in the background, and print its name\n"
+    "  -i, --interactive      accepted for docker's sake: standard input is always passed on,\n"
+    "                         and with --detach it is /dev/null\n"
+    "  -t, --tty              a terminal of its own\n"
+    "      --rm               forget the box when it ends (default, unless it is named or "
+    "detached)\n"
+    "      --name=NAME        name the box (default: twelve random digits)\n"
+    "      --hostname=NAME    host name inside (default: the box's name)\n"
+    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: only\n"
+    "                         PATH, HOME, HOSTNAME and TERM, and those of the image, are set)\n"
+    "  -w, --workdir=DIR      working directory inside (default: the image's, or /)\n"
+    "  -u, --user=USER[:GROUP]\n"
+    "                         who the command runs as, looked up inside (default: the image's, or\n"
+    "                         root)\n"
+    "  -v, --volume=SRC:DST[:ro]\n"
+    "                         let SRC appear at DST, made if missing; with :ro read-only; "
+    "repeatable\n"
+    "      --tmpfs=DST        a new, empty tmpfs at DST, made if missing; repeatable\n"
+    "      --read-only        make the root read-only (default: writable)\n"
+    "  -p, --publish=[ADDRESS:]PORT:BOXPORT[/tcp|udp]\n"
+    "                         let a port of the host lead to one of the box; repeatable\n"
+    "      --network=KIND     bridge: a link of its own; none: loopback alone; host: the host's\n"
+    "                         (default: bridge for root, none for an ordinary user)\n"
+    "      --ip=ADDRESS/BITS  address on the bridge (default: the first free one)\n"
+    "      --dns=ADDRESS      ask this name server (default: the host's)\n"
+    "  -m, --memory=BYTES     at most this much memory, with K, M or G (default: no limit)\n"
+    "      --cpus=NUMBER      at most so many processors' time, such as 0.5 (default: no limit)\n"
+    "      --cpuset-cpus=LIST on these processors only (default: all)\n"
+    "      --pids-limit=NUMBER\n"
+    "                         at most so many processes (default: no limit)\n"
+    "      --init             PID 1 is a small init and COMMAND its child (default: COMMAND "
+    "itself)\n"
+    "      --cap-add=NAME, --cap-drop=NAME\n"
+    "                         keep or drop a capability, or ALL; repeatable\n"
+    "      --seccomp=WHAT     default: filter the system calls; off: do not (default: default)\n"
+    "      --userns=WHAT      auto: a user namespace of its own; host: none (default: auto)\n"
+    "      --ulimit=NAME=SOFT[:HARD]\n"
+    "                         a resource limit, such as nofile=1024; repeatable\n"
+    "      --boot-time-offset=SECONDS\n"
+    "                         move the boot clock inside (default: as the host's)\n"
+    "@\n"
+    "An ordinary user has no bridge network, and of limits only those delegated to them.\n"
+    "\n"
+    "Example: full run -it --hostname bird ./rootfs\n"
+    "\n"
+    "The same in the shell, but for much detail:\n"
+    "  unshare --mount --uts --ipc --pid --net --fork chroot ./rootfs /bin/bash --login\n"
+    "  mount -t proc proc /proc\n";
+
+/* One more element at the end of an array that grows; COUNT is what it holds now. */
+static void *grow(void *array, int count, size_t size)
+{
+    void *larger = realloc(array, ((size_t)count + 1) * size);
+    if (larger == NULL)
+        die("realloc");
+    return larger;
+}
+
+static void add_volume(struct run_options *options, struct bind volume)
+{
+    options->volumes = grow(options->volumes, options->volume_count, sizeof(volume));
+    options->volumes[options->volume_count++] = volume;
+}
+
+static void add_port(struct run_options *options, const char *port)
+{
+    options->ports = grow(options->ports, options->port_count, sizeof(port));
+    options->ports[options->port_count++] = port;
+}
+
+/* NAME=SOFT[:HARD], the names being those of docker and of limits.conf(5). */
+static void add_limit(struct run_options *options, const char *text)
+{
+    static const struct {
+        const char *name;
+        int resource;
+    } known[] = {
+        {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+        {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+        {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+        {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+        {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+        {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+        {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+        {"stack", RLIMIT_STACK},
+    };
+    struct limit_option option = {.resource = -1};
+    char *copy = strdup(text), *value = copy;
+
+    if (copy == NULL)
+        die("strdup");
+    const char *name = strsep(&value, "=");
+    const char *soft = strsep(&value, ":"), *hard = value != NULL ? value : soft;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(name, known[i].name) == 0)
+            option.resource = known[i].resource;
+    if (option.resource == -1 || soft == NULL)
+        fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
+    option.limit.rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
+    option.limit.rlim_max = (rlim_t)tool_number(hard, "hard limit", -1, INT64_MAX);
+    if (option.limit.rlim_cur > option.limit.rlim_max)
+        fail("ulimit '%s': the soft limit is above the hard one", text);
+    free(copy);
+    options->limits = grow(options->limits, options->limit_count, sizeof(option));
+    options->limits[options->limit_count++] = option;
+}
+
+static const char *random_name(void)
+{
+    static char name[13];
+    unsigned char bytes[6];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+        die("getrandom");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    return name;
+}
+
+/* Is TEXT the first of two words and not the second? Any third ends the tool. */
+static bool first_of_two(const char *text, const char *what, const char *first, const char *second)
+{
+    if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
+        fail("%s '%s': is neither %s nor %s", what, text, first, second);
+    return strcmp(text, first) == 0;
+}
+
+static void set_defaults(struct run_options *options)
+{
+    options->keep = !options->remove && (options->detach || options->name != NULL);
+    if (options->name == NULL)
+        options->name = random_name();
+    if (!state_name_is_valid(options->name))
+        fail("name '%s': a name is made of letters, digits, '_', '.' and '-', 63 at most",
+             options->name);
+    if (options->hostname == NULL)
+        options->hostname = options->name;
+    uts_check_name(options->hostname, "host name");
+    if (options->network == NULL)
+        options->network = geteuid() == 0 ? "bridge" : "none";
+    if (strcmp(options->network, "none") != 0 && strcmp(options->network, "host") != 0 &&
+        strcmp(options->network, "bridge") != 0)
+        fail("network '%s': is not bridge, none or host", options->network);
+    bool bridge = strcmp(options->network, "bridge") == 0;
+    if (bridge && geteuid() != 0)
+        fail("network bridge: only root can make links on the host; an ordinary user has 'none'");
+    if (!bridge && (options->port_count > 0 || options->address != NULL))
+        fail("--publish and --ip need --network bridge");
+    if (!options->user_namespace && geteuid() != 0)
+        fail("--userns host: an ordinary user can make a box only with a user namespace");
+}
+
+enum {
+    RM = TOOL_OWN,
+    NAME,
+    HOSTNAME,
+    TMPFS,
+    READ_ONLY,
+    NETWORK,
+    IP,
+    DNS,
+    CPUS,
+    CPUSET,
+    PIDS,
+    INIT,
+    CAP_ADD,
+    CAP_DROP,
+    SECCOMP,
+    USERNS,
+    ULIMIT,
+    BOOT_OFFSET,
+};
+
+static const struct option long_options[] = {
+    {"detach", no_argument, NULL, 'd'},
+    {"interactive", no_argument, NULL, 'i'},
+    {"tty", no_argument, NULL, 't'},
+    {"rm", no_argument, NULL, RM},
+    {"name", required_argument, NULL, NAME},
+    {"hostname", required_argument, NULL, HOSTNAME},
+    {"env", required_argument, NULL, 'e'},
+    {"workdir", required_argument, NULL, 'w'},
+    {"user", required_argument, NULL, 'u'},
+    {"volume", required_argument, NULL, 'v'},
+    {"tmpfs", required_argument, NULL, TMPFS},
+    {"read-only", no_argument, NULL, READ_ONLY},
+    {"publish", required_argument, NULL, 'p'},
+    {"network", required_argument, NULL, NETWORK},
+    {"ip", required_argument, NULL, IP},
+    {"dns", required_argument, NULL, DNS},
+    {"memory", required_argument, NULL, 'm'},
+    {"cpus", required_argument, NULL, CPUS},
+    {"cpuset-cpus", required_argument, NULL, CPUSET},
+    {"pids-limit", required_argument, NULL, PIDS},
+    {"init", no_argument, NULL, INIT},
+    {"cap-add", required_argument, NULL, CAP_ADD},
+    {"cap-drop", required_argument, NULL, CAP_DROP},
+    {"seccomp", required_argument, NULL, SECCOMP},
+    {"userns", required_argument, NULL, USERNS},
+    {"ulimit", required_argument, NULL, ULIMIT},
+    {"boot-time-offset", required_argument, NULL, BOOT_OFFSET},
+    TOOL_OPTIONS};
+
+/* Options that only say yes. False if OPTION is none of them. */
+static bool take_flag(struct run_options *options, int option)
+{
+    switch (option) {
+    case 'd':
+        options->detach = true;
+        return true;
+    case 'i':
+        return true;
+    case 't':
+        options->terminal = true;
+        return true;
+    case RM:
+        options->remove = true;
+        return true;
+    case READ_ONLY:
+        options->read_only = true;
+        return true;
+    case INIT:
+        options->init = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Options whose value is kept as it is. Where OPTION's goes, or NULL if it is none of them. */
+static const char **place_of(struct run_options *options, int option)
+{
+    switch (option) {
+    case NAME:
+        return &options->name;
+    case HOSTNAME:
+        return &options->hostname;
+    case 'w':
+        return &options->workdir;
+    case 'u':
+        return &options->user;
+    case NETWORK:
+        return &options->network;
+    case IP:
+        return &options->address;
+    case DNS:
+        return &options->dns;
+    case 'm':
+        return &options->memory;
+    case CPUS:
+        return &options->cpus;
+    case CPUSET:
+        return &options->cpuset;
+    case PIDS:
+        return &options->pids;
+    default:
+        return NULL;
+    }
+}
+
+static void take_option(struct run_options *options, int option)
+{
+    const char **place = place_of(options, option);
+
+    if (place != NULL) {
+        *place = optarg;
+    } else if (option == 'e') {
+        environment_add(&options->environment, optarg);
+    } else if (option == 'v') {
+        add_volume(options, bind_parse(optarg));
+    } else if (option == TMPFS) {
+        target_check(optarg);
+        add_volume(options, (struct bind){NULL, optarg, false});
+    } else if (option == 'p') {
+        add_port(options, optarg);
+    } else if (option == ULIMIT) {
+        add_limit(options, optarg);
+    } else if (option == CAP_ADD) {
+        capability_add(&options->capabilities, optarg);
+    } else if (option == CAP_DROP) {
+        capability_drop(&options->capabilities, optarg);
+    } else if (option == SECCOMP) {
+        options->seccomp = first_of_two(optarg, "seccomp", "default", "off");
+    } else if (option == USERNS) {
+        options->user_namespace = first_of_two(optarg, "userns", "auto", "host");
+    } else if (option == BOOT_OFFSET) {
+        options->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
+        options->has_offset = true;
+    } else if (!take_flag(options, option)) {
+        tool_option(option);
+    }
+}
+
+struct run_options parse_run_options(int argc, char **argv)
+{
+    struct run_options options = {.seccomp = true, .user_namespace = true};
+    int option;
+
+    tool_start(argv, "full run", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:v:p:m:", long_options, NULL)) !=
+           -1)
+        take_option(&options, option);
+    if (optind == argc)
+        fail("an image or a root directory is missing: full run IMAGE|DIR [COMMAND]");
+    options.source = argv[optind++];
+    options.command = optind < argc ? argv + optind : NULL;
+    set_defaults(&options);
+    return options;
+}

@@ -1,0 +1,50 @@
+/* What 'full run' is asked for: docker's names and habits, so that fingers know them. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "../04-mnt/mount.h"
+#include "capability.h"
+#include "environment.h"
+
+/* One --ulimit. */
+struct limit_option {
+    int resource; /* RLIMIT_*; see setrlimit(2) */
+    struct rlimit limit;
+};
+
+/* Strings are borrowed from the command line or last until the end of the tool. */
+struct run_options {
+    const char *source;   /* an image of the store, or a directory */
+    const char *name;     /* of the box; made up if not given */
+    const char *hostname; /* as the name, if not given */
+    const char *workdir;  /* NULL: the image's, or / */
+    const char *user;     /* NULL: the image's, or root */
+    const char *network;  /* bridge, none or host */
+    const char *address;  /* NULL: the first free one */
+    const char *dns;      /* NULL: as the host */
+    const char **ports;   /* as --publish has them */
+    int port_count;
+    struct bind *volumes; /* a NULL source stands for a tmpfs */
+    int volume_count;
+    struct environment environment;
+    struct limit_option *limits;
+    int limit_count;
+    struct capability_choice capabilities;
+    const char *cpus, *cpuset, *memory, *pids; /* as chapter 8 takes them; NULL: no limit */
+    int64_t boot_offset;                       /* seconds to add to the boot clock */
+    bool detach, terminal, remove, read_only, init;
+    bool keep; /* stays listed after its end: named or detached, and not --rm */
+    bool has_offset;
+    bool seccomp;        /* install the filter */
+    bool user_namespace; /* a user namespace of its own */
+    char **command;      /* NULL: the image's own, or /bin/sh */
+};
+
+/* Host. ARGV[0] is "run". Mistakes end the tool. */
+struct run_options parse_run_options(int argc, char **argv);
+
+#endif

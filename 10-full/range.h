@@ -1,0 +1,25 @@
+/*
+ * The users of a box as the host counts them: each box that root starts gets a range of 65536 ids
+ * that nobody else has, so that no process of it owns anything outside, nor in another box.
+ */
+#ifndef RANGE_H
+#define RANGE_H
+
+#include <stdint.h>
+
+enum { RANGE_IDS = 65536 };
+
+/*
+ * Host. The first id of a range that is free. It is this process's until it ends, by a lock on
+ * one byte of a file: nothing has to be given back. An error ends the tool.
+ */
+uint32_t range_take(void);
+
+/*
+ * Host. A copy of the mount at PATH in which what belongs to user 0 on disk belongs to the root of
+ * USER_NAMESPACE: files keep their owners, whatever range the box has. An "idmapped mount", see
+ * mount_setattr(2). Where that can't be done, an error that names --userns host ends the tool.
+ */
+int range_map_mount(const char *path, int user_namespace);
+
+#endif

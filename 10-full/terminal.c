@@ -1,0 +1,396 @@
+#include "terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../04-mnt/tree.h"
+
+#ifndef DEVPTS_SUPER_MAGIC
+#define DEVPTS_SUPER_MAGIC 0x1cd1
+#endif
+
+/* The box's side. */
+
+/* Send DESCRIPTOR to the other side with one byte of data, as SCM_RIGHTS asks for. unix(7) */
+static void send_descriptor(int socket, int descriptor)
+{
+    char room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec data = {.iov_base = "t", .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) == -1)
+        die("send the terminal to the host");
+}
+
+static void check_devpts(int file)
+{
+    struct statfs system;
+
+    if (fstatfs(file, &system) == -1)
+        die("look at /dev/pts/ptmx in the box");
+    if (system.f_type != DEVPTS_SUPER_MAGIC)
+        fail("/dev/pts/ptmx in the box: is not of a devpts file system");
+}
+
+/*
+ * A new master. What is called ptmx could be anything of the image's, and to open some devices does
+ * things: so look before, and at what has been opened.
+ */
+static int open_master(const struct root *root)
+{
+    char name[32];
+    int found = root_find(root, "/dev/pts/ptmx");
+
+    if (found == -1)
+        die("/dev/pts/ptmx in the box");
+    check_devpts(found);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+    int master = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master == -1)
+        die("open /dev/pts/ptmx in the box");
+    check_devpts(master);
+    close(found);
+    return master;
+}
+
+/* The slave once more, as /dev/console, where programs write that have no other place. */
+static void bind_console(const struct root *root, int slave)
+{
+    struct root writable = {root->directory, root->path, true};
+    char name[32];
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
+    int place = root_target(&writable, "/dev/console", S_IFREG);
+    explain("mount --bind /dev/pts/0 %s/dev/console\topen_tree(\"/dev/pts/0\", OPEN_TREE_CLONE)",
+            root->path);
+    int tree = tree_copy(name);
+    explain("# ... and there it is\tmove_mount(\"%s/dev/console\")", root->path);
+    if (tree == -1 || tree_attach(tree, place) == -1)
+        die("bind the terminal to /dev/console");
+    close(tree);
+    close(place);
+}
+
+int terminal_open(const struct root *root, const struct child *child, uid_t owner, bool console)
+{
+    int locked = 0;
+    int master = open_master(root);
+
+    if (ioctl(master, TIOCSPTLCK, &locked) == -1)
+        die("unlock the terminal");
+    /* By ioctl, not by the name /dev/pts/N, which may lead to another file (CVE-2025-52565). */
+    int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave == -1)
+        die("open the terminal");
+    if (fchown(slave, owner, (gid_t)-1) == -1)
+        die("give the terminal to user %u", owner);
+    if (console)
+        bind_console(root, slave);
+    send_descriptor(child->sync, master);
+    close(master);
+    return slave;
+}
+
+void terminal_become(int slave)
+{
+    if (setsid() == -1)
+        die("setsid");
+    if (ioctl(slave, TIOCSCTTY, 0) == -1)
+        die("make the terminal the controlling one");
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        if (dup2(slave, standard) == -1)
+            die("dup2");
+    if (slave > STDERR_FILENO)
+        close(slave);
+}
+
+/* The host's side. */
+
+int terminal_receive(const struct child *child)
+{
+    char room[CMSG_SPACE(sizeof(int))], byte;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+    ssize_t got;
+    int master;
+
+    do
+        got = recvmsg(child->sync, &message, MSG_CMSG_CLOEXEC);
+    while (got == -1 && errno == EINTR);
+    struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+        return -1;
+    memcpy(&master, CMSG_DATA(header), sizeof(int));
+    return master;
+}
+
+/* What has to be undone: the terminal that is raw now, as it was before, and its guard. */
+static struct {
+    int terminal; /* -1 if none is raw */
+    struct termios before;
+    int guard; /* this end of the guard's pipe */
+    pid_t guard_pid;
+} undo = {.terminal = -1, .guard = -1};
+
+static void restore_terminal(void)
+{
+    if (undo.terminal == -1)
+        return;
+    tcsetattr(undo.terminal, TCSANOW, &undo.before);
+    undo.terminal = -1;
+    (void)!write(undo.guard, "", 1);
+    close(undo.guard);
+    waitpid(undo.guard_pid, NULL, 0);
+}
+
+/*
+ * Nobody can restore the terminal after a crash or a kill -9 of his own. So a child waits at a
+ * pipe: a byte means that all is well; end-of-file without one that the tool has died. In a session
+ * of its own it may set the terminal from the background, and no signal to the tool's group ends
+ * it.
+ */
+static void start_guard(void)
+{
+    int ends[2];
+    char byte;
+
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe");
+    undo.guard_pid = fork();
+    if (undo.guard_pid == -1)
+        die("fork");
+    if (undo.guard_pid > 0) {
+        close(ends[0]);
+        undo.guard = ends[1];
+        return;
+    }
+    setsid();
+    int terminal = dup2(undo.terminal, 0);
+    int pipe_end = dup2(ends[0], 1);
+    syscall(SYS_close_range, 2, ~0U, 0); /* lest others wait for the end of what it holds */
+    ssize_t got;
+    do
+        got = read(pipe_end, &byte, 1);
+    while (got == -1 && errno == EINTR);
+    if (got == 0)
+        tcsetattr(terminal, TCSANOW, &undo.before);
+    _exit(0);
+}
+
+/* Raw: each key goes to the box as it is, Ctrl-C and Ctrl-Z too; what they do, its terminal knows.
+ */
+static void make_raw(void)
+{
+    struct termios raw = undo.before;
+
+    cfmakeraw(&raw);
+    if (tcsetattr(undo.terminal, TCSADRAIN, &raw) == -1)
+        die("make the terminal raw");
+}
+
+static void take_terminal(int terminal)
+{
+    if (tcgetattr(terminal, &undo.before) == -1)
+        return; /* not a terminal */
+    undo.terminal = terminal;
+    start_guard();
+    atexit(restore_terminal);
+    make_raw();
+}
+
+/* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
+static void follow_size(int master)
+{
+    struct winsize size;
+
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        if (ioctl(standard, TIOCGWINSZ, &size) == 0) {
+            ioctl(master, TIOCSWINSZ, &size);
+            return;
+        }
+}
+
+static int open_signals(void)
+{
+    static const int signals[] = {SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT, SIGUSR1,
+                                  SIGUSR2, SIGWINCH, SIGCONT, SIGCHLD};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaddset(&set, signals[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigdelset(&set, SIGCHLD); /* stays pending for spawn_wait() */
+    int file = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (file == -1)
+        die("signalfd");
+    return file;
+}
+
+static void take_signal(int signals, int master, const struct child *child)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH || info.ssi_signo == SIGCONT) {
+        if (info.ssi_signo == SIGCONT && undo.terminal != -1)
+            make_raw(); /* the shell that continued us has set it to its own taste */
+        follow_size(master);
+        return;
+    }
+    syscall(SYS_pidfd_send_signal, child->pidfd, (int)info.ssi_signo, NULL, 0);
+}
+
+/* Bytes on their way in one direction. FROM and TO are -1 once they have ended. */
+struct flow {
+    int from, to;
+    size_t start, end;
+    char bytes[2048];
+};
+
+/* Read once. False at the end: end-of-file, or EIO from a terminal that nobody holds any more. */
+static bool flow_in(struct flow *flow)
+{
+    ssize_t got = read(flow->from, flow->bytes, sizeof(flow->bytes));
+
+    if (got == -1 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    flow->start = 0;
+    flow->end = got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* Write once; what is left stays for the next time. False if nobody reads any more. */
+static bool flow_out(struct flow *flow)
+{
+    ssize_t put = write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
+
+    if (put > 0)
+        flow->start += (size_t)put;
+    return put >= 0 || errno == EINTR || errno == EAGAIN;
+}
+
+static bool is_empty(const struct flow *flow)
+{
+    return flow->start == flow->end;
+}
+
+/*
+ * A terminal can't be closed by halves. What a person would type says the same: Ctrl-D, twice, as
+ * the first only ends an unfinished line.
+ */
+static void put_end(struct flow *flow)
+{
+    struct termios settings;
+    char end = 4;
+
+    if (tcgetattr(flow->to, &settings) == 0)
+        end = (char)settings.c_cc[VEOF];
+    flow->bytes[0] = flow->bytes[1] = end;
+    flow->start = 0;
+    flow->end = 2;
+    flow->from = -1;
+}
+
+/*
+ * Nobody reads any more what the box writes. Without a master its terminal is hung up: the session
+ * gets a SIGHUP, and who writes on gets an error, as on a terminal whose window has been closed.
+ */
+static void hang_up(struct flow *in, struct flow *out)
+{
+    close(in->to);
+    in->from = in->to = out->from = out->to = -1;
+}
+
+/* One round: wait until something can move, and move it. */
+static void step(struct flow *in, struct flow *out, int signals, const struct child *child,
+                 struct pollfd *died)
+{
+    enum { SIGNALS, DIED, INPUT, MASTER_OUT, OUTPUT, MASTER_IN, COUNT };
+    struct pollfd ready[COUNT] = {
+        [SIGNALS] = {signals, POLLIN, 0},
+        [DIED] = {child->pidfd, POLLIN, 0},
+        [INPUT] = {is_empty(in) ? in->from : -1, POLLIN, 0},
+        [MASTER_IN] = {is_empty(in) ? -1 : in->to, POLLOUT, 0},
+        [OUTPUT] = {is_empty(out) ? -1 : out->to, POLLOUT, 0},
+        [MASTER_OUT] = {is_empty(out) ? out->from : -1, POLLIN, 0},
+    };
+
+    if (poll(ready, COUNT, -1) == -1 && errno != EINTR)
+        die("poll");
+    if (ready[SIGNALS].revents)
+        take_signal(signals, out->from, child);
+    if (ready[INPUT].revents && !flow_in(in))
+        put_end(in);
+    if (ready[MASTER_IN].revents && !flow_out(in))
+        in->start = in->end;
+    if (ready[MASTER_OUT].revents && !flow_in(out))
+        out->from = -1;
+    if (ready[OUTPUT].revents && !flow_out(out))
+        hang_up(in, out);
+    *died = ready[DIED];
+}
+
+/* The box has ended: what it wrote may still be in the terminal. No more than that: a process that
+ * 'exec -t' left behind could write for ever. */
+static void drain(struct flow *out)
+{
+    struct pollfd ready = {out->from, POLLIN, 0};
+    size_t most = 1 << 20;
+
+    while (out->to != -1 && (!is_empty(out) || (most > 0 && poll(&ready, 1, 0) == 1))) {
+        if (is_empty(out) && !flow_in(out))
+            break;
+        most -= out->end < most ? out->end : most;
+        while (!is_empty(out) && flow_out(out))
+            ;
+        if (!is_empty(out))
+            break;
+    }
+}
+
+void terminal_relay(int master, const struct child *child, int input, int output)
+{
+    struct flow in = {.from = input, .to = master}, out = {.from = master, .to = output};
+    struct pollfd died = {0};
+    int signals = open_signals();
+    /* Held so that the master does not end when the box's programs close theirs for a while. */
+    int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+    signal(SIGPIPE, SIG_IGN);
+    take_terminal(input);
+    follow_size(master);
+    while (!died.revents)
+        step(&in, &out, signals, child, &died);
+    drain(&out);
+    restore_terminal();
+    close(signals);
+    if (slave != -1)
+        close(slave);
+    if (in.to != -1)
+        close(in.to);
+}

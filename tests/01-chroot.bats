@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# Chapter 1: another root directory, and all that it does not isolate.
+load helpers
+
+setup() {
+    host_remember
+    make_bare_root
+    root=$ROOT
+}
+
+@test "the command's root directory is NEWROOT, as seen from outside" {
+    start_box chroot "$root" /bin/probe pause
+    assert_equal "$(readlink "/proc/$BOX_PID/root")" "$root"
+}
+
+@test "its working directory lies inside the new root" {
+    cd /usr
+    start_box chroot "$root" /bin/probe pause
+    assert_equal "$(readlink "/proc/$BOX_PID/cwd")" "$root"
+}
+
+@test "a file of the host can't be named any more, and one inside can" {
+    local secret
+    secret=$(random_name)
+    echo "$secret" >"$BATS_TEST_TMPDIR/secret"
+    run -1 "$(tool chroot)" "$root" /bin/probe cat "$BATS_TEST_TMPDIR/secret"
+    refute_contains "$output" "$secret"
+    echo "$secret" >"$root/inside"
+    run -0 "$(tool chroot)" "$root" /bin/probe cat /inside
+    assert_equal "$output" "$secret"
+}
+
+@test "the host's own root directory stays as it was" {
+    local before
+    before=$(readlink "/proc/$$/root")
+    start_box chroot "$root" /bin/probe pause
+    assert_equal "$(readlink "/proc/$$/root")" "$before"
+    assert_equal "$before" /
+}
+
+@test "nothing else is isolated: every namespace is still the host's" {
+    start_box chroot "$root" /bin/probe pause
+    assert_shared "$BOX_PID" mnt uts pid ipc user net cgroup
+}
+
+@test "processes are shared: the command sees and ends a process of the host" {
+    sleep 60 3>&- &
+    local victim=$!
+    run -0 "$(tool chroot)" "$root" /bin/probe kill "$victim" TERM
+    wait_until 5 ended "$victim"
+    status=0
+    wait "$victim" || status=$?
+    assert_equal "$status" 143
+}
+
+@test "the environment is passed on" {
+    local secret
+    secret=$(random_name)
+    run -0 env "SENTINEL=$secret" "$(tool chroot)" "$root" /bin/probe env SENTINEL
+    assert_equal "$output" "$secret"
+}
+
+@test "the network is shared: the command reaches a port on the host's loopback" {
+    "$PROBE" listen 7171 3>&- >"$BATS_TEST_TMPDIR/heard" &
+    TOOL_PIDS+=("$!")
+    wait_until 5 grep -q ready "$BATS_TEST_TMPDIR/heard"
+    run -0 "$(tool chroot)" "$root" /bin/probe connect 7171
+}
+
+@test "the classic way out: a nested chroot leads back to the host's root" {
+    local secret
+    secret=$(random_name)
+    echo "$secret" >"$BATS_TEST_TMPDIR/secret"
+    run -0 "$(tool chroot)" "$root" /bin/probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    assert_equal "$output" "$secret"
+}
+
+@test "a script's interpreter is looked for inside" {
+    printf '#!/bin/probe args\n' >"$root/bin/script"
+    chmod +x "$root/bin/script"
+    run -0 "$(tool chroot)" "$root" /bin/script one
+    assert_contains "$output" "/bin/script"
+}
+
+@test "a missing operand is an error" {
+    expect_error 125 "a directory is missing" "$(tool chroot)"
+}
+
+@test "a root that is missing is an error" {
+    expect_error 125 "No such file or directory" "$(tool chroot)" "$root/none" true
+}
+
+@test "a root that is a file is an error" {
+    echo >"$root/file"
+    expect_error 125 "Not a directory" "$(tool chroot)" "$root/file" true
+}
+
+@test "a command that isn't in the root ends with 127" {
+    expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/nothing
+}
+
+@test "without a shell in the root the hint names mkrootfs" {
+    expect_error 127 "/bin/sh" "$(tool chroot)" "$root"
+    assert_hint mkrootfs
+}
+
+@test "a program whose interpreter is missing ends with 127 and a hint that names it" {
+    cp /bin/ls "$root/bin/ls"
+    expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/ls
+    assert_hint ld-linux
+    printf '#!/bin/perl-of-old\n' >"$root/bin/script"
+    chmod +x "$root/bin/script"
+    expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/script
+    assert_hint /bin/perl-of-old
+}
+
+@test "a command that is not executable ends with 126" {
+    echo data >"$root/bin/data"
+    expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin/data
+    expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin
+}
+
+@test "an ordinary user may not chroot, and learns the way out" {
+    expect_error 125 "Operation not permitted" as_user "$(tool chroot)" /usr true
+    assert_hint root
+}

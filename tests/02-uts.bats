@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# Chapter 2: host and domain name.
+load helpers
+
+# The names in the namespace of a process, asked from outside.
+hostname_of() {
+    inside "$1" uts -- uname -n
+}
+
+domainname_of() {
+    inside "$1" uts -- cat /proc/sys/kernel/domainname
+}
+
+@test "the command lives in a UTS namespace of its own" {
+    start_box uts sleep 60
+    assert_isolated "$BOX_PID" uts
+}
+
+@test "and in no other namespace of its own" {
+    start_box uts sleep 60
+    assert_shared "$BOX_PID" mnt pid ipc user net cgroup
+}
+
+@test "--hostname: the box has the name, and the host keeps its own" {
+    local name before
+    name=$(random_name) before=$(uname -n)
+    start_box uts --hostname "$name" sleep 60
+    assert_equal "$(hostname_of "$BOX_PID")" "$name"
+    assert_equal "$(uname -n)" "$before"
+}
+
+@test "--domainname: the box has the name, and the host keeps its own" {
+    local name before
+    name=$(random_name) before=$(</proc/sys/kernel/domainname)
+    start_box uts --domainname "$name" sleep 60
+    assert_equal "$(domainname_of "$BOX_PID")" "$name"
+    assert_equal "$(</proc/sys/kernel/domainname)" "$before"
+}
+
+@test "without options both names begin as copies of the host's" {
+    local name before
+    name=$(random_name) before=$(uname -n)
+    hostname "$name"
+    start_box uts sleep 60
+    assert_equal "$(hostname_of "$BOX_PID")" "$name"
+    assert_equal "$(domainname_of "$BOX_PID")" "$(</proc/sys/kernel/domainname)"
+    hostname "$before"
+    assert_equal "$(hostname_of "$BOX_PID")" "$name"
+}
+
+@test "a name set inside by hand does not reach the host" {
+    local before
+    before=$(uname -n)
+    run -0 "$(tool uts)" sh -c 'hostname from-inside; uname -n'
+    assert_equal "$output" from-inside
+    assert_equal "$(uname -n)" "$before"
+}
+
+@test "two boxes do not share their names" {
+    local first
+    start_box uts --hostname one sleep 60
+    first=$BOX_PID
+    start_box uts --hostname two sleep 60
+    assert_equal "$(hostname_of "$first")" one
+    assert_equal "$(hostname_of "$BOX_PID")" two
+}
+
+@test "a name of 64 bytes is taken whole" {
+    local name
+    name=$(printf '%064d' 7)
+    run -0 "$(tool uts)" --hostname "$name" --domainname "$name" uname -n
+    assert_equal "$output" "$name"
+}
+
+@test "a name of 65 bytes is a clear error" {
+    local name
+    name=$(printf '%065d' 7)
+    expect_error 125 "host name: 65 bytes long" "$(tool uts)" --hostname "$name" true
+    expect_error 125 "domain name: 65 bytes long" "$(tool uts)" --domainname "$name" true
+}
+
+@test "an empty name is a clear error" {
+    expect_error 125 "host name: empty" "$(tool uts)" --hostname '' true
+    expect_error 125 "domain name: empty" "$(tool uts)" --domainname '' true
+}
+
+@test "an ordinary user learns why not and the way out" {
+    expect_error 125 "Operation not permitted" as_user "$(tool uts)" true
+    assert_hint root
+}

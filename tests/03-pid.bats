@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# Chapter 3: process numbers, /proc, and PID 1.
+load helpers
+
+# The numbers of a process, from the outermost namespace to its own.
+numbers_of() {
+    status_of "$1" NSpid
+}
+
+# How many processes does the /proc in the mount namespace of a process show?
+processes_seen_by() {
+    inside "$1" mount -- sh -c 'ls /proc | grep -c "^[1-9]"'
+}
+
+@test "the command is process 1 of a pid namespace of its own" {
+    start_box pid sleep 60
+    assert_isolated "$BOX_PID" pid
+    [[ $(numbers_of "$BOX_PID") =~ ^"$BOX_PID"[[:space:]]+1$ ]]
+}
+
+@test "it has a mount namespace for its /proc, and shares all the others" {
+    start_box pid sleep 60
+    assert_isolated "$BOX_PID" mnt
+    assert_shared "$BOX_PID" uts ipc user net cgroup
+}
+
+@test "/proc shows the processes of the box and no others" {
+    start_box pid sh -c 'sleep 61 & exec sleep 62'
+    wait_until 5 test "$(processes_seen_by "$BOX_PID")" -eq 2
+    run -0 inside "$BOX_PID" mount -- sh -c 'cat /proc/[1-9]*/cmdline | tr "\0" " "'
+    assert_equal "$output" "sleep 62 sleep 61 "
+}
+
+@test "a process of the host can't be named inside" {
+    sleep 63 3>&- &
+    TOOL_PIDS+=("$!")
+    run -1 "$(tool pid)" "$PROBE" kill "$!" TERM
+    assert_contains "$output" "No such process"
+    [ -d "/proc/$!" ]
+}
+
+@test "the host's own /proc is untouched, although its mounts are shared" {
+    local before
+    before=$(grep -c ' /proc ' /proc/self/mountinfo)
+    start_box pid sleep 60
+    assert_equal "$(grep -c ' /proc ' /proc/self/mountinfo)" "$before"
+    assert_contains "$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline")" "sleep 60"
+}
+
+@test "the mounts of the box are private" {
+    start_box pid sleep 60
+    run -1 grep -E ' (shared|master):' "/proc/$BOX_PID/mountinfo"
+}
+
+@test "--keep-proc: a pid namespace, but /proc still shows the host" {
+    start_box pid --keep-proc sleep 60
+    assert_isolated "$BOX_PID" pid
+    assert_shared "$BOX_PID" mnt
+    run -0 "$(tool pid)" --keep-proc "$PROBE" cat "/proc/$$/comm"
+    assert_equal "$output" "$(</proc/$$/comm)"
+}
+
+@test "--keep-proc: even the command's own entry in /proc is missing or another's" {
+    run -0 "$(tool pid)" --keep-proc sh -c 'cat /proc/$$/cmdline | tr "\0" " "'
+    refute_contains "$output" "cmdline"
+}
+
+@test "orphans become children of PID 1; one that does not reap leaves zombies" {
+    run -0 "$(tool pid)" "$PROBE" zombie
+    assert_equal "$output" "zombie"
+}
+
+@test "--init: a small init is PID 1, and the command its child" {
+    start_box pid --init sleep 60
+    [[ $(numbers_of "$BOX_PID") =~ ^"$BOX_PID"[[:space:]]+2$ ]]
+    local init
+    init=$(status_of "$BOX_PID" PPid)
+    [[ $(numbers_of "$init") =~ ^"$init"[[:space:]]+1$ ]]
+}
+
+@test "--init: orphans are reaped" {
+    run -0 "$(tool pid)" --init "$PROBE" zombie
+    assert_equal "$output" "reaped"
+}
+
+@test "PID 1 does not get a signal from inside that it has no handler for" {
+    start_box pid sleep 60
+    run -0 inside "$BOX_PID" pid -- kill -TERM 1
+    run -0 inside "$BOX_PID" pid -- kill -KILL 1
+    run -0 kill -0 "$BOX_PID"
+    [[ $(status_of "$BOX_PID" State) == S* ]]
+}
+
+@test "nor SIGTERM from the host; with --init the command gets it" {
+    start_box pid sleep 60
+    kill -TERM "$TOOL_PID"
+    run -1 wait_until 1 ended "$BOX_PID"
+    start_box pid --init sleep 60
+    kill -TERM "$TOOL_PID"
+    wait_box
+    assert_equal "$status" 143
+}
+
+@test "all processes of the box die with PID 1" {
+    start_box pid sh -c 'sleep 64 & setsid sleep 65 & exec sleep 66'
+    wait_until 5 test "$(processes_seen_by "$BOX_PID")" -eq 3
+    local first others
+    first=$(descendants_of "$TOOL_PID" | head -n 1)
+    others=$(descendants_of "$first")
+    kill -KILL "$first"
+    wait_box
+    assert_equal "$status" 137
+    for pid in $others; do
+        wait_until 5 ended "$pid"
+    done
+}
+
+@test "--init: when the command ends, what it left behind ends too" {
+    start_box pid --init sh -c 'setsid sleep 67 & exec sleep 0.3'
+    local others
+    others=$(descendants_of "$TOOL_PID")
+    wait_box
+    assert_equal "$status" 0
+    for pid in $others; do
+        wait_until 5 ended "$pid"
+    done
+}
+
+@test "--init: the command's status is the tool's" {
+    run -7 "$(tool pid)" --init "$PROBE" exit 7
+    run -137 "$(tool pid)" --init sh -c 'kill -KILL $$'
+    expect_error 127 "No such file or directory" "$(tool pid)" --init /no/such/program
+}
+
+@test "if the tool is killed outright, init and command die with it" {
+    start_box pid --init sleep 60
+    local pids
+    pids=$(descendants_of "$TOOL_PID")
+    [ "$(wc -w <<<"$pids")" -eq 2 ]
+    stop_boxes
+    for pid in $pids; do
+        wait_until 5 ended "$pid"
+    done
+}
+
+@test "an ordinary user learns why not and the way out" {
+    expect_error 125 "Operation not permitted" as_user "$(tool pid)" true
+    assert_hint root
+}

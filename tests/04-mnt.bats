@@ -1,0 +1,320 @@
+#!/usr/bin/env bats
+# Chapter 4: mounts, pivot_root, /dev.
+load helpers
+
+# Is there a mount of PID's with this mount point (field 5) or root (field 4)?
+has_mount() {
+    cut -d' ' -f5 "/proc/$1/mountinfo" | grep -qxF -- "$2"
+}
+
+lacks_mount() {
+    ! has_mount "$@"
+}
+
+in_box() {
+    inside "$BOX_PID" mount -- "$@"
+}
+
+@test "the command has a mount namespace of its own, and shares all the others" {
+    start_box mnt sleep 60
+    assert_isolated "$BOX_PID" mnt
+    assert_shared "$BOX_PID" uts pid ipc user net cgroup
+}
+
+@test "private: no mount travels between host and box" {
+    start_box mnt sleep 60
+    mkdir "$BATS_TEST_TMPDIR"/{inside,outside}
+    in_box mount -t tmpfs none "$BATS_TEST_TMPDIR/inside"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/outside"
+    has_mount "$BOX_PID" "$BATS_TEST_TMPDIR/inside"
+    lacks_mount self "$BATS_TEST_TMPDIR/inside"
+    lacks_mount "$BOX_PID" "$BATS_TEST_TMPDIR/outside"
+    umount "$BATS_TEST_TMPDIR/outside"
+}
+
+@test "private: what the host unmounts stays in the box, and can be removed from the host" {
+    mkdir "$BATS_TEST_TMPDIR/place"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/place"
+    start_box mnt sleep 60
+    umount "$BATS_TEST_TMPDIR/place"
+    has_mount "$BOX_PID" "$BATS_TEST_TMPDIR/place"
+}
+
+@test "slave: the host's mounts appear in the box, and not the other way" {
+    start_box mnt --propagation slave sleep 60
+    mkdir "$BATS_TEST_TMPDIR"/{inside,outside}
+    in_box mount -t tmpfs none "$BATS_TEST_TMPDIR/inside"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/outside"
+    lacks_mount self "$BATS_TEST_TMPDIR/inside"
+    has_mount "$BOX_PID" "$BATS_TEST_TMPDIR/outside"
+    umount "$BATS_TEST_TMPDIR/outside"
+}
+
+@test "shared: mounts travel both ways" {
+    start_box mnt --propagation shared sleep 60
+    mkdir "$BATS_TEST_TMPDIR"/{inside,outside}
+    in_box mount -t tmpfs none "$BATS_TEST_TMPDIR/inside"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/outside"
+    has_mount self "$BATS_TEST_TMPDIR/inside"
+    has_mount "$BOX_PID" "$BATS_TEST_TMPDIR/outside"
+    umount "$BATS_TEST_TMPDIR/outside" "$BATS_TEST_TMPDIR/inside"
+}
+
+@test "--propagation: another word, or shared along with mounts, is an error" {
+    expect_error 125 "is not private, slave or shared" "$(tool mnt)" --propagation none true
+    expect_error 125 "propagation shared" "$(tool mnt)" --propagation shared --tmpfs /tmp true
+}
+
+@test "--root: the directory is the root, as seen from outside" {
+    make_bare_root
+    start_box mnt --root "$ROOT" /bin/probe pause
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOT")"
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/cwd")" "$(stat -c %d:%i "$ROOT")"
+}
+
+@test "--root: the old root is gone, nothing of the host is mounted any more" {
+    make_bare_root
+    start_box mnt --root "$ROOT" /bin/probe pause
+    assert_equal "$(wc -l <"/proc/$BOX_PID/mountinfo")" 1
+    assert_equal "$(cut -d' ' -f5 "/proc/$BOX_PID/mountinfo")" /
+}
+
+@test "--root: the classic way out of chapter 1 leads nowhere" {
+    make_bare_root
+    local secret
+    secret=$(random_name)
+    echo "$secret" >"$BATS_TEST_TMPDIR/secret"
+    run -1 "$(tool mnt)" --root "$ROOT" /bin/probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    refute_contains "$output" "$secret"
+    assert_contains "$output" "No such file"
+}
+
+@test "--root: the host's own root and mounts stay as they were" {
+    make_bare_root
+    local before
+    before=$(</proc/self/mountinfo)
+    start_box mnt --root "$ROOT" --dev --tmpfs /tmp --bind /usr:/usr /bin/probe pause
+    assert_equal "$(</proc/self/mountinfo)" "$before"
+    assert_equal "$(readlink "/proc/$$/root")" /
+}
+
+@test "--bind: a directory of the host is seen inside, and written to" {
+    make_bare_root
+    mkdir "$BATS_TEST_TMPDIR/data"
+    local secret
+    secret=$(random_name)
+    echo "$secret" >"$BATS_TEST_TMPDIR/data/file"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/new/place" \
+        /bin/probe cat /new/place/file
+    assert_equal "$output" "$secret"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/new/place" \
+        /bin/probe write /new/place/back "$secret"
+    assert_equal "$(<"$BATS_TEST_TMPDIR/data/back")" "$secret"
+}
+
+@test "--bind with :ro: it can be read and not written to; the host still writes" {
+    make_bare_root
+    mkdir "$BATS_TEST_TMPDIR/data"
+    echo text >"$BATS_TEST_TMPDIR/data/file"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data:ro" \
+        /bin/probe cat /data/file
+    run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data:ro" \
+        /bin/probe write /data/file other
+    assert_contains "$output" "Read-only file system"
+    assert_equal "$(<"$BATS_TEST_TMPDIR/data/file")" text
+    echo more >"$BATS_TEST_TMPDIR/data/file"
+}
+
+@test "--bind with :ro: what is mounted below it is read-only too" {
+    make_bare_root
+    mkdir -p "$BATS_TEST_TMPDIR/data/below"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/data/below"
+    run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data:ro" \
+        /bin/probe write /data/below/file text
+    assert_contains "$output" "Read-only file system"
+    umount "$BATS_TEST_TMPDIR/data/below"
+}
+
+@test "--bind: a single file" {
+    make_bare_root
+    echo one >"$BATS_TEST_TMPDIR/file"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/file:/etc/file" \
+        /bin/probe cat /etc/file
+    assert_equal "$output" one
+}
+
+@test "--bind without --root: on the host's own directory, and the host sees nothing of it" {
+    mkdir "$BATS_TEST_TMPDIR"/{from,to}
+    echo inside >"$BATS_TEST_TMPDIR/from/file"
+    run -0 "$(tool mnt)" --bind "$BATS_TEST_TMPDIR/from:$BATS_TEST_TMPDIR/to" \
+        cat "$BATS_TEST_TMPDIR/to/file"
+    assert_equal "$output" inside
+    [ ! -e "$BATS_TEST_TMPDIR/to/file" ]
+}
+
+@test "--bind without --root: a target that is missing is an error, and is not made" {
+    expect_error 125 "No such file or directory" \
+        "$(tool mnt)" --bind "/usr:$BATS_TEST_TMPDIR/none" true
+    [ ! -e "$BATS_TEST_TMPDIR/none" ]
+}
+
+@test "later mounts lie on top of earlier ones, in the order of the command line" {
+    make_bare_root
+    mkdir "$BATS_TEST_TMPDIR/data"
+    echo under >"$BATS_TEST_TMPDIR/data/file"
+    run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data" --tmpfs /data \
+        /bin/probe cat /data/file
+    run -0 "$(tool mnt)" --root "$ROOT" --tmpfs /data --bind "$BATS_TEST_TMPDIR/data:/data/again" \
+        /bin/probe cat /data/again/file
+}
+
+@test "a symbolic link in the root can't lead a mount out of it" {
+    make_bare_root
+    local victim=$BATS_TEST_TMPDIR/victim
+    mkdir "$victim" "$BATS_TEST_TMPDIR/data"
+    echo evil >"$BATS_TEST_TMPDIR/data/file"
+    ln -s "$victim" "$ROOT/absolute"
+    ln -s ../../../../../../../../../../../../../.."$victim" "$ROOT/climbing"
+    ln -s /proc/1/root "$ROOT/magic"
+    local link
+    for link in absolute climbing absolute/below climbing/below "magic$victim"; do
+        run "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/$link" /bin/probe pwd
+        run "$(tool mnt)" --root "$ROOT" --tmpfs "/$link" /bin/probe pwd
+        assert_equal "$(ls -A "$victim")" ""
+    done
+    lacks_mount self "$victim"
+}
+
+@test "a link inside the root that stays inside is followed" {
+    make_bare_root
+    mkdir "$ROOT/real" "$BATS_TEST_TMPDIR/data"
+    ln -s /real "$ROOT/link"
+    echo here >"$BATS_TEST_TMPDIR/data/file"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/link" \
+        /bin/probe cat /real/file
+    assert_equal "$output" here
+}
+
+@test "a target with '..' or that is not absolute is an error" {
+    make_bare_root
+    expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --bind /usr:/a/../../b true
+    expect_error 125 "absolute path" "$(tool mnt)" --root "$ROOT" --bind /usr:usr true
+    expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --tmpfs /.. true
+}
+
+@test "a malformed bind, or one whose source is missing, is an error" {
+    make_bare_root
+    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr true
+    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind :/usr true
+    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr: true
+    expect_error 125 "neither ro nor rw" "$(tool mnt)" --bind /usr:/mnt:rx true
+    expect_error 125 "No such file or directory" \
+        "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/none:/mnt" true
+}
+
+@test "a file on a directory, or the other way round, is an error" {
+    make_bare_root
+    mkdir "$ROOT/directory"
+    echo >"$ROOT/file"
+    expect_error 125 "is not a directory" "$(tool mnt)" --root "$ROOT" --bind /usr:/file true
+    expect_error 125 "is a directory" "$(tool mnt)" --root "$ROOT" --bind /etc/passwd:/directory true
+}
+
+@test "a root that is missing, or a file, is an error" {
+    expect_error 125 "No such file or directory" "$(tool mnt)" --root "$BATS_TEST_TMPDIR/none" true
+    echo >"$BATS_TEST_TMPDIR/file"
+    expect_error 125 "$BATS_TEST_TMPDIR/file" "$(tool mnt)" --root "$BATS_TEST_TMPDIR/file" true
+}
+
+@test "a command that isn't in the root ends with 127" {
+    make_bare_root
+    expect_error 127 "No such file or directory" "$(tool mnt)" --root "$ROOT" /bin/nothing
+}
+
+@test "--tmpfs: empty, writable, and unseen by the host" {
+    mkdir "$BATS_TEST_TMPDIR/place"
+    echo host >"$BATS_TEST_TMPDIR/place/file"
+    start_box mnt --tmpfs "$BATS_TEST_TMPDIR/place" sleep 60
+    grep -q " $BATS_TEST_TMPDIR/place .* - tmpfs " "/proc/$BOX_PID/mountinfo"
+    assert_equal "$(in_box ls -A "$BATS_TEST_TMPDIR/place")" ""
+    in_box touch "$BATS_TEST_TMPDIR/place/inside"
+    assert_equal "$(ls -A "$BATS_TEST_TMPDIR/place")" file
+}
+
+@test "--dev: the devices that every program expects, with the right numbers and open to all" {
+    make_bare_root
+    start_box mnt --root "$ROOT" --dev /bin/probe pause
+    local dev=/proc/$BOX_PID/root/dev
+    assert_equal "$(cd "$dev" && stat -c '%n %F %t:%T %a' full null random tty urandom zero)" \
+        "full character special file 1:7 666
+null character special file 1:3 666
+random character special file 1:8 666
+tty character special file 5:0 666
+urandom character special file 1:9 666
+zero character special file 1:5 666"
+    assert_equal "$(readlink "$dev"/{fd,stdin,stdout,stderr} | tr '\n' ' ')" \
+        "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
+}
+
+@test "--dev: none of the machine's other devices" {
+    make_bare_root
+    start_box mnt --root "$ROOT" --dev /bin/probe pause
+    assert_equal "$(find "/proc/$BOX_PID/root/dev/" -xdev \( -type b -o -type c \) | wc -l)" 6
+}
+
+@test "--dev: the devices work" {
+    make_rootfs
+    run -0 "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
+        echo gone >/dev/null &&
+        [ "$(head -c 3 /dev/zero | od -An -tx1)" = " 00 00 00" ] &&
+        [ "$(head -c 8 /dev/urandom | wc -c)" = 8 ] &&
+        ! echo full >/dev/full'
+}
+
+@test "--dev: pseudo-terminals and shared memory of its own" {
+    make_rootfs
+    start_box mnt --root "$ROOTFS" --dev sleep 60
+    grep -q ' /dev/pts .* - devpts ' "/proc/$BOX_PID/mountinfo"
+    grep -q ' /dev/shm .* - tmpfs ' "/proc/$BOX_PID/mountinfo"
+    assert_equal "$(ls "/proc/$BOX_PID/root/dev/pts")" ptmx
+    run -0 inside "$BOX_PID" mount -- sh -c 'exec 9<>/dev/ptmx && ls /dev/pts'
+    assert_contains "$output" 0
+    inside "$BOX_PID" mount -- touch /dev/shm/inside
+    [ ! -e /dev/shm/inside ]
+}
+
+@test "--dev: a terminal of the box is in the box's own /dev/pts" {
+    requires command:script
+    make_rootfs
+    run "$(tool mnt)" --root "$ROOTFS" --dev --bind /proc:/proc --bind /usr/bin/script:/script \
+        /script -qec tty /dev/null
+    assert_contains "$output" /dev/pts/0
+}
+
+@test "--dev in a user namespace: the host's devices, bound, and they work" {
+    requires userns
+    make_rootfs user
+    run -0 as_user "$(tool user)" "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
+        echo gone >/dev/null && head -c 3 /dev/zero && echo own >/dev/shm/own && ls /dev/pts'
+    start_command as_user "$(tool user)" "$(tool mnt)" --root "$ROOTFS" --dev sleep 60
+    grep -q ' /dev/null .* - ' "/proc/$BOX_PID/mountinfo"
+}
+
+@test "--read-only: nobody writes to the root, but to what is mounted below" {
+    make_bare_root
+    run -1 "$(tool mnt)" --root "$ROOT" --read-only /bin/probe write /file text
+    assert_contains "$output" "Read-only file system"
+    run -0 "$(tool mnt)" --root "$ROOT" --read-only --tmpfs /tmp /bin/probe write /tmp/file text
+    touch "$ROOT/file"
+}
+
+@test "--read-only without --root: the host's root stays writable on the host" {
+    run -1 "$(tool mnt)" --read-only touch "/$(random_name)"
+    assert_contains "$output" "Read-only file system"
+    [ -w / ]
+}
+
+@test "an ordinary user learns why not and the way out" {
+    expect_error 125 "Operation not permitted" as_user "$(tool mnt)" true
+    assert_hint root
+}

@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# Chapter 6: users and capabilities.
+load helpers
+
+setup() {
+    host_remember
+    requires userns
+    # A place where an ordinary user may make files.
+    place=$BATS_TEST_TMPDIR/place
+    install -d -m 1777 "$place"
+}
+
+# A map without the padding that the kernel prints.
+map_of() {
+    tr -s ' ' <"/proc/$1/$2" | sed 's/^ //'
+}
+
+@test "the command has a user namespace of its own, and shares all the others" {
+    start_box user sleep 60
+    assert_isolated "$BOX_PID" user
+    assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
+}
+
+@test "the same for an ordinary user" {
+    start_command as_user "$(tool user)" sleep 60
+    assert_isolated "$BOX_PID" user
+    assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
+}
+
+@test "an ordinary user is root inside, and who it was outside" {
+    run -0 as_user "$(tool user)" "$PROBE" ids
+    assert_contains "$output" "uid=0 euid=0 gid=0 egid=0"
+    start_command as_user "$(tool user)" sleep 60
+    assert_equal "$(stat -c %u:%g "/proc/$BOX_PID")" 65534:65534
+}
+
+@test "the maps, as the host sees them" {
+    start_command as_user "$(tool user)" sleep 60
+    assert_equal "$(map_of "$BOX_PID" uid_map)" "0 65534 1"
+    assert_equal "$(map_of "$BOX_PID" gid_map)" "0 65534 1"
+    assert_equal "$(<"/proc/$BOX_PID/setgroups")" deny
+}
+
+@test "a file made by root inside belongs to the user outside" {
+    run -0 as_user "$(tool user)" sh -c "echo >$place/file && stat -c %u:%g $place/file"
+    assert_equal "$output" 0:0
+    assert_equal "$(stat -c %u:%g "$place/file")" 65534:65534
+}
+
+@test "root inside has all capabilities there, and none outside" {
+    start_command as_user "$(tool user)" sleep 60
+    assert_equal "$(status_of "$BOX_PID" CapEff)" "$(status_of "$BOX_PID" CapBnd)"
+    # The host name, the mounts and root's processes are the host's, so they are out of reach:
+    run ! as_user "$(tool user)" hostname "$(random_name)"
+    run ! as_user "$(tool user)" mount -t tmpfs none /mnt
+    run -1 as_user "$(tool user)" "$PROBE" kill $$ CONT
+    assert_contains "$output" "Operation not permitted"
+}
+
+@test "root inside may not read what only the host's root may, nor give files away" {
+    local secret
+    secret=$(random_name)
+    (umask 077 && echo "$secret" >"$place/secret")
+    run -1 as_user "$(tool user)" "$PROBE" cat "$place/secret"
+    assert_contains "$output" "Permission denied"
+    refute_contains "$output" "$secret"
+    run ! as_user "$(tool user)" sh -c "echo >$place/file && chown 1:1 $place/file"
+}
+
+@test "it lends the other layers what they need: a host name without being root" {
+    requires tool:uts
+    local name
+    name=$(random_name)
+    run -0 as_user "$(tool user)" "$(tool uts)" --hostname "$name" uname -n
+    assert_equal "$output" "$name"
+}
+
+@test "as root: a range of ids that nobody else has" {
+    start_box user --uid-map 0:100000:65536 --gid-map 0:200000:65536 sleep 60
+    assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 65536"
+    assert_equal "$(map_of "$BOX_PID" gid_map)" "0 200000 65536"
+    assert_equal "$(stat -c %u:%g "/proc/$BOX_PID")" 100000:200000
+    run -0 "$(tool user)" --uid-map 0:100000:65536 --gid-map 0:200000:65536 \
+        sh -c "echo >$place/file && stat -c %u:%g $place/file"
+    assert_equal "$output" 0:0
+    assert_equal "$(stat -c %u:%g "$place/file")" 100000:200000
+}
+
+@test "as root: several ranges" {
+    start_box user --uid-map 0:100000:10 --uid-map 1000:5000:1 --gid-map 0:0:1 sleep 60
+    assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 10
+1000 5000 1"
+}
+
+@test "root inside one's own range owns no file of the host's root" {
+    (umask 077 && echo secret >"$place/secret")
+    run -1 "$(tool user)" --uid-map 0:100000:65536 --gid-map 0:100000:65536 \
+        "$PROBE" cat "$place/secret"
+    assert_contains "$output" "Permission denied"
+}
+
+@test "the supplementary groups of the host are not kept when setgroups is allowed" {
+    run -0 setpriv --groups 4,27 "$(tool user)" --setgroups allow --gid-map 0:0:1 id -G
+    assert_equal "$output" 0
+    start_box user --setgroups allow sleep 60
+    assert_equal "$(<"/proc/$BOX_PID/setgroups")" allow
+    assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
+}
+
+@test "a user without id 0 inside is just that user" {
+    run -0 as_user "$(tool user)" --uid-map 7:65534:1 --gid-map 8:65534:1 "$PROBE" ids
+    assert_contains "$output" "uid=7 euid=7 gid=8 egid=8"
+}
+
+@test "maps that overlap are an error" {
+    expect_error 125 "overlaps" "$(tool user)" --uid-map 0:1000:10 --uid-map 5:3000:10 true
+    expect_error 125 "overlaps" "$(tool user)" --uid-map 0:1000:10 --uid-map 20:1009:1 true
+    expect_error 125 "overlaps" "$(tool user)" --gid-map 0:1000:10 --gid-map 9:1:1 true
+}
+
+@test "malformed maps are an error" {
+    expect_error 125 "count of ids: 0" "$(tool user)" --uid-map 0:1000:0 true
+    expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000 true
+    expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000:1:1 true
+    expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --gid-map "" true
+    expect_error 125 "not a whole number" "$(tool user)" --uid-map 0:root:1 true
+    expect_error 125 "not a whole number" "$(tool user)" --uid-map "0: 1:1" true
+    expect_error 125 "is not between" "$(tool user)" --uid-map=-1:0:1 true
+    expect_error 125 "is not between" "$(tool user)" --uid-map 0:99999999999999999999:1 true
+    expect_error 125 "beyond the last id" "$(tool user)" --uid-map 4294967290:0:10 true
+}
+
+@test "a map that is not allowed is an error, told once, and the command never runs" {
+    expect_error 125 "uid_map" as_user "$(tool user)" --uid-map 0:1000:1 touch "$place/ran"
+    assert_hint "65534"
+    [ ! -e "$place/ran" ]
+}
+
+@test "--setgroups allow is refused to an ordinary user, and another word to all" {
+    expect_error 125 "gid_map" as_user "$(tool user)" --setgroups allow touch "$place/ran"
+    [ ! -e "$place/ran" ]
+    expect_error 125 "neither allow nor deny" "$(tool user)" --setgroups perhaps true
+}
+
+@test "the command does not start before the maps are written, even if the tool is killed there" {
+    requires command:strace
+    as_user strace -o "$place/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
+        "$(tool user)" touch "$place/ran" || true
+    grep -q 'killed by SIGKILL' "$place/trace"
+    wait_until 5 no_process_is_left
+    [ ! -e "$place/ran" ]
+}
