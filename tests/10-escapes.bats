@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: ways out of a box. Each is first taken where it is open, without the guard that it is
 # about, so that the check is known to be able to fail; then in a box, which has to stop it.
+#
+# shellcheck disable=SC2030,SC2031 # each check is a subshell of its own, and means to be
 load helpers
 
 setup() {
@@ -276,10 +278,12 @@ typed() {
     refute_contains "$output" "escape: "
 }
 
-# in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it.
+# in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it,
+# both of them as the user whom AS is the way to become.
+AS=(env)
 in_group() {
     # shellcheck disable=SC2016 # for the inner shell
-    timeout 20 setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
+    timeout 20 "${AS[@]}" setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
 }
 
 @test "escape: signals to the monitor and to whoever started it" {
@@ -343,4 +347,24 @@ in_group() {
     run -0 "$ESCAPE" handle
     stopped_in_all handle
     stopped --userns host --seccomp off -- handle
+}
+
+@test "escape: the same ways from an ordinary user's box" {
+    requires userns
+    local way box
+    make_rootfs user
+    install -o 65534 "$ESCAPE" "$ROOTFS/escape"
+    box=("$(tool full)" run)
+    AS=("${AS_USER[@]}")
+    run -0 in_group "$ESCAPE" kill-group
+    assert_contains "$output" hit
+    run -0 in_group "${box[@]}" "$ROOTFS" /escape kill-group
+    refute_contains "$output" hit
+    for way in mount pivot_root cgroup raw packet unshare clone clone3 module bpf handle \
+        "mknod c 1 3" "rewrite /proc/sys/kernel/core_pattern" "uncover /proc/sys" \
+        "descriptor 9 host-file" "kill $$" "ptrace $$" "setns /proc/1/ns/net"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 as_user "${box[@]}" "$ROOTFS" /escape $way
+        assert_contains "$output" "escape: "
+    done
 }
