@@ -132,12 +132,14 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     if (plan->users.count > 0)
         idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
 
-    mounts_make_private();                        /* 03 */
-    struct root root = make_root(plan, child);    /* 04, 09 */
-    mount_devices(&root);                         /* 04 */
-    ipc_mount_queues(&root);                      /* 05 */
-    mount_proc(&root);                            /* 03 */
-    mount_sys(&root, plan);                       /* 04 */
+    mounts_make_private();                     /* 03 */
+    struct root root = make_root(plan, child); /* 04, 09 */
+    mount_devices(&root);                      /* 04 */
+    ipc_mount_queues(&root);                   /* 05 */
+    mount_proc(&root);                         /* 03 */
+    mount_sys(&root, plan);                    /* 04 */
+    if (plan->own_network)
+        mask_allow_ping(&root);                   /* 10 */
     mask_paths(&root);                            /* 10 */
     mount_volumes(&root, plan, child);            /* 04 */
     account_find(&root, options->user, &account); /* 10 */
@@ -147,6 +149,10 @@ noreturn void box_run(const struct plan *plan, struct child *child)
         mount_read_only(&root);          /* 04 */
     root_pivot(&root);                   /* 04 */
     uts_set_hostname(options->hostname); /* 02 */
+    if (plan->network != NULL)
+        network_configure(plan->network); /* 07 */
+    else if (plan->own_network)
+        network_loopback(); /* 07 */
 
     environment_set(&options->environment, options->hostname, account.home); /* 10, from here on */
     environment_enter(options->workdir);

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "container.h"
 #include "harden.h"
+#include "inspect.h"
 #include "join.h"
 #include "options.h"
 #include "state.h"
@@ -24,6 +25,7 @@ static const char usage[] =
     "  ps                       list the boxes\n"
     "  logs BOX                 print what a detached box has written\n"
     "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
+    "  inspect BOX              show a box beside its host\n"
     "  rm BOX                   forget a box that has ended\n"
     "\n"
     "@\n"
@@ -52,6 +54,8 @@ static int run_command(int argc, char **argv)
         return command_kill(argc, argv);
     if (strcmp(command, "wait") == 0)
         return command_wait(argc, argv);
+    if (strcmp(command, "inspect") == 0)
+        return command_inspect(argc, argv);
     if (strcmp(command, "rm") == 0)
         return command_rm(argc, argv);
     hint("'full --help' lists the commands");
