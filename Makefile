@@ -3,6 +3,8 @@
 #: make            build all tools
 #: make test       check all chapters; installs what that needs first
 #: make test-02    check one chapter
+#: make test-vm    check all chapters in a throwaway virtual machine
+#: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make lint       look over the code with compilers and analysers
 #: make clean      remove what was built
 #: make help       print this
@@ -48,19 +50,30 @@ $(BUILD)/%.o: %.c Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-# The probe is what the checks let run inside a box. It is no part of the course.
-$(BUILD)/probe: tests/probe.c Makefile
+# What the checks let run inside a box; no part of the course. The filter's check runs outside.
+$(BUILD)/probe $(BUILD)/escape: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
+
+$(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
+
+PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/filter
 
 setup:
 	@tests/setup
 
-test: setup all $(BUILD)/probe
+test: setup all $(PROBES)
 	@tests/run
 
-test-%: setup all $(BUILD)/probe
+test-%: setup all $(PROBES)
 	@tests/run tests/$*-*.bats
+
+test-vm: setup all $(BUILD)/probe
+	@tests/vm tests/run
+
+shell-vm: all $(BUILD)/probe
+	@tests/vm --shell
 
 lint: setup
 	@tests/lint
@@ -71,4 +84,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all setup test lint clean help
+.PHONY: all setup test test-vm shell-vm lint clean help

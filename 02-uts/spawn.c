@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +31,17 @@ static const struct {
     {CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP", ""},
 };
 
-static void explain_clone(uint64_t flags)
+static sigset_t mask_before;
+static bool signals_are_blocked;
+
+/* A shell goes into a cgroup by itself, and its children with it. */
+static void explain_clone(uint64_t flags, int cgroup)
 {
-    char options[256] = "", names[256] = "";
+    char options[256] = "", names[256] = "", link[64], path[1024];
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup);
+    ssize_t length = readlink(link, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
 
     for (size_t i = 0; i < sizeof(namespace_kinds) / sizeof(namespace_kinds[0]); i++) {
         if (!(flags & namespace_kinds[i].flag))
@@ -41,7 +50,10 @@ static void explain_clone(uint64_t flags)
         strcat(names, names[0] ? "|" : "");
         strcat(names, namespace_kinds[i].name);
     }
-    explain("unshare%s\tclone3(%s)", options, names);
+    if (cgroup >= 0)
+        explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
+    else
+        explain("unshare%s\tclone3(%s)", options, names);
 }
 
 /* The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. */
@@ -71,6 +83,18 @@ void spawn_tie(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
+void spawn_block_signals(void)
+{
+    sigset_t blocked = passed_on();
+
+    if (signals_are_blocked)
+        return;
+    signals_are_blocked = true;
+    signal(SIGCHLD,
+           SIG_DFL); /* who started the tool may have ignored it: then there'd be no status */
+    sigprocmask(SIG_BLOCK, &blocked, &mask_before);
+}
+
 struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
 {
     struct child child = {.pidfd = -1};
@@ -79,24 +103,27 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
         .pidfd = (uintptr_t)&child.pidfd,
         .exit_signal = SIGCHLD,
     };
-    sigset_t blocked = passed_on();
     int pair[2];
 
     if (cgroup >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup;
     }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-        die("socketpair");
-    signal(SIGCHLD,
-           SIG_DFL); /* who started the tool may have ignored it: then there'd be no status */
-    sigprocmask(SIG_BLOCK, &blocked, &child.mask);
+    child.pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+    if (child.pid == -1) {
+        report("socketpair");
+        return child;
+    }
+    spawn_block_signals();
+    child.mask = mask_before;
 
     if (arguments.flags & ~(uint64_t)CLONE_PIDFD)
-        explain_clone(arguments.flags);
+        explain_clone(arguments.flags, cgroup);
     child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
-    if (child.pid == -1)
-        die("clone3");
+    if (child.pid == -1) {
+        report("clone3");
+        return child;
+    }
 
     bool in_box = child.pid == 0;
     child.sync = pair[in_box];
@@ -111,7 +138,10 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
 
 struct child spawn(uint64_t namespaces)
 {
-    return spawn_into_cgroup(namespaces, -1);
+    struct child child = spawn_into_cgroup(namespaces, -1);
+    if (child.pid == -1)
+        exit(EXIT_TOOL);
+    return child;
 }
 
 void spawn_go(const struct child *child)

@@ -28,8 +28,18 @@ struct child {
  */
 struct child spawn(uint64_t namespaces);
 
-/* Host. The same, with the child born in the cgroup v2 directory open as CGROUP (none if -1). */
+/*
+ * Host. The same, with the child born in the cgroup v2 directory open as CGROUP (none if -1). That
+ * directory has to be removed again, so an error does not end the tool: it is reported, and the
+ * child's pid is -1.
+ */
 struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
+
+/*
+ * Host. Block the signals that are passed on, here already: for tools that make something before
+ * the child, which a signal must not keep them from undoing. They reach the child when it is there.
+ */
+void spawn_block_signals(void);
 
 /* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
 void spawn_go(const struct child *child);

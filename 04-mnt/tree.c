@@ -20,6 +20,9 @@ int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive)
     struct mount_attr change = {.attr_set = attributes, .userns_fd = (uint64_t)user_namespace};
     unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
 
+    if (user_namespace > 0) /* it comes from the host, whose mounts may be shared */
+        change.propagation = MS_PRIVATE;
+
     return (int)syscall(SYS_mount_setattr, tree, "", flags, &change, sizeof(change));
 }
 

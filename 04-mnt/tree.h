@@ -16,7 +16,8 @@ int tree_copy(const char *path);
 
 /*
  * Set ATTRIBUTES (MOUNT_ATTR_RDONLY, …) on the mount open as TREE, or with RECURSIVE on all below
- * it too. USER_NAMESPACE goes with MOUNT_ATTR_IDMAP and is 0 otherwise. mount_setattr(2)
+ * it too. USER_NAMESPACE goes with MOUNT_ATTR_IDMAP, which also makes it private, and is 0
+ * otherwise. mount_setattr(2)
  */
 int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive);
 

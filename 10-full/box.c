@@ -88,34 +88,6 @@ static void mount_volumes(const struct root *root, const struct plan *plan,
     }
 }
 
-/* The environment passes through every layer of isolation (chapter 1), so it is made anew. */
-static void set_environment(const struct run_options *options, const struct account *account)
-{
-    char *terminal = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;
-
-    clearenv();
-    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    setenv("HOME", account->home, 1);
-    setenv("HOSTNAME", options->hostname, 1);
-    if (terminal != NULL)
-        setenv("TERM", terminal, 1);
-    free(terminal);
-    for (int i = 0; i < options->environment_count; i++)
-        putenv(options->environment[i]);
-}
-
-static void change_directory(const char *directory)
-{
-    if (directory == NULL)
-        directory = "/";
-    if (chdir(directory) == -1) {
-        if (errno == ENOENT)
-            hint("it has to exist in the root directory of the box");
-        die("working directory %s", directory);
-    }
-    harden_check_directory();
-}
-
 static void set_limits(const struct run_options *options)
 {
     for (int i = 0; i < options->limit_count; i++)
@@ -155,17 +127,19 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     int terminal = -1;
 
     spawn_wait_go(child); /* 02 */
-    if (plan->users.count > 0)
-        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
     if (options->has_offset)
         move_boot_clock(options->boot_offset); /* 10 */
+    if (plan->users.count > 0)
+        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
 
-    mounts_make_private();                        /* 03 */
-    struct root root = make_root(plan, child);    /* 04, 09 */
-    mount_devices(&root);                         /* 04 */
-    ipc_mount_queues(&root);                      /* 05 */
-    mount_proc(&root);                            /* 03 */
-    mount_sys(&root, plan);                       /* 04 */
+    mounts_make_private();                     /* 03 */
+    struct root root = make_root(plan, child); /* 04, 09 */
+    mount_devices(&root);                      /* 04 */
+    ipc_mount_queues(&root);                   /* 05 */
+    mount_proc(&root);                         /* 03 */
+    mount_sys(&root, plan);                    /* 04 */
+    if (plan->own_network)
+        mask_allow_ping(&root);                   /* 10 */
     mask_paths(&root);                            /* 10 */
     mount_volumes(&root, plan, child);            /* 04 */
     account_find(&root, options->user, &account); /* 10 */
@@ -175,9 +149,13 @@ noreturn void box_run(const struct plan *plan, struct child *child)
         mount_read_only(&root);          /* 04 */
     root_pivot(&root);                   /* 04 */
     uts_set_hostname(options->hostname); /* 02 */
+    if (plan->network != NULL)
+        network_configure(plan->network); /* 07 */
+    else if (plan->own_network)
+        network_loopback(); /* 07 */
 
-    set_environment(options, &account); /* 10, from here on */
-    change_directory(options->workdir);
+    environment_set(&options->environment, options->hostname, account.home); /* 10, from here on */
+    environment_enter(options->workdir);
     set_limits(options);
     harden_new_keyring();
     if (options->terminal)

@@ -1,5 +1,6 @@
 #include "container.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,6 +24,7 @@ static struct {
     pid_t monitor; /* 0 while there is nothing to undo */
     struct child child;
     struct state state;
+    struct network network;
 } box;
 
 /*
@@ -37,6 +39,8 @@ static void undo(void)
         syscall(SYS_pidfd_send_signal, box.child.pidfd, SIGKILL, NULL, 0);
         waitpid(box.child.pid, NULL, 0);
     }
+    if (box.network.lease != NULL)
+        (void)network_release(&box.network); /* 07 */
     box.state.pid = 0;
     if (box.state.keep) {
         box.state.ended = time(NULL);
@@ -64,6 +68,7 @@ static void begin(const struct run_options *options)
     box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
+    snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
     join_words(options->command, box.state.command, sizeof(box.state.command));
     state_clear_dead();
     if (state_begin(options->name) < 0)
@@ -87,6 +92,42 @@ static void plan_users(struct plan *plan)
     plan->users.count = 1;
     plan->groups = plan->users;
     plan->mapped_mounts = true;
+}
+
+/* What --network, --publish, --ip and --dns ask for. Before begin(), as mistakes end the tool. */
+static void plan_network(struct plan *plan)
+{
+    const struct run_options *options = plan->options;
+
+    plan->own_network = strcmp(options->network, "host") != 0;
+    if (strcmp(options->network, "bridge") != 0)
+        return;
+    plan->network = &box.network;
+    network_start(&box.network);
+    if (options->address != NULL)
+        network_read_network(options->address, "ip", &box.network.address, &box.network.prefix);
+    if (options->dns != NULL)
+        network_read_dns(&box.network, options->dns);
+    for (int i = 0; i < options->port_count; i++)
+        network_read_publish(&box.network, options->ports[i]);
+}
+
+/* Link the box to the bridge, and note its address and ports. */
+static int attach_network(const struct run_options *options)
+{
+    struct in_addr address;
+    int error = network_attach(&box.network, box.child.pid);
+
+    if (error != 0)
+        return error;
+    address.s_addr = htonl(box.network.lease->address);
+    inet_ntop(AF_INET, &address, box.state.address, sizeof(box.state.address));
+    for (int i = 0; i < options->port_count; i++) {
+        size_t length = strlen(box.state.ports);
+        snprintf(box.state.ports + length, sizeof(box.state.ports) - length, "%s%s", i ? " " : "",
+                 options->ports[i]);
+    }
+    return 0;
 }
 
 /* The root and the volumes as the box's users own them, in the order in which the box asks. */
@@ -191,8 +232,12 @@ int container_run(struct run_options *options)
         options->command = shell;
     if (options->detach)
         waiting = detach(options->name);
+    plan_network(&plan);
     begin(options);
     plan.capabilities = capability_chosen(&options->capabilities);
+    box.state.capabilities = plan.capabilities;
+    box.state.seccomp = options->seccomp;
+    box.state.user_namespace = options->user_namespace;
     if (options->detach)
         plan.log = open_log(options->name);
     plan_users(&plan);
@@ -205,6 +250,8 @@ int container_run(struct run_options *options)
     box.state.born = state_birth(child.pid);
     if (plan.users.count > 0)
         idmap_write(child.pid, &plan.users, &plan.groups, plan.mapped_mounts); /* 06 */
+    if (plan.network != NULL && attach_network(options) != 0)                  /* 07 */
+        return EXIT_TOOL;
     if (state_write(&box.state) < 0)
         return EXIT_TOOL;
     spawn_go(&child); /* 02 */

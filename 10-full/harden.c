@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../04-mnt/tree.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -111,6 +112,17 @@ void harden_check_directory(void)
         die("working directory");
     if (directory[0] != '/') /* "(unreachable)/...", getcwd(3) */
         fail("working directory: lies outside the box");
+}
+
+void harden_nosuid(const struct root *root)
+{
+    enum { NOSUID = 2 }; /* MOUNT_ATTR_NOSUID of <linux/mount.h>, see tree.c */
+
+    explain("# mount -o remount,bind,nosuid %s, and all below\t"
+            "mount_setattr(\"%s\", MOUNT_ATTR_NOSUID, AT_RECURSIVE)",
+            root->path, root->path);
+    if (tree_set(root->directory, NOSUID, 0, true) == -1)
+        die("make %s nosuid", root->path);
 }
 
 void harden_no_new_privileges(void)

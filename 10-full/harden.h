@@ -5,6 +5,8 @@
 #ifndef HARDEN_H
 #define HARDEN_H
 
+#include "../04-mnt/mount.h"
+
 /*
  * Host, first of all in main(). Whoever started the tool may have left descriptors open: they would
  * be an init's in the box, and a directory's leads out (CVE-2024-21626). Close all but 0, 1 and 2,
@@ -39,6 +41,15 @@ void harden_new_keyring(void);
  * could name /proc/self/fd/7 as its own, and lead out (CVE-2024-21626).
  */
 void harden_check_directory(void);
+
+/*
+ * Box, before root_pivot(). Let no set-user-ID bit and no file capability count on ROOT and all
+ * that is mounted below it. harden_no_new_privileges() lets none count either, but the kernel
+ * refuses to execute a file that asks for a capability outside the bounding set, as Debian's ping
+ * does for CAP_NET_RAW. On such mounts it does not look at it, and ping works. MOUNT_ATTR_NOSUID in
+ * mount_setattr(2). An error ends the tool.
+ */
+void harden_nosuid(const struct root *root);
 
 /* Box. From here on no execve(2) gives more privileges than there are: PR_SET_NO_NEW_PRIVS. */
 void harden_no_new_privileges(void);

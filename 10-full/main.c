@@ -8,37 +8,72 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
+#include "commands.h"
 #include "container.h"
+#include "harden.h"
+#include "join.h"
 #include "options.h"
+#include "state.h"
 
-static const char usage[] = "Usage: full [OPTION]... COMMAND\n"
-                            "Containers, without a daemon.\n"
-                            "\n"
-                            "  run ROOTFS [COMMAND]   run a command in a new box\n"
-                            "\n"
-                            "@\n"
-                            "'full COMMAND --help' says more about each.\n"
-                            "\n"
-                            "Example: full run rootfs\n";
+static const char usage[] =
+    "Usage: full [OPTION]... COMMAND\n"
+    "Containers, without a daemon.\n"
+    "\n"
+    "  run IMAGE|DIR [COMMAND]  run a command in a new box\n"
+    "  exec BOX [COMMAND]       run one more command in a box\n"
+    "  ps                       list the boxes\n"
+    "  logs BOX                 print what a detached box has written\n"
+    "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
+    "  rm BOX                   forget a box that has ended\n"
+    "\n"
+    "@\n"
+    "'full COMMAND --help' says more about each.\n"
+    "\n"
+    "Example: full run ./rootfs\n";
+
+static int run_command(int argc, char **argv)
+{
+    const char *command = argv[0];
+
+    if (strcmp(command, "run") == 0) {
+        struct run_options options = parse_run_options(argc, argv);
+        return container_run(&options);
+    }
+    state_clear_dead();
+    if (strcmp(command, "exec") == 0)
+        return command_exec(argc, argv);
+    if (strcmp(command, "ps") == 0)
+        return command_ps(argc, argv);
+    if (strcmp(command, "logs") == 0)
+        return command_logs(argc, argv);
+    if (strcmp(command, "stop") == 0)
+        return command_stop(argc, argv);
+    if (strcmp(command, "kill") == 0)
+        return command_kill(argc, argv);
+    if (strcmp(command, "wait") == 0)
+        return command_wait(argc, argv);
+    if (strcmp(command, "rm") == 0)
+        return command_rm(argc, argv);
+    hint("'full --help' lists the commands");
+    fail("unknown command '%s'", command);
+}
 
 int main(int argc, char **argv)
 {
     static const struct option long_options[] = {TOOL_OPTIONS};
     int option;
 
+    harden_descriptors();
+    harden_run_from_copy(argv);
     tool_start(argv, "full", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
         tool_option(option);
-    if (optind == argc)
-        fail("a command is missing: run; 'full --help' says more");
-
-    const char *command = argv[optind];
+    if (optind == argc) {
+        hint("'full --help' lists the commands");
+        fail("a command is missing");
+    }
     argc -= optind;
     argv += optind;
-    optind = 0; /* start afresh, getopt(3) */
-    if (strcmp(command, "run") == 0) {
-        struct run_options options = parse_run_options(argc, argv);
-        return container_run(&options);
-    }
-    fail("unknown command '%s'; 'full --help' lists them", command);
+    optind = 0; /* start afresh: getopt(3) */
+    return run_command(argc, argv);
 }

@@ -85,25 +85,6 @@ static void add_port(struct run_options *options, const char *port)
     options->ports[options->port_count++] = port;
 }
 
-/* "NAME=VALUE" as it is; "NAME" with the value it has here, and nothing if it has none. */
-static void add_variable(struct run_options *options, char *text)
-{
-    size_t name = strcspn(text, "=");
-    char *variable = text;
-
-    if (name == 0)
-        fail("variable '%s': is not NAME or NAME=VALUE", text);
-    if (text[name] == '\0') {
-        const char *value = getenv(text);
-        if (value == NULL)
-            return;
-        if (asprintf(&variable, "%s=%s", text, value) == -1)
-            die("asprintf");
-    }
-    options->environment = grow(options->environment, options->environment_count, sizeof(char *));
-    options->environment[options->environment_count++] = variable;
-}
-
 /* NAME=SOFT[:HARD], the names being those of docker and of limits.conf(5). */
 static void add_limit(struct run_options *options, const char *text)
 {
@@ -301,7 +282,7 @@ static void take_option(struct run_options *options, int option)
     if (place != NULL) {
         *place = optarg;
     } else if (option == 'e') {
-        add_variable(options, optarg);
+        environment_add(&options->environment, optarg);
     } else if (option == 'v') {
         add_volume(options, bind_parse(optarg));
     } else if (option == TMPFS) {

@@ -8,6 +8,7 @@
 
 #include "../04-mnt/mount.h"
 #include "capability.h"
+#include "environment.h"
 
 /* One --ulimit. */
 struct limit_option {
@@ -29,8 +30,7 @@ struct run_options {
     int port_count;
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
-    char **environment; /* NAME=VALUE */
-    int environment_count;
+    struct environment environment;
     struct limit_option *limits;
     int limit_count;
     struct capability_choice capabilities;

@@ -17,17 +17,10 @@
 
 enum { EXIT_KILLED = EXIT_SIGNAL + SIGKILL };
 
-static void make_directory(const char *path)
-{
-    if (mkdir(path, 0700) == -1 && errno != EEXIST)
-        die("make %s", path);
-}
-
 const char *state_home(void)
 {
     static char home[512];
     const char *base = getenv("XDG_RUNTIME_DIR");
-    char boxes[sizeof(home) + 8];
 
     if (home[0] != '\0')
         return home;
@@ -37,12 +30,6 @@ const char *state_home(void)
         snprintf(home, sizeof(home), "%s/ten-steps", base);
     else
         snprintf(home, sizeof(home), "/tmp/ten-steps-%u", geteuid());
-    make_directory(home);
-    struct stat status;
-    if (lstat(home, &status) == -1 || status.st_uid != geteuid() || !S_ISDIR(status.st_mode))
-        fail("%s: is not a directory of yours", home);
-    snprintf(boxes, sizeof(boxes), "%s/boxes", home);
-    make_directory(boxes);
     return home;
 }
 
@@ -61,17 +48,59 @@ bool state_name_is_valid(const char *name)
     return true;
 }
 
-/* One at a time may begin or forget a box. Released when the descriptor is closed. */
+/* Make the directories, and see that they are nobody else's: /tmp is open to all. */
+static void make_home(void)
+{
+    struct stat status;
+    char boxes[1024];
+
+    if (mkdir(state_home(), 0700) == -1 && errno != EEXIST)
+        die("make %s", state_home());
+    if (lstat(state_home(), &status) == -1 || status.st_uid != geteuid() ||
+        !S_ISDIR(status.st_mode))
+        fail("%s: is not a directory of yours", state_home());
+    state_path("", "", boxes, sizeof(boxes));
+    if (mkdir(boxes, 0700) == -1 && errno != EEXIST && errno != ENOENT)
+        die("make %s", boxes);
+}
+
+/* One at a time may begin or forget a box. The last one takes the file away, so look twice. */
 static int lock_all(void)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char path[512];
+    struct stat mine, current;
+    char path[1024];
 
     snprintf(path, sizeof(path), "%s/lock", state_home());
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file == -1 || fcntl(file, F_OFD_SETLKW, &whole) == -1)
-        die("lock %s", path);
-    return file;
+    for (;;) {
+        make_home();
+        int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (file == -1 && errno == ENOENT)
+            continue;
+        if (file == -1 || fcntl(file, F_OFD_SETLKW, &whole) == -1 || fstat(file, &mine) == -1)
+            die("lock %s", path);
+        if (stat(path, &current) == 0 && current.st_ino == mine.st_ino) {
+            make_home();
+            return file;
+        }
+        close(file);
+    }
+}
+
+/* Let the next one in. Without any box, nothing stays. */
+static void unlock_all(int file)
+{
+    char path[1024];
+
+    state_path("", "", path, sizeof(path));
+    if (rmdir(path) == 0) {
+        snprintf(path, sizeof(path), "%s/ids", state_home());
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/lock", state_home());
+        unlink(path);
+        rmdir(state_home());
+    }
+    close(file);
 }
 
 int state_begin(const char *name)
@@ -92,11 +121,11 @@ int state_begin(const char *name)
         if (result == -1 || fcntl(result, F_SETLK, &whole) == -1)
             result = report("lock %s", path);
     }
-    close(all);
+    unlock_all(all);
     return result;
 }
 
-static bool is_alive(const char *name)
+pid_t state_monitor(const char *name)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[1024];
@@ -106,7 +135,7 @@ static bool is_alive(const char *name)
     bool held = file != -1 && fcntl(file, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
     if (file != -1)
         close(file);
-    return held;
+    return held ? whole.l_pid : 0;
 }
 
 int state_write(const struct state *state)
@@ -118,13 +147,16 @@ int state_write(const struct state *state)
     FILE *file = fopen(fresh, "we");
     if (file == NULL)
         return report("write %s", fresh);
-    fprintf(
-        file,
-        "source %s\ncommand %s\naddress %s\nports %s\ncgroup %s\nlayer %s\npid %d\nborn %" PRIu64
-        "\nfirst_id %" PRIu32 "\ncreated %jd\nended %jd\nstatus %d\nkeep %d\n",
-        state->source, state->command, state->address, state->ports, state->cgroup, state->layer,
-        state->pid, state->born, state->first_id, (intmax_t)state->created, (intmax_t)state->ended,
-        state->status, state->keep);
+    fprintf(file, "hostname %s\nsource %s\n", state->hostname, state->source);
+    fprintf(file, "command %s\n", state->command);
+    fprintf(file, "address %s\nports %s\n", state->address, state->ports);
+    fprintf(file, "cgroup %s\nlayer %s\n", state->cgroup, state->layer);
+    fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
+    fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
+    fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
+            state->first_id);
+    fprintf(file, "created %jd\nended %jd\n", (intmax_t)state->created, (intmax_t)state->ended);
+    fprintf(file, "status %d\nkeep %d\n", state->status, state->keep);
     if (fclose(file) != 0 || rename(fresh, path) == -1)
         return report("write %s", path);
     return 0;
@@ -143,6 +175,7 @@ static void take_line(struct state *state, char *line)
         char *text;
         size_t size;
     } texts[] = {
+        {"hostname", state->hostname, sizeof(state->hostname)},
         {"source", state->source, sizeof(state->source)},
         {"command", state->command, sizeof(state->command)},
         {"address", state->address, sizeof(state->address)},
@@ -159,6 +192,12 @@ static void take_line(struct state *state, char *line)
         state->pid = (pid_t)number;
     else if (strcmp(line, "born") == 0)
         state->born = (uint64_t)number;
+    else if (strcmp(line, "capabilities") == 0)
+        state->capabilities = (uint64_t)number;
+    else if (strcmp(line, "seccomp") == 0)
+        state->seccomp = number != 0;
+    else if (strcmp(line, "user_namespace") == 0)
+        state->user_namespace = number != 0;
     else if (strcmp(line, "first_id") == 0)
         state->first_id = (uint32_t)number;
     else if (strcmp(line, "created") == 0)
@@ -181,7 +220,8 @@ int state_read(const char *name, struct state *state)
         return refuse("box '%s': a name is made of letters, digits, '_', '.' and '-'", name);
     snprintf(state->name, sizeof(state->name), "%s", name);
     state_path(name, "state", path, sizeof(path));
-    state->alive = is_alive(name); /* before the file: who dies meanwhile has written its end */
+    state->alive =
+        state_monitor(name) != 0; /* before the file: who dies meanwhile has written its end */
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         if (errno == ENOENT && state->alive)
@@ -225,7 +265,7 @@ int state_list(char ***names)
     return count;
 }
 
-int state_forget(const struct state *state)
+static int forget(const struct state *state)
 {
     char path[1024];
 
@@ -237,6 +277,14 @@ int state_forget(const struct state *state)
     return 0;
 }
 
+int state_forget(const struct state *state)
+{
+    int all = lock_all(), result = forget(state);
+
+    unlock_all(all);
+    return result;
+}
+
 void state_clear_dead(void)
 {
     char **names;
@@ -246,7 +294,8 @@ void state_clear_dead(void)
 
     for (int i = 0; i < count; i++) {
         state_path(names[i], "state", path, sizeof(path));
-        if (is_alive(names[i]) || (access(path, F_OK) == 0 && state_read(names[i], &state) < 0)) {
+        if (state_monitor(names[i]) != 0 ||
+            (access(path, F_OK) == 0 && state_read(names[i], &state) < 0)) {
             free(names[i]);
             continue;
         }
@@ -254,7 +303,7 @@ void state_clear_dead(void)
             state = (struct state){.keep = false};
         snprintf(state.name, sizeof(state.name), "%s", names[i]);
         if (!state.keep) {
-            (void)state_forget(&state);
+            (void)forget(&state);
         } else if (state.ended == 0) {
             state.ended = time(NULL);
             state.status = EXIT_KILLED;
@@ -263,7 +312,7 @@ void state_clear_dead(void)
         free(names[i]);
     }
     free(names);
-    close(all);
+    unlock_all(all);
 }
 
 uint64_t state_birth(pid_t pid)

@@ -21,23 +21,27 @@ enum { NAME_SIZE = 64 };
 
 struct state {
     char name[NAME_SIZE];
-    char source[1024];  /* the image's name, or the root directory */
-    char command[1024]; /* for people to read */
-    char address[32];   /* of eth0, "" without a network of its own */
-    char ports[256];    /* published, as --publish has them, separated by blanks */
-    char cgroup[512];   /* its directory, "" for none */
-    char layer[1024];   /* the directory of the upper layer, "" if that is thrown away */
-    pid_t pid;          /* of the box's first process, seen from the host; 0 until it is there */
-    uint64_t born;      /* its start time, field 22 of /proc/PID/stat: pids are used again */
-    uint32_t first_id;  /* the host's id for user 0 of the box; 0 without a user namespace */
-    time_t created;     /* seconds since 1970 */
-    time_t ended;       /* 0 while it runs */
-    int status;         /* the exit status, once it has ended */
-    bool keep;          /* stays listed after its end, until 'rm' */
-    bool alive;         /* not in the file: is the lock held? */
+    char hostname[NAME_SIZE + 1]; /* of the box */
+    char source[1024];            /* the image's name, or the root directory */
+    char command[1024];           /* for people to read */
+    char address[32];             /* of eth0, "" without a network of its own */
+    char ports[256];              /* published, as --publish has them, separated by blanks */
+    char cgroup[512];             /* its directory, "" for none */
+    char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
+    pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
+    uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
+    uint64_t capabilities; /* of the box's root, bit by bit */
+    bool seccomp;          /* is the filter on? */
+    bool user_namespace;   /* does it have one of its own? */
+    uint32_t first_id;     /* the host's id for user 0 of the box; 0 without a user namespace */
+    time_t created;        /* seconds since 1970 */
+    time_t ended;          /* 0 while it runs */
+    int status;            /* the exit status, once it has ended */
+    bool keep;             /* stays listed after its end, until 'rm' */
+    bool alive;            /* not in the file: is the lock held? */
 };
 
-/* The directory of all state, made if missing. "/run/ten-steps" for root. Lasts until the end. */
+/* The directory of all state, "/run/ten-steps" for root. It is there while there are boxes. */
 const char *state_home(void);
 
 /* A path below the box's directory into PATH. */
@@ -52,6 +56,9 @@ bool state_name_is_valid(const char *name);
  */
 int state_begin(const char *name);
 
+/* The process that holds the lock of the box NAME, its monitor; 0 if nobody does. */
+pid_t state_monitor(const char *name);
+
 /* Write STATE, all of it or nothing. */
 int state_write(const struct state *state);
 
@@ -61,7 +68,10 @@ int state_read(const char *name, struct state *state);
 /* The names of all boxes, sorted; *NAMES is allocated, with each name. Returns how many. */
 int state_list(char ***names);
 
-/* Forget a box that has ended: its directory and, where it kept one, its upper layer. */
+/*
+ * Forget a box that has ended: its directory, where it kept one its upper layer, and with the last
+ * box all that is here.
+ */
 int state_forget(const struct state *state);
 
 /*

@@ -174,7 +174,7 @@ in_box() {
     mkdir "$victim" "$BATS_TEST_TMPDIR/data"
     echo evil >"$BATS_TEST_TMPDIR/data/file"
     ln -s "$victim" "$ROOT/absolute"
-    ln -s ../../../../../../../../../../../../../..$victim "$ROOT/climbing"
+    ln -s ../../../../../../../../../../../../../.."$victim" "$ROOT/climbing"
     ln -s /proc/1/root "$ROOT/magic"
     local link
     for link in absolute climbing absolute/below climbing/below "magic$victim"; do

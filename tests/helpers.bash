@@ -92,7 +92,7 @@ expect_error() {
     assert_equal "$output" ""
     [[ ${stderr_lines[0]-} == *"$text"* ]] ||
         fail "the error is '${stderr_lines[0]-}'; it should say '$text'"
-    [[ ${stderr_lines[0]} =~ ^[a-z-]+:\  ]] || fail "the error does not begin with the tool's name"
+    [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] || fail "the error does not begin with the tool's name"
     [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint"
     [ "${#stderr_lines[@]}" -eq 1 ] || [[ ${stderr_lines[1]} == "hint: "* ]] ||
         fail "the second line is not a hint: ${stderr_lines[1]}"
@@ -178,8 +178,9 @@ status_of() {
 
 # Its children, their children, …
 descendants_of() {
-    local child
-    for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+    local children child
+    read -r -a children < <(cat "/proc/$1"/task/*/children 2>/dev/null)
+    for child in "${children[@]}"; do
         echo "$child"
         descendants_of "$child"
     done

@@ -1,0 +1,82 @@
+/*
+ * The network of a box: what the user asks for, and doing it on both sides.
+ *
+ * The order is spawn(CLONE_NEWNET | …); on the host network_attach(), spawn_go(), spawn_wait(),
+ * network_release(); in the box spawn_wait_go(), network_configure().
+ *
+ * Who else has a box on this host is known from the kernel alone, so that neither kill -9 nor a
+ * full disk can make it wrong: a box is a link with a note (its alias) of ours, its rules are a
+ * table named after that link, and what is to be restored in the end stands in the table's comment.
+ * Starts and ends take turns by a lock on the host's network namespace itself, see flock(2).
+ */
+#ifndef NETWORK_H
+#define NETWORK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "nat.h"
+
+enum { NETWORK_DNS = 3 }; /* more nameservers are not asked: resolv.conf(5) */
+
+/* What the box gets. Addresses in host byte order. */
+struct lease {
+    uint32_t address, gateway;
+    int prefix;
+};
+
+struct network {
+    /* What is asked for: set by network_start(), then by the options. */
+    const char *bridge;
+    uint32_t bridge_address; /* 0: the bridge's own, or 172.27.0.1 */
+    int bridge_prefix;
+    uint32_t address; /* 0: the first free one */
+    int prefix;       /* 0: that of the bridge */
+    uint32_t gateway; /* 0: the bridge */
+    bool nat;
+    struct publish ports[NAT_PORTS];
+    int port_count;
+    uint32_t dns[NETWORK_DNS];
+    int dns_count;
+
+    /* What has been done. */
+    struct lease *lease;    /* in memory that both sides share */
+    char link[IF_NAMESIZE]; /* the host's end of the pair; "" until it is made */
+    bool bridge_is_ours;
+    char table[NAT_TABLE]; /* "" until it is made */
+    char note[NAT_NOTE];
+};
+
+/* Host. The defaults. An error ends the tool. */
+void network_start(struct network *network);
+
+/* Host. Options, read from TEXT. A mistake ends the tool; WHAT names the option in the error. */
+void network_read_address(const char *text, const char *what, uint32_t *address);
+void network_read_network(const char *text, const char *what, uint32_t *address, int *prefix);
+void network_read_bridge(struct network *network, const char *text);
+void network_read_publish(struct network *network, const char *text);
+void network_read_dns(struct network *network, const char *text);
+
+/*
+ * Host. Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up
+ * forwarding, masquerade and published ports. Returns 0 or, after report(), -errno; what was done
+ * by then is for network_release() to undo.
+ */
+int network_attach(struct network *network, pid_t box);
+
+/* Box. Links up, address and default route. An error ends the tool. */
+void network_configure(const struct network *network);
+
+/* Box. A network with nothing but the loopback link. An error ends the tool. */
+void network_loopback(void);
+
+/*
+ * Host. Undo network_attach(), as far as it came: the rules of the box, and with the last box the
+ * bridge and the settings. The pair goes with the box's namespace. Returns 0, or -errno after
+ * report().
+ */
+int network_release(struct network *network);
+
+#endif

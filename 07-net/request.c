@@ -1,0 +1,111 @@
+/* What the user asks of the network, as text. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../01-chroot/tool.h"
+#include "link.h"
+#include "network.h"
+
+void network_start(struct network *network)
+{
+    memset(network, 0, sizeof(*network));
+    network->bridge = "br0";
+    network->nat = true;
+    network->lease = mmap(NULL, sizeof(*network->lease), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (network->lease == MAP_FAILED)
+        die("mmap");
+}
+
+void network_read_address(const char *text, const char *what, uint32_t *address)
+{
+    struct in_addr in;
+
+    if (inet_pton(AF_INET, text, &in) != 1)
+        fail("%s: '%s' is not an IPv4 address like 172.27.0.2", what, text);
+    *address = ntohl(in.s_addr);
+    bool unicast = *address >> 24 != 0 && *address >> 28 < 14;
+    if (!unicast)
+        fail("%s: %s can't be the address of one host", what, text);
+}
+
+void network_read_network(const char *text, const char *what, uint32_t *address, int *prefix)
+{
+    char part[LINK_ADDRESS_TEXT + 1];
+    size_t length = strcspn(text, "/");
+
+    *prefix = 0;
+    snprintf(part, sizeof(part), "%.*s", (int)length, text);
+    if (length >= sizeof(part))
+        fail("%s: '%s' is not an IPv4 address like 172.27.0.1/16", what, text);
+    network_read_address(part, what, address);
+    if (text[length] == '/') {
+        char name[64];
+        snprintf(name, sizeof(name), "%s: length of the network's prefix", what);
+        *prefix = (int)tool_number(text + length + 1, name, 1, 30);
+        uint32_t host_part = *address & ~link_mask(*prefix);
+        if (host_part == 0 || host_part == ~link_mask(*prefix))
+            fail("%s: %s is the %s of its network, not an address in it", what, text,
+                 host_part == 0 ? "name" : "broadcast address");
+    }
+}
+
+void network_read_bridge(struct network *network, const char *text)
+{
+    if (text[0] == '\0' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+        strpbrk(text, "/: \t\n\"'") != NULL)
+        fail("bridge: '%s' can't be the name of a link", text);
+    if (strlen(text) >= IF_NAMESIZE)
+        fail("bridge: '%s' has %zu bytes; the name of a link has at most %d", text, strlen(text),
+             IF_NAMESIZE - 1);
+    network->bridge = text;
+}
+
+/* [ADDRESS:]PORT:BOXPORT[/tcp|/udp] */
+void network_read_publish(struct network *network, const char *text)
+{
+    struct publish port = {.protocol = IPPROTO_TCP, .socket = -1};
+    char copy[64], *parts[3], *end;
+    int count = 0;
+
+    if (network->port_count == NAT_PORTS)
+        fail("publish: more than %d ports", NAT_PORTS);
+    snprintf(copy, sizeof(copy), "%s", text);
+    char *protocol = strchr(copy, '/');
+    if (protocol != NULL)
+        *protocol++ = '\0';
+    if (protocol != NULL && strcmp(protocol, "udp") == 0)
+        port.protocol = IPPROTO_UDP;
+    else if (protocol != NULL && strcmp(protocol, "tcp") != 0)
+        fail("publish: '%s': the protocol is tcp or udp", text);
+
+    for (char *part = copy; part != NULL && count < 3; part = end) {
+        end = strchr(part, ':');
+        if (end != NULL)
+            *end++ = '\0';
+        parts[count++] = part;
+    }
+    if (count < 2 || end != NULL || strlen(text) >= sizeof(copy))
+        fail("publish: '%s' is not [ADDRESS:]PORT:BOXPORT[/tcp|/udp]", text);
+    if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
+        network_read_address(parts[0], "publish", &port.address);
+    port.port = (uint16_t)tool_number(parts[count - 2], "publish: port of the host", 1, 65535);
+    port.box_port = (uint16_t)tool_number(parts[count - 1], "publish: port of the box", 1, 65535);
+    for (int i = 0; i < network->port_count; i++) {
+        const struct publish *other = &network->ports[i];
+        if (other->port == port.port && other->protocol == port.protocol &&
+            (other->address == port.address || other->address == 0 || port.address == 0))
+            fail("publish: port %d is asked for twice", port.port);
+    }
+    network->ports[network->port_count++] = port;
+}
+
+void network_read_dns(struct network *network, const char *text)
+{
+    if (network->dns_count == NETWORK_DNS)
+        fail("dns: more than %d nameservers, which is all that a resolver asks", NETWORK_DNS);
+    network_read_address(text, "dns", &network->dns[network->dns_count++]);
+}

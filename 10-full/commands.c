@@ -1,0 +1,413 @@
+#include "commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "json_print.h"
+#include "state.h"
+
+enum { FOREVER = -1 };
+
+/* Options of a command that has none of its own. */
+static void parse_operands(int argc, char **argv, const char *name, const char *usage)
+{
+    static const struct option options[] = {TOOL_OPTIONS};
+    int option;
+
+    tool_start(argv, name, usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
+        tool_option(option);
+    if (optind == argc)
+        fail("the name of a box is missing");
+}
+
+/* The box NAME, which has to be running with RUNNING. Anything else ends the tool. */
+static struct state box_named(const char *name, bool running)
+{
+    struct state state;
+
+    if (state_read(name, &state) < 0)
+        exit(EXIT_TOOL);
+    if (running && (!state.alive || state.pid == 0))
+        fail("box %s: is not running", name);
+    return state;
+}
+
+/* The box's first process, or -1 if it has ended: its pid may be another process's by now. */
+static int open_process(const struct state *state)
+{
+    int process = (int)syscall(SYS_pidfd_open, state->pid, 0);
+
+    if (process != -1 && state_birth(state->pid) == state->born)
+        return process;
+    if (process != -1)
+        close(process);
+    return -1;
+}
+
+static void send_signal(const struct state *state, int signal)
+{
+    int process = open_process(state);
+
+    if (process == -1)
+        return; /* it has ended meanwhile */
+    if (syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) == -1 && errno != ESRCH)
+        die("signal %d to box %s", signal, state->name);
+    close(process);
+}
+
+/* Wait until the monitor of NAME has ended, MILLISECONDS at most. False if the time was up. */
+static bool wait_for_monitor(const char *name, int milliseconds)
+{
+    pid_t monitor = state_monitor(name);
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, monitor, 0), .events = POLLIN};
+
+    if (monitor == 0 || ended.fd == -1)
+        return true;
+    if (state_monitor(name) != monitor) { /* it ended in between, and this is another process */
+        close(ended.fd);
+        return true;
+    }
+    int got = poll(&ended, 1, milliseconds);
+    close(ended.fd);
+    return got != 0;
+}
+
+/* --- ps --------------------------------------------------------------------------------------- */
+
+static const char ps_usage[] =
+    "Usage: full ps [OPTION]...\n"
+    "List the boxes that run.\n"
+    "\n"
+    "  -a, --all              also those that have ended (default: not)\n"
+    "      --json             as JSON, all fields (default: a table)\n"
+    "@\n"
+    "\n"
+    "Example: full ps -a\n"
+    "\n"
+    "The same in the shell:\n"
+    "  cat /run/ten-steps/boxes/*/state; lsns --type pid\n";
+
+/* "3 minutes" and the like. */
+static const char *duration(time_t seconds)
+{
+    static char text[32];
+    static const struct {
+        time_t seconds;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    size_t i = 0;
+
+    if (seconds < 0)
+        seconds = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    long long number = (long long)(seconds / units[i].seconds);
+    snprintf(text, sizeof(text), "%lld %s%s", number, units[i].name, number == 1 ? "" : "s");
+    return text;
+}
+
+static void print_row(const struct state *state)
+{
+    char status[64];
+
+    if (state->alive)
+        snprintf(status, sizeof(status), "up %s", duration(time(NULL) - state->created));
+    else
+        snprintf(status, sizeof(status), "exited (%d) %s ago", state->status,
+                 duration(time(NULL) - state->ended));
+    printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", state->name, state->source, state->command,
+           status, state->address, state->ports);
+}
+
+int command_ps(int argc, char **argv)
+{
+    enum { JSON = TOOL_OWN };
+    static const struct option long_options[] = {
+        {"all", no_argument, NULL, 'a'}, {"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
+    bool all = false, json = false;
+    struct state state;
+    char **names;
+    int option, shown = 0;
+
+    tool_start(argv, "full ps", ps_usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "a", long_options, NULL)) != -1) {
+        if (option == 'a')
+            all = true;
+        else if (option == JSON)
+            json = true;
+        else
+            tool_option(option);
+    }
+    int count = state_list(&names);
+    if (json)
+        printf("[");
+    else
+        printf("%-16s %-16s %-24s %-24s %-15s %s\n", "NAME", "SOURCE", "COMMAND", "STATUS",
+               "ADDRESS", "PORTS");
+    for (int i = 0; i < count; free(names[i++])) {
+        /* A box may end and be forgotten between the list and here: then it isn't there. */
+        if (state_monitor(names[i]) == 0 && !all)
+            continue;
+        if (state_read(names[i], &state) < 0)
+            continue;
+        if (json)
+            json_print_state(&state, shown++ > 0 ? ",\n " : "");
+        else
+            print_row(&state);
+    }
+    if (json)
+        printf("]\n");
+    free(names);
+    return EXIT_SUCCESS;
+}
+
+/* --- logs ------------------------------------------------------------------------------------- */
+
+static const char logs_usage[] =
+    "Usage: full logs [OPTION]... BOX\n"
+    "Print what a detached box has written.\n"
+    "\n"
+    "  -f, --follow           go on until the box ends (default: stop)\n"
+    "@\n"
+    "\n"
+    "Example: full logs -f web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  tail -f /run/ten-steps/boxes/web/log\n";
+
+static void copy_rest(int log)
+{
+    char text[16384];
+    ssize_t got;
+
+    while ((got = read(log, text, sizeof(text))) > 0)
+        for (ssize_t done = 0, wrote; done < got; done += wrote)
+            if ((wrote = write(STDOUT_FILENO, text + done, (size_t)(got - done))) == -1)
+                die("write");
+}
+
+/* Copy what comes until the box's monitor ends; it may write to the last moment. */
+static void follow(int log, const char *name, const char *path)
+{
+    char events[4096];
+    pid_t monitor = state_monitor(name);
+    struct pollfd files[] = {
+        {.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
+        {.fd = (int)syscall(SYS_pidfd_open, monitor, 0), .events = POLLIN},
+    };
+
+    if (files[0].fd == -1 || inotify_add_watch(files[0].fd, path, IN_MODIFY) == -1)
+        die("watch %s", path);
+    while (monitor != 0 && files[1].fd != -1 && state_monitor(name) == monitor) {
+        copy_rest(log);
+        poll(files, 2, FOREVER);
+        while (read(files[0].fd, events, sizeof(events)) > 0)
+            ;
+    }
+    copy_rest(log);
+}
+
+int command_logs(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"follow", no_argument, NULL, 'f'}, TOOL_OPTIONS};
+    bool following = false;
+    char path[1024];
+    int option;
+
+    tool_start(argv, "full logs", logs_usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "f", long_options, NULL)) != -1) {
+        if (option == 'f')
+            following = true;
+        else
+            tool_option(option);
+    }
+    if (optind == argc)
+        fail("the name of a box is missing");
+    struct state state = box_named(argv[optind], false);
+    state_path(state.name, "log", path, sizeof(path));
+    int log = open(path, O_RDONLY | O_CLOEXEC);
+    if (log == -1) {
+        if (errno == ENOENT)
+            hint("only a box started with --detach has a log");
+        die("open %s", path);
+    }
+    if (following)
+        follow(log, state.name, path);
+    copy_rest(log);
+    return EXIT_SUCCESS;
+}
+
+/* --- stop, kill, wait, rm --------------------------------------------------------------------- */
+
+static const char stop_usage[] =
+    "Usage: full stop [OPTION]... BOX...\n"
+    "End boxes: SIGTERM, and SIGKILL if that has not ended them in time.\n"
+    "\n"
+    "  -t, --time=SECONDS     how long to wait (default: 10)\n"
+    "@\n"
+    "\n"
+    "Example: full stop -t 3 web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  kill -TERM PID; sleep 10; kill -KILL PID\n";
+
+int command_stop(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"time", required_argument, NULL, 't'},
+                                                 TOOL_OPTIONS};
+    long long seconds = 10;
+    int option;
+
+    tool_start(argv, "full stop", stop_usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "t:", long_options, NULL)) != -1) {
+        if (option == 't')
+            seconds = tool_number(optarg, "time", 0, 2000000);
+        else
+            tool_option(option);
+    }
+    if (optind == argc)
+        fail("the name of a box is missing");
+    for (int i = optind; i < argc; i++) {
+        struct state state = box_named(argv[i], false);
+        if (!state.alive)
+            continue;
+        send_signal(&state, SIGTERM);
+        if (!wait_for_monitor(state.name, (int)seconds * 1000)) {
+            send_signal(&state, SIGKILL);
+            wait_for_monitor(state.name, FOREVER);
+        }
+        printf("%s\n", state.name);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
+                                 "Send a signal to the first process of boxes.\n"
+                                 "\n"
+                                 "  -s, --signal=SIGNAL    its name or number (default: KILL)\n"
+                                 "@\n"
+                                 "\n"
+                                 "Example: full kill -s HUP web\n"
+                                 "\n"
+                                 "The same in the shell:\n"
+                                 "  kill -HUP PID\n";
+
+static int signal_named(const char *text)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},    {"QUIT", SIGQUIT}, {"ABRT", SIGABRT},
+                   {"KILL", SIGKILL}, {"USR1", SIGUSR1},  {"USR2", SIGUSR2}, {"ALRM", SIGALRM},
+                   {"TERM", SIGTERM}, {"CONT", SIGCONT},  {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},
+                   {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}};
+    const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
+
+    if (text[0] >= '0' && text[0] <= '9')
+        return (int)tool_number(text, "signal", 1, SIGRTMAX);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (strcmp(name, signals[i].name) == 0)
+            return signals[i].number;
+    fail("signal '%s': is not the name of a signal like TERM, HUP or USR1, nor a number", text);
+}
+
+int command_kill(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"signal", required_argument, NULL, 's'},
+                                                 TOOL_OPTIONS};
+    int option, signal = SIGKILL;
+
+    tool_start(argv, "full kill", kill_usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "s:", long_options, NULL)) != -1) {
+        if (option == 's')
+            signal = signal_named(optarg);
+        else
+            tool_option(option);
+    }
+    if (optind == argc)
+        fail("the name of a box is missing");
+    for (int i = optind; i < argc; i++) {
+        struct state state = box_named(argv[i], true);
+        send_signal(&state, signal);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const char wait_usage[] = "Usage: full wait [OPTION]... BOX...\n"
+                                 "Wait until boxes have ended, and print their exit statuses.\n"
+                                 "\n"
+                                 "@\n"
+                                 "\n"
+                                 "Example: full wait web\n"
+                                 "\n"
+                                 "The same in the shell:\n"
+                                 "  wait PID; echo $?\n";
+
+int command_wait(int argc, char **argv)
+{
+    parse_operands(argc, argv, "full wait", wait_usage);
+    for (int i = optind; i < argc; i++) {
+        struct state state = box_named(argv[i], false);
+        bool keep = state.keep;
+        wait_for_monitor(state.name, FOREVER);
+        state_clear_dead();
+        if (!keep)
+            fail("box %s: has ended, and how was not kept (--rm)", argv[i]);
+        state = box_named(argv[i], false);
+        printf("%d\n", state.status);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const char rm_usage[] =
+    "Usage: full rm [OPTION]... BOX...\n"
+    "Forget boxes that have ended, with their logs and layers.\n"
+    "\n"
+    "  -f, --force            end those that run first (default: refuse)\n"
+    "@\n"
+    "\n"
+    "Example: full rm -f web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  kill -KILL PID; rm -r /run/ten-steps/boxes/web\n";
+
+int command_rm(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"force", no_argument, NULL, 'f'}, TOOL_OPTIONS};
+    bool force = false;
+    int option, status = EXIT_SUCCESS;
+
+    tool_start(argv, "full rm", rm_usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "f", long_options, NULL)) != -1) {
+        if (option == 'f')
+            force = true;
+        else
+            tool_option(option);
+    }
+    if (optind == argc)
+        fail("the name of a box is missing");
+    for (int i = optind; i < argc; i++) {
+        struct state state = box_named(argv[i], false);
+        if (state.alive && !force) {
+            hint("'full stop %s' ends it, 'full rm -f %s' does both", argv[i], argv[i]);
+            fail("box %s: is running", argv[i]);
+        }
+        if (state.alive) {
+            send_signal(&state, SIGKILL);
+            wait_for_monitor(state.name, FOREVER);
+        }
+        if (state_forget(&state) < 0)
+            status = EXIT_TOOL;
+    }
+    return status;
+}

@@ -1,0 +1,24 @@
+/* The variables and the working directory that a command in a box begins with. */
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
+
+/* What --env asks for, and an image. Later ones count. Begins as {0}. */
+struct environment {
+    char **variables; /* NAME=VALUE, borrowed or lasting until the end of the tool */
+    int count;
+};
+
+/* Host. Note "NAME=VALUE", or "NAME" with the value that it has here. Mistakes end the tool. */
+void environment_add(struct environment *environment, char *text);
+
+/*
+ * Box. The environment passes through every layer of isolation (chapter 1), so make it anew: PATH,
+ * HOME, HOSTNAME and TERM, and what is noted.
+ */
+void environment_set(const struct environment *environment, const char *hostname, const char *home);
+
+/* Box. Go to DIRECTORY, "/" if NULL, and make sure that it lies in the root. Errors end the tool.
+ */
+void environment_enter(const char *directory);
+
+#endif

@@ -1,0 +1,175 @@
+#include "join.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../04-mnt/mount.h"
+#include "../06-user/idmap.h"
+#include "account.h"
+#include "capability.h"
+#include "environment.h"
+#include "harden.h"
+#include "seccomp.h"
+#include "state.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "Usage: full exec [OPTION]... BOX [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) in a box that runs.\n"
+    "\n"
+    "  -i, --interactive      accepted for docker's sake: standard input is always passed on\n"
+    "  -t, --tty              a terminal of its own\n"
+    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable\n"
+    "  -w, --workdir=DIR      working directory inside (default: /)\n"
+    "  -u, --user=USER[:GROUP]\n"
+    "                         who the command runs as (default: root)\n"
+    "@\n"
+    "\n"
+    "Example: full exec -it web sh\n"
+    "\n"
+    "The same in the shell:\n"
+    "  nsenter --target PID --all sh\n";
+
+struct options {
+    const char *box;
+    const char *user;
+    const char *workdir;
+    struct environment environment;
+    bool terminal;
+    char **command;
+};
+
+static struct options parse_options(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"interactive", no_argument, NULL, 'i'}, {"tty", no_argument, NULL, 't'},
+        {"env", required_argument, NULL, 'e'},   {"workdir", required_argument, NULL, 'w'},
+        {"user", required_argument, NULL, 'u'},  TOOL_OPTIONS};
+    struct options options = {.box = NULL};
+    int option;
+
+    tool_start(argv, "full exec", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "ite:w:u:", long_options, NULL)) != -1) {
+        if (option == 't')
+            options.terminal = true;
+        else if (option == 'e')
+            environment_add(&options.environment, optarg);
+        else if (option == 'w')
+            options.workdir = optarg;
+        else if (option == 'u')
+            options.user = optarg;
+        else if (option != 'i')
+            tool_option(option);
+    }
+    if (optind == argc)
+        fail("the name of a box is missing: full exec BOX [COMMAND]");
+    options.box = argv[optind++];
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+/* The namespaces that PID has of its own: to enter those that we share is an error. */
+static int namespaces_of(pid_t pid)
+{
+    static const struct {
+        const char *name;
+        int flag;
+    } kinds[] = {{"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},   {"uts", CLONE_NEWUTS},
+                 {"pid", CLONE_NEWPID},       {"ipc", CLONE_NEWIPC},  {"net", CLONE_NEWNET},
+                 {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
+    int flags = 0;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct stat ours, theirs;
+        char path[64], own[64];
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kinds[i].name);
+        snprintf(own, sizeof(own), "/proc/self/ns/%s", kinds[i].name);
+        if (stat(own, &ours) == -1)
+            continue; /* a kernel without this kind */
+        if (stat(path, &theirs) == -1)
+            die("look at %s", path);
+        if (ours.st_ino != theirs.st_ino)
+            flags |= kinds[i].flag;
+    }
+    return flags;
+}
+
+/*
+ * Enter the namespaces of the box: for the mount namespace that means its root too. The pid
+ * namespace is only entered by children. Nothing in the box may look into this process meanwhile.
+ */
+static void enter(const struct state *state)
+{
+    int process = (int)syscall(SYS_pidfd_open, state->pid, 0);
+
+    if (process == -1 || state_birth(state->pid) != state->born)
+        fail("box %s: has ended", state->name);
+    harden_undumpable();
+    explain("nsenter --target %d --all\tsetns(pidfd of %d)", state->pid, state->pid);
+    if (setns(process, namespaces_of(state->pid)) == -1)
+        die("enter the namespaces of box %s", state->name);
+    close(process);
+}
+
+static noreturn void run_inside(const struct options *options, const struct state *state,
+                                struct child *child)
+{
+    struct account account;
+    int terminal = -1;
+    struct root root = root_current();
+    struct id_map just_root = idmap_single(0, 0); /* the maps are written already */
+
+    if (state->user_namespace)
+        idmap_become_root(&just_root, &just_root, false);
+    harden_new_keyring();
+    account_find(&root, options->user, &account);
+    if (options->terminal)
+        terminal = terminal_open(&root, child, account.user, false);
+    close(root.directory);
+    environment_set(&options->environment, state->hostname, account.home);
+    environment_enter(options->workdir);
+    if (options->terminal)
+        terminal_become(terminal);
+    capability_bound(state->capabilities);
+    capability_keep();
+    account_become(&account, state->first_id == 0 && state->user_namespace);
+    capability_hold(state->capabilities, account.user);
+    harden_no_new_privileges();
+    if (state->seccomp)
+        seccomp_install(state->capabilities);
+    spawn_exec(child, options->command);
+}
+
+int command_exec(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    struct state state;
+    int cgroup = -1;
+
+    if (state_read(options.box, &state) < 0)
+        return EXIT_TOOL;
+    if (!state.alive || state.pid == 0)
+        fail("box %s: is not running", options.box);
+    if (state.cgroup[0] != '\0' &&
+        (cgroup = open(state.cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+        die("open the cgroup %s", state.cgroup);
+    enter(&state);
+
+    struct child child = spawn_into_cgroup(0, cgroup);
+    if (child.pid == 0)
+        run_inside(&options, &state, &child);
+    if (options.terminal) {
+        int master = terminal_receive(&child);
+        if (master != -1)
+            terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
+    }
+    return spawn_wait(&child);
+}

@@ -1,0 +1,13 @@
+/* Writing JSON, for --json. Reading it is chapter 9's. */
+#ifndef JSON_PRINT_H
+#define JSON_PRINT_H
+
+#include "state.h"
+
+/* Either side. TEXT as a JSON string on standard output. What is not UTF-8 becomes U+FFFD. */
+void json_print_string(const char *text);
+
+/* Either side. SEPARATOR, and then STATE as an object. */
+void json_print_state(const struct state *state, const char *separator);
+
+#endif

@@ -1,0 +1,338 @@
+#!/usr/bin/env bats
+# Chapter 10: ways out of a box. Each is first taken where it is open, without the guard that it is
+# about, so that the check is known to be able to fail; then in a box, which has to stop it.
+load helpers
+
+setup() {
+    host_remember
+    requires root tool:full
+    make_rootfs
+    ESCAPE=$COURSE/.build/escape
+    install "$ESCAPE" "$ROOTFS/escape"
+    SECRET=$(random_name secret)
+    printf '%s\n' "$SECRET" >"$BATS_TEST_TMPDIR/host-file"
+    chmod 755 "$BATS_TEST_TMPDIR"
+}
+
+# open_way COMMAND…: here the way out is open. If this kernel does not have what the way is about,
+# it is closed everywhere, and that is said.
+open_way() {
+    run "$@"
+    if [[ $output == *"Function not implemented"* || $output == *"No such file or directory"* ]]; then
+        echo "(this kernel does not have it, so nothing is to be seen without the guard)"
+        return 0
+    fi
+    [ "$status" -eq 0 ] || fail "the way should be open here, or the check shows nothing"
+}
+
+# stopped [OPTION]… -- ARG…: in a box made with OPTIONs, 'escape ARG…' is run and doesn't get out.
+stopped() {
+    local options=()
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    run -1 "$(tool full)" run "${options[@]}" "$ROOTFS" /escape "$@"
+    assert_contains "$output" "escape: "
+    refute_contains "$output" "$SECRET"
+}
+
+# With each kind of user namespace, as one guard must not lean on another.
+stopped_in_all() {
+    stopped -- "$@"
+    stopped --userns host -- "$@"
+}
+
+@test "escape: a chroot inside the chroot" {
+    install "$PROBE" "$ROOTFS/probe"
+    run -0 "$(tool chroot)" "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/host-file"
+    assert_contains "$output" "$SECRET"
+    local options
+    for options in "--userns auto" "--userns host" "--userns host --cap-add ALL --seccomp off"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 "$(tool full)" run $options "$ROOTFS" /probe escape-chroot \
+            "$BATS_TEST_TMPDIR/host-file"
+        assert_contains "$output" "No such file or directory"
+        refute_contains "$output" "$SECRET"
+    done
+    rmdir "$ROOTFS/way-out"
+}
+
+@test "escape: a directory's descriptor that leaked in" {
+    exec 9<"$BATS_TEST_TMPDIR"
+    run -0 chroot "$ROOTFS" /escape descriptor 9 host-file
+    assert_equal "$output" "$SECRET"
+    stopped_in_all descriptor 9 host-file
+    assert_contains "$output" "Bad file descriptor"
+    exec 9<&-
+}
+
+@test "escape: a descriptor that leaked into the box's init" {
+    exec 9<"$BATS_TEST_TMPDIR"
+    stopped --init -- cat /proc/1/fd/9/host-file
+    stopped --init --userns host --cap-add SYS_PTRACE -- cat /proc/1/fd/9/host-file
+    exec 9<&-
+}
+
+@test "escape: a working directory that stayed outside" {
+    cd "$BATS_TEST_TMPDIR"
+    run -0 "$ESCAPE" careless "$ROOTFS" /escape cat host-file
+    assert_equal "$output" "$SECRET"
+    stopped_in_all cat host-file
+}
+
+@test "escape: a working directory named through a descriptor" {
+    exec 9<"$BATS_TEST_TMPDIR"
+    for number in 3 4 5 6 7 8 9 10; do
+        run "$(tool full)" run -w "/proc/self/fd/$number" "$ROOTFS" /escape cat host-file
+        [ "$status" -eq 125 ] || [ "$status" -eq 1 ] || fail "neither refused nor stopped"
+        refute_contains "$output" "$SECRET"
+    done
+    exec 9<&-
+}
+
+@test "escape: the tool's own program overwritten" {
+    local victim=$BATS_TEST_TMPDIR/victim program sum
+    cp "$PROBE" "$victim"
+    "$victim" pause 3>&- &
+    TOOL_PIDS+=("$!")
+    (sleep 0.3 && kill "${TOOL_PIDS[-1]}") 3>&- &
+    mkdir "$BATS_TEST_TMPDIR/root"
+    cp "$ESCAPE" "$BATS_TEST_TMPDIR/root/escape"
+    mkdir "$BATS_TEST_TMPDIR/root/proc"
+    run -0 unshare --mount sh -c "mount --rbind /proc '$BATS_TEST_TMPDIR/root/proc' &&
+        exec chroot '$BATS_TEST_TMPDIR/root' /escape exe 5"
+    program=$(tool full) sum=$(sha256sum "$(tool full)")
+    stopped --init -- exe 1
+    stopped --init --userns host -- exe 1
+    stopped --init --userns host --cap-add SYS_PTRACE -- exe 1
+    assert_equal "$(sha256sum "$program")" "$sum"
+}
+
+@test "escape: a program for the kernel to start, by core_pattern and others in /proc/sys" {
+    local file
+    for file in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe \
+        /proc/sys/vm/overcommit_memory /proc/sys/fs/file-max /proc/sys/kernel/hostname; do
+        open_way "$(tool chroot)" / "$ESCAPE" rewrite "$file"
+        stopped_in_all rewrite "$file"
+        # Even a box that may mount can't: it has a user namespace.
+        stopped --cap-add SYS_ADMIN -- rewrite "$file"
+    done
+}
+
+@test "escape: sysrq" {
+    open_way "$ESCAPE" open /proc/sysrq-trigger
+    stopped_in_all open /proc/sysrq-trigger
+}
+
+@test "escape: what is covered in /proc and /sys" {
+    local path
+    run -0 "$(tool full)" run --userns host "$ROOTFS" /bin/sh -c \
+        'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c
+         ls -A /sys/firmware /proc/scsi /proc/acpi 2>/dev/null | grep -v : | grep -c .'
+    assert_equal "${lines[*]}" "0 0"
+    run -0 sh -c 'cat /proc/keys /proc/timer_list | wc -c'
+    assert_differ "$output" 0
+    for path in /proc/timer_list /proc/keys /proc/sys; do
+        stopped_in_all uncover "$path"
+        stopped_in_all remount "$path"
+        stopped --seccomp off -- uncover "$path"
+        stopped --userns host --seccomp off -- uncover "$path"
+        run -0 "$(tool full)" run --userns host --cap-add SYS_ADMIN "$ROOTFS" /escape uncover "$path"
+    done
+}
+
+@test "escape: the mode of the host's /dev/null through what it covers" {
+    run "$(tool full)" run --userns host "$ROOTFS" /bin/chmod 600 /proc/timer_list
+    assert_contains "$output" "Read-only file system"
+    assert_equal "$(stat -c %a /dev/null)" 666
+}
+
+@test "escape: mounts" {
+    run -0 unshare --mount chroot "$ROOTFS" /escape mount
+    stopped_in_all mount
+    stopped --seccomp off -- mount
+    stopped --userns host --seccomp off -- mount
+    run -0 "$(tool full)" run --cap-add SYS_ADMIN "$ROOTFS" /escape mount
+    rmdir "$ROOTFS/mounted"
+}
+
+@test "escape: pivot_root" {
+    run -0 "$(tool mnt)" --root "$ROOTFS" /escape pivot_root ||
+        run -0 "$(tool full)" run --cap-add SYS_ADMIN "$ROOTFS" /escape pivot_root
+    stopped_in_all pivot_root
+    stopped --seccomp off -- pivot_root
+    rmdir "$ROOTFS/pivoted"
+}
+
+@test "escape: a device file for the host's disk" {
+    local major minor
+    read -r major minor < <(awk '$4 != "" && $1 ~ /^[0-9]+$/ { print $1, $2; exit }' /proc/partitions)
+    open_way "$(tool chroot)" "$ROOTFS" /escape mknod "$major" "$minor"
+    stopped_in_all mknod "$major" "$minor"
+    # With the capability too: in a user namespace no device file opens a device.
+    stopped --cap-add MKNOD -- mknod "$major" "$minor"
+    run "$(tool full)" run "$ROOTFS" /bin/sh -c 'find / -xdev -type b; find /dev -type b'
+    assert_equal "$output" ""
+}
+
+@test "escape: writes to the tree of control groups" {
+    run -0 unshare --mount "$ESCAPE" cgroup
+    rmdir /cgroup 2>/dev/null || true
+    stopped_in_all cgroup
+    stopped --seccomp off -- cgroup
+    rmdir "$ROOTFS/cgroup" 2>/dev/null || true
+}
+
+@test "escape: a mount target that is a symbolic link to the host" {
+    local goal=$BATS_TEST_TMPDIR/goal volume=$BATS_TEST_TMPDIR/volume
+    mkdir "$goal" "$volume"
+    echo volume >"$volume/file"
+    ln -s "$goal" "$ROOTFS/link"
+    run -0 unshare --mount sh -c "mount --bind '$volume' '$ROOTFS/link' && cat '$goal/file'"
+    assert_equal "$output" volume
+    run -0 "$(tool full)" run -v "$volume:/link" "$ROOTFS" /bin/sh -c 'cat /link/file'
+    assert_equal "$output" volume
+    assert_equal "$(ls -A "$goal")" ""
+    # The same as the root's path in the box, where the link led to.
+    [ -d "$ROOTFS$goal" ] || fail "it should have been mounted inside the root"
+    rm "$ROOTFS/link"
+    find "$ROOTFS/${goal#/}" -depth -type d -empty -delete
+}
+
+@test "escape: a symbolic link in a volume" {
+    local volume=$BATS_TEST_TMPDIR/volume
+    mkdir "$volume"
+    ln -s "$BATS_TEST_TMPDIR/host-file" "$volume/link"
+    ln -s "../../../../../../../../../../$BATS_TEST_TMPDIR/host-file" "$volume/climbing"
+    run -0 "$ESCAPE" cat "$volume/link"
+    assert_equal "$output" "$SECRET"
+    stopped -v "$volume:/volume" -- cat /volume/link
+    stopped -v "$volume:/volume" -- cat /volume/climbing
+    stopped --userns host -v "$volume:/volume" -- cat /volume/climbing
+}
+
+@test "escape: setns into the host's namespaces" {
+    local kind
+    "$PROBE" pause 3>&- &
+    TOOL_PIDS+=("$!")
+    for kind in uts ipc net mnt pid; do
+        run -0 "$(tool uts)" "$ESCAPE" setns "/proc/$!/ns/$kind"
+        stopped_in_all setns "/proc/$!/ns/$kind"
+        stopped_in_all setns "/proc/1/ns/$kind"
+    done
+}
+
+@test "escape: ptrace of a process of the host" {
+    "$PROBE" pause 3>&- &
+    TOOL_PIDS+=("$!")
+    run -0 "$(tool uts)" "$ESCAPE" ptrace "$!"
+    stopped --cap-add SYS_PTRACE -- ptrace "$!"
+    stopped --userns host --cap-add SYS_PTRACE -- ptrace "$!"
+}
+
+@test "escape: keys in the session that the tool was started in" {
+    local name
+    name=$(random_name key)
+    run -0 "$ESCAPE" session "$name" "$SECRET" chroot "$ROOTFS" /escape key "$name"
+    assert_equal "$output" "$SECRET"
+    local options
+    for options in "" "--seccomp off" "--userns host" "--userns host --seccomp off --cap-add ALL"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 "$ESCAPE" session "$name" "$SECRET" "$(tool full)" run $options "$ROOTFS" \
+            /escape key "$name"
+        assert_contains "$output" "escape: "
+    done
+    assert_contains "$output" "Required key not available"
+}
+
+# typed COMMAND: run COMMAND on a terminal, then print what it has typed there for the shell.
+typed() {
+    timeout 20 script --quiet --return --command \
+        "stty -echo; $1; IFS= read -r -t 1 -n 3 x; echo \"[\$x]\"" /dev/null </dev/null
+}
+
+@test "escape: typing into the host's terminal" {
+    local full
+    full="$(tool full) run"
+    run -0 typed "chroot $ROOTFS /escape type abc"
+    assert_contains "$output" "[abc]"
+    run -0 typed "$full $ROOTFS /escape type abc"
+    assert_contains "$output" "Operation not permitted"
+    assert_contains "$output" "[]"
+    run -0 typed "$full -t $ROOTFS /escape type abc"
+    assert_contains "$output" "[]"
+    # Without the filter, it types into the terminal of the box.
+    run -0 typed "$full -t --seccomp off --userns host --cap-add ALL $ROOTFS /escape type abc"
+    assert_contains "$output" "[]"
+}
+
+# in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it.
+in_group() {
+    # shellcheck disable=SC2016 # for the inner shell
+    timeout 20 setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
+}
+
+@test "escape: signals to the monitor and to whoever started it" {
+    run -0 in_group chroot "$ROOTFS" /escape kill-group
+    assert_contains "$output" hit
+    local options
+    for options in "" "--init" "--userns host" "--userns host --seccomp off --cap-add ALL"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 in_group "$(tool full)" run $options "$ROOTFS" /escape kill-group
+        refute_contains "$output" hit
+    done
+    "$PROBE" pause 3>&- &
+    TOOL_PIDS+=("$!")
+    run -0 "$(tool uts)" "$ESCAPE" kill "$!"
+    stopped_in_all kill "$!"
+}
+
+@test "escape: raw sockets to the neighbours" {
+    local way
+    for way in raw packet; do
+        run -0 "$(tool chroot)" "$ROOTFS" /escape "$way"
+        stopped_in_all "$way"
+        stopped --seccomp off -- "$way"
+        run -0 "$(tool full)" run --cap-add NET_RAW "$ROOTFS" /escape "$way"
+    done
+}
+
+@test "escape: a namespace inside, to regain capabilities" {
+    local way
+    for way in unshare clone clone3; do
+        run -0 "$(tool uts)" "$ESCAPE" "$way"
+        stopped_in_all "$way"
+        run -0 "$(tool full)" run --seccomp off "$ROOTFS" /escape "$way"
+    done
+    stopped -- clone3
+    assert_contains "$output" "Function not implemented" # so that libc tries clone
+}
+
+@test "escape: a set-user-ID program inside, to regain capabilities" {
+    run -0 "$(tool full)" run "$ROOTFS" /bin/grep -E 'CapBnd|NoNewPrivs|CapInh|CapAmb' \
+        /proc/self/status
+    assert_contains "$output" $'NoNewPrivs:\t1'
+    assert_contains "$output" $'CapInh:\t0000000000000000'
+    assert_contains "$output" $'CapAmb:\t0000000000000000'
+    refute_contains "$output" "$(grep CapBnd /proc/self/status)"
+}
+
+@test "escape: kernel modules" {
+    open_way "$(tool chroot)" "$ROOTFS" /escape module
+    stopped_in_all module
+    stopped --userns host --seccomp off -- module
+}
+
+@test "escape: BPF programs" {
+    open_way "$(tool chroot)" "$ROOTFS" /escape bpf
+    stopped_in_all bpf
+    run -0 "$(tool full)" run --userns host --cap-add BPF "$ROOTFS" /escape bpf
+}
+
+@test "escape: files by handle, past all directories" {
+    open_way "$(tool chroot)" "$BATS_TEST_TMPDIR" /../escape handle || open_way "$ESCAPE" handle
+    stopped_in_all handle
+    stopped --userns host --seccomp off -- handle
+}

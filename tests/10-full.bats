@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# Chapter 10: all layers around one command, as root and as an ordinary user.
+load helpers
+
+setup() {
+    host_remember
+    make_rootfs
+    full=$(tool full)
+}
+
+# in_full [OPTION]… SCRIPT: run a shell script in a new box.
+in_full() {
+    "$full" run "${@:1:$#-1}" "$ROOTFS" /bin/sh -c "${*: -1}"
+}
+
+@test "one command, isolated in every layer" {
+    start_box full run "$ROOTFS" sleep 60
+    assert_isolated "$BOX_PID" mnt uts pid ipc
+    assert_shared "$BOX_PID" user
+}
+
+@test "an ordinary user gets all that too, in a user namespace" {
+    requires userns
+    make_rootfs user
+    start_command as_user "$full" run "$ROOTFS" sleep 60
+    assert_isolated "$BOX_PID" mnt uts pid ipc user
+    assert_equal "$(stat -c %u "/proc/$BOX_PID")" 65534
+    run -0 as_user "$full" run "$ROOTFS" id -u
+    assert_equal "$output" 0
+}
+
+@test "the root filesystem is the root, and the old root is gone" {
+    start_box full run "$ROOTFS" sleep 60
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOTFS")"
+    run -1 sh -c "cut -d' ' -f5 /proc/$BOX_PID/mountinfo | grep -E '^/(run|tmp|mnt)'"
+}
+
+@test "a file of the host can't be reached, not by the classic way out either" {
+    local secret
+    secret=$(random_name)
+    echo "$secret" >"$BATS_TEST_TMPDIR/secret"
+    run ! in_full "cat $BATS_TEST_TMPDIR/secret"
+    refute_contains "$output" "$secret"
+    run ! "$full" run "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    refute_contains "$output" "$secret"
+}
+
+@test "--hostname, and the host keeps its own" {
+    local name before
+    name=$(random_name) before=$(uname -n)
+    run -0 in_full --hostname "$name" 'uname -n'
+    assert_equal "$output" "$name"
+    assert_equal "$(uname -n)" "$before"
+}
+
+@test "without --hostname each box has a random name" {
+    local first
+    run -0 in_full 'uname -n'
+    first=$output
+    [[ $first =~ ^[0-9a-f]{12}$ ]]
+    run -0 in_full 'uname -n'
+    assert_differ "$output" "$first"
+}
+
+@test "the command is PID 1, and /proc shows the box alone" {
+    run -0 in_full 'echo $$; echo /proc/[1-9]*'
+    assert_equal "$output" "1
+/proc/1"
+}
+
+@test "--init: the command is the child of a PID 1 that reaps" {
+    run -0 "$full" run --init "$ROOTFS" /probe zombie
+    assert_equal "$output" reaped
+    start_box full run --init "$ROOTFS" sleep 60
+    [[ $(status_of "$BOX_PID" NSpid) =~ ^"$BOX_PID"[[:space:]]+2$ ]]
+    kill -TERM "$TOOL_PID"
+    wait_box
+    assert_equal "$status" 143
+}
+
+@test "IPC objects are the box's own, seen in both directions" {
+    local key=$((RANDOM + 1000))
+    "$PROBE" queue-make "$key"
+    run -0 "$full" run "$ROOTFS" /probe queue-make "$key"
+    ipcrm --queue-key "$key"
+    "$PROBE" mq-make /theirs
+    run -0 in_full '/probe mq-make /ours && ls /dev/mqueue'
+    assert_equal "$output" ours
+    "$PROBE" mq-unlink /theirs
+}
+
+@test "/dev has what programs expect and none of the machine's devices" {
+    start_box full run "$ROOTFS" sleep 60
+    assert_equal "$(cd "/proc/$BOX_PID/root/dev" && stat -c '%n %t:%T' full null random urandom zero |
+        tr '\n' ' ')" "full 1:7 null 1:3 random 1:8 urandom 1:9 zero 1:5 "
+    run -0 in_full 'echo gone >/dev/null && head -c 4 /dev/zero | wc -c && ls /dev/pts'
+    run -0 find "/proc/$BOX_PID/root/dev/" -xdev -type b
+    assert_equal "$output" ""
+}
+
+@test "/sys is read-only" {
+    start_box full run "$ROOTFS" sleep 60
+    grep -q ' /sys ro' "/proc/$BOX_PID/mountinfo"
+    run ! in_full 'ls /sys/kernel && echo 1 >/sys/kernel/mm/ksm/run'
+    assert_contains "$output" "mm"
+}
+
+@test "the environment is not the host's, but for TERM" {
+    local secret
+    secret=$(random_name)
+    run -0 env TERM=vt100 "SENTINEL=$secret" "$full" run --hostname bird "$ROOTFS" /usr/bin/env
+    refute_contains "$output" "$secret"
+    assert_contains "$output" "TERM=vt100"
+    assert_contains "$output" "HOSTNAME=bird"
+    assert_contains "$output" "PATH=/"
+}
+
+@test "--env sets a variable, or hands one's own down" {
+    local secret
+    secret=$(random_name)
+    run -0 env "SENTINEL=$secret" "$full" run --env SENTINEL --env "NAME=a b" --env NONE "$ROOTFS" \
+        /usr/bin/env
+    assert_contains "$output" "SENTINEL=$secret"
+    assert_contains "$output" "NAME=a b"
+    refute_contains "$output" "NONE"
+    expect_error 125 "is not NAME" "$full" run --env =value "$ROOTFS" true
+}
+
+@test "--workdir, and / without it" {
+    run -0 in_full pwd
+    assert_equal "$output" /
+    run -0 in_full --workdir /usr/bin pwd
+    assert_equal "$(basename "$output")" bin
+    expect_error 125 "working directory /none" "$full" run --workdir /none "$ROOTFS" true
+}
+
+@test "--volume: seen inside and written to, and with :ro only seen" {
+    mkdir "$BATS_TEST_TMPDIR/data"
+    echo text >"$BATS_TEST_TMPDIR/data/file"
+    run -0 in_full --volume "$BATS_TEST_TMPDIR/data:/data" 'cat /data/file; echo back >/data/back'
+    assert_equal "$output" text
+    assert_equal "$(<"$BATS_TEST_TMPDIR/data/back")" back
+    run ! in_full --volume "$BATS_TEST_TMPDIR/data:/data:ro" 'cat /data/file; echo no >/data/no'
+    assert_contains "$output" text
+    assert_contains "$output" "Read-only file system"
+    [ ! -e "$BATS_TEST_TMPDIR/data/no" ]
+}
+
+@test "--volume: a source that is missing, and malformed ones, are errors" {
+    expect_error 125 "No such file or directory" \
+        "$full" run --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
+    expect_error 125 "is not SOURCE:TARGET" "$full" run --volume /usr "$ROOTFS" true
+    expect_error 125 "leads out of the root" "$full" run --volume /usr:/../data "$ROOTFS" true
+    expect_error 125 "absolute path" "$full" run --volume /usr:data "$ROOTFS" true
+}
+
+@test "--volume: a symbolic link in the root filesystem can't lead it out" {
+    local victim=$BATS_TEST_TMPDIR/victim link
+    mkdir "$victim"
+    make_bare_root
+    ln -s "$victim" "$ROOT/absolute"
+    ln -s "../../../../../../../../../../../..$victim" "$ROOT/climbing"
+    for link in absolute climbing absolute/below climbing/below; do
+        run "$full" run --volume "/usr/bin:/$link" "$ROOT" /bin/probe ids
+        assert_equal "$(ls -A "$victim")" ""
+    done
+}
+
+@test "a link for /proc, /dev or /sys in the root filesystem can't lead those out" {
+    local victim=$BATS_TEST_TMPDIR/victim name before
+    mkdir "$victim"
+    for name in proc dev sys; do
+        rm -rf "$BATS_TEST_TMPDIR/root"
+        make_bare_root
+        ln -s "$victim" "$ROOT/$name"
+        before=$(</proc/self/mountinfo)
+        run "$full" run "$ROOT" /bin/probe ids
+        assert_equal "$(ls -A "$victim")" ""
+        assert_equal "$(</proc/self/mountinfo)" "$before"
+    done
+}
+
+@test "--read-only: nothing in the root can be written, but volumes can" {
+    mkdir "$BATS_TEST_TMPDIR/data"
+    run ! in_full --read-only 'echo >/file'
+    assert_contains "$output" "Read-only file system"
+    [ ! -e "$ROOTFS/file" ]
+    mkdir -p "$ROOTFS/data"
+    run -0 in_full --read-only --volume "$BATS_TEST_TMPDIR/data:/data" 'echo >/data/file'
+    [ -e "$BATS_TEST_TMPDIR/data/file" ]
+}
+
+@test "bad roots and commands: each its line and its status" {
+    echo >"$BATS_TEST_TMPDIR/file"
+    expect_error 125 "a command is missing" "$full"
+    expect_error 125 "unknown command 'fly'" "$full" fly
+    expect_error 125 "a root directory is missing" "$full" run
+    expect_error 125 "No such file or directory" "$full" run "$BATS_TEST_TMPDIR/none"
+    expect_error 125 "$BATS_TEST_TMPDIR/file" "$full" run "$BATS_TEST_TMPDIR/file" true
+    expect_error 127 "No such file or directory" "$full" run "$ROOTFS" /no/such/program
+    expect_error 126 "Permission denied" "$full" run "$ROOTFS" /etc/passwd
+    expect_error 125 "host name: 65 bytes" "$full" run --hostname "$(printf %065d 1)" "$ROOTFS" true
+    expect_error 125 "host name: empty" "$full" run --hostname "" "$ROOTFS" true
+}
+
+@test "without a shell in the root the hint says how to get one" {
+    mkdir "$BATS_TEST_TMPDIR/empty"
+    expect_error 127 "/bin/sh" "$full" run "$BATS_TEST_TMPDIR/empty"
+    assert_hint mkrootfs
+}
+
+@test "the tools of the chapters, chained, make what full run makes at once" {
+    make_rootfs
+    # What a box looks like from outside.
+    describe() {
+        local kind
+        for kind in mnt uts pid ipc; do
+            [ "$(namespace_of "$BOX_PID" $kind)" = "$(namespace_of $$ $kind)" ] || echo "own $kind"
+        done
+        echo "root $(stat -L -c %d:%i "/proc/$BOX_PID/root")"
+        echo "name $(inside "$BOX_PID" uts -- uname -n)"
+        sed -E 's/^[0-9]+ [0-9]+ [0-9:]+ ([^ ]+) ([^ ]+) .* - ([^ ]+) .*/mount \2 \3/' \
+            "/proc/$BOX_PID/mountinfo" | grep -E '/(|dev|dev/pts|dev/shm|proc) ' | sort
+        find "/proc/$BOX_PID/root/dev/" -xdev -printf 'device %P %y %l\n' | sort
+    }
+    start_box full run --init --hostname bird "$ROOTFS" sleep 60
+    local at_once chained
+    at_once=$(describe)
+    start_command "$(tool ipc)" "$(tool uts)" --hostname bird "$(tool pid)" --init \
+        "$(tool mnt)" --root "$ROOTFS" --dev --bind /proc:/proc sleep 60
+    chained=$(describe)
+    diff <(echo "$at_once") <(echo "$chained")
+    assert_contains "$at_once" "own ipc"
+}
