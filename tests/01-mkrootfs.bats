@@ -188,7 +188,7 @@ a_script() {
     assert_equal "$(cat "$out/file")" untouched
     [ ! -L "$new/$(realpath "$(type -P true)")" ]
     # nor does one in the place of its own mark
-    ln -sf "$out/other" "$new/.mkrootfs"
+    ln -sf "$out/file" "$new/.mkrootfs"
     expect_error 125 "not mkrootfs's" "$(tool mkrootfs)" "$new" true
     assert_equal "$(ls "$out")" file
 }
