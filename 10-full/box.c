@@ -95,14 +95,14 @@ static void set_limits(const struct run_options *options)
             die("ulimit");
 }
 
-/* What a detached box prints goes to its log; errors still go to the user who waits. */
-static void write_to_log(int log)
+/* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
+static void let_go_of_output(const struct plan *plan)
 {
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
     if (nothing == -1 || errors == -1 || dup2(nothing, STDIN_FILENO) == -1 ||
-        dup2(log, STDOUT_FILENO) == -1 || dup2(log, STDERR_FILENO) == -1)
+        dup2(plan->log, STDOUT_FILENO) == -1 || dup2(plan->log, STDERR_FILENO) == -1)
         die("redirect the output to the log");
     tool_errors_to(errors);
 }
@@ -158,10 +158,10 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     environment_enter(options->workdir);
     set_limits(options);
     harden_new_keyring();
+    if (plan->log != -1)
+        let_go_of_output(plan);
     if (options->terminal)
         terminal_become(terminal);
-    if (plan->log != -1)
-        write_to_log(plan->log);
     drop_privileges(plan, &account);
     if (options->init || options->has_offset)
         init_stay_behind(child); /* 03 */

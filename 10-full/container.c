@@ -258,13 +258,13 @@ int container_run(struct run_options *options)
     if (plan.mapped_mounts)
         send_mapped_mounts(options); /* 09 */
 
-    if (options->terminal && !options->detach) {
-        int master = terminal_receive(&child); /* 10 */
-        if (master != -1)
-            terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
-    }
+    int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
     if (options->detach)
         tell_started(waiting);
+    if (master != -1 && options->detach)
+        terminal_relay(master, &child, -1, plan.log);
+    else if (master != -1)
+        terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

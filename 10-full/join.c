@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
@@ -148,22 +149,32 @@ static noreturn void run_inside(const struct options *options, const struct stat
     spawn_exec(child, options->command);
 }
 
+/* Returns twice, like spawn(). This process stays in the namespaces too. */
+static struct child enter_and_spawn(const struct state *state)
+{
+    int cgroup = -1;
+
+    if (!state->alive || state->pid == 0)
+        fail("box %s: is not running", state->name);
+    if (state->cgroup[0] != '\0' &&
+        (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+        die("open the cgroup %s", state->cgroup);
+    enter(state);
+
+    struct child child = spawn_into_cgroup(0, cgroup);
+    if (child.pid == -1)
+        exit(EXIT_TOOL);
+    return child;
+}
+
 int command_exec(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
     struct state state;
-    int cgroup = -1;
 
     if (state_read(options.box, &state) < 0)
         return EXIT_TOOL;
-    if (!state.alive || state.pid == 0)
-        fail("box %s: is not running", options.box);
-    if (state.cgroup[0] != '\0' &&
-        (cgroup = open(state.cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
-        die("open the cgroup %s", state.cgroup);
-    enter(&state);
-
-    struct child child = spawn_into_cgroup(0, cgroup);
+    struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);
     if (options.terminal) {
@@ -171,5 +182,17 @@ int command_exec(int argc, char **argv)
         if (master != -1)
             terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
     }
+    return spawn_wait(&child);
+}
+
+int join_view(const struct state *state)
+{
+    static char *nothing[] = {"", NULL};
+    struct options options = {.box = state->name, .command = nothing};
+
+    view_remember_host();
+    struct child child = enter_and_spawn(state);
+    if (child.pid == 0)
+        run_inside(&options, state, &child); /* the view comes in the command's place */
     return spawn_wait(&child);
 }

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "container.h"
 #include "harden.h"
+#include "inspect.h"
 #include "join.h"
 #include "options.h"
 #include "state.h"
@@ -24,6 +25,7 @@ static const char usage[] =
     "  ps                       list the boxes\n"
     "  logs BOX                 print what a detached box has written\n"
     "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
+    "  inspect BOX              show a box beside its host\n"
     "  rm BOX                   forget a box that has ended\n"
     "\n"
     "@\n"
@@ -31,7 +33,8 @@ static const char usage[] =
     "\n"
     "Example: full run ./rootfs\n";
 
-static int run_command(int argc, char **argv)
+/* WHOLE is the command line from its first word on. */
+static int run_command(int argc, char **argv, char **whole)
 {
     const char *command = argv[0];
 
@@ -40,8 +43,10 @@ static int run_command(int argc, char **argv)
         return container_run(&options);
     }
     state_clear_dead();
-    if (strcmp(command, "exec") == 0)
+    if (strcmp(command, "exec") == 0) {
+        harden_run_from_copy(whole);
         return command_exec(argc, argv);
+    }
     if (strcmp(command, "ps") == 0)
         return command_ps(argc, argv);
     if (strcmp(command, "logs") == 0)
@@ -52,6 +57,8 @@ static int run_command(int argc, char **argv)
         return command_kill(argc, argv);
     if (strcmp(command, "wait") == 0)
         return command_wait(argc, argv);
+    if (strcmp(command, "inspect") == 0)
+        return command_inspect(argc, argv);
     if (strcmp(command, "rm") == 0)
         return command_rm(argc, argv);
     hint("'full --help' lists the commands");
@@ -64,7 +71,6 @@ int main(int argc, char **argv)
     int option;
 
     harden_descriptors();
-    harden_run_from_copy(argv);
     tool_start(argv, "full", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
         tool_option(option);
@@ -72,8 +78,7 @@ int main(int argc, char **argv)
         hint("'full --help' lists the commands");
         fail("a command is missing");
     }
-    argc -= optind;
-    argv += optind;
+    int first = optind;
     optind = 0; /* start afresh: getopt(3) */
-    return run_command(argc, argv);
+    return run_command(argc - first, argv + first, argv);
 }
