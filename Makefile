@@ -51,14 +51,14 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape: $(BUILD)/%: tests/%.c Makefile
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
 $(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/filter
+PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup
