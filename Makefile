@@ -22,9 +22,9 @@ STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
 STATIC  := $(STATIC)
 
 # A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
-KERNEL  := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
+HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
-override CPPFLAGS += $(KERNEL)
+override CPPFLAGS += $(HEADERS)
 
 # The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
