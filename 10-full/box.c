@@ -130,6 +130,7 @@ static void drop_privileges(const struct plan *plan, const struct account *accou
 {
     bool ordinary = plan->users.count > 0 && !plan->mapped;
 
+    capability_check(&plan->options->capabilities);
     capability_bound(plan->capabilities);
     capability_keep();
     account_become(account, ordinary);
@@ -168,6 +169,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
         terminal = terminal_open(&root, child, account.user, true); /* 10 */
     if (options->read_only)
         mount_read_only(&root);          /* 04 */
+    harden_nosuid(&root);                /* 10 */
     root_pivot(&root);                   /* 04 */
     uts_set_hostname(options->hostname); /* 02 */
     if (plan->linked)
@@ -183,6 +185,8 @@ noreturn void box_run(struct plan *plan, struct child *child)
         let_go_of_output(plan);
     if (options->terminal)
         terminal_become(terminal);
+    else
+        harden_new_session();
     drop_privileges(plan, &account);
     if (options->init || options->has_offset)
         init_stay_behind(child); /* 03 */

@@ -247,10 +247,10 @@ int container_run(const struct run_options *options)
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
     if (options->detach)
         tell_started(waiting);
-    if (master != -1 && options->detach)
+    if (options->detach)
         terminal_relay(master, &child, -1, plan->log);
-    else if (master != -1)
-        terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
+    else
+        terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

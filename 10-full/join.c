@@ -139,6 +139,8 @@ static noreturn void run_inside(const struct options *options, const struct stat
     environment_enter(options->workdir);
     if (options->terminal)
         terminal_become(terminal);
+    else
+        harden_new_session();
     capability_bound(state->capabilities);
     capability_keep();
     account_become(&account, state->first_id == 0 && state->user_namespace);

@@ -46,13 +46,13 @@ static void plan_group(struct plan *plan)
     struct cgroup_limits *limits = &plan->group.limits;
 
     if (options->cpus != NULL)
-        limit_cpus(limits, options->cpus);
+        limit_option(limits, LIMIT_CPUS, options->cpus);
     if (options->cpuset != NULL)
-        limit_cpuset_cpus(limits, options->cpuset);
+        limit_option(limits, LIMIT_CPUSET_CPUS, options->cpuset);
     if (options->memory != NULL)
-        limit_memory(limits, options->memory);
+        limit_option(limits, LIMIT_MEMORY, options->memory);
     if (options->pids != NULL)
-        limit_pids(limits, options->pids);
+        limit_option(limits, LIMIT_PIDS, options->pids);
     limit_complete(limits);
     plan->group.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
     plan->grouped = limits->count > 0 || (geteuid() == 0 && tree_is_there());
