@@ -15,6 +15,11 @@ in_full() {
 
 @test "one command, isolated in every layer" {
     start_box full run "$ROOTFS" sleep 60
+    assert_isolated "$BOX_PID" mnt uts pid ipc user
+}
+
+@test "--userns host: the same without a user namespace" {
+    start_box full run --userns host "$ROOTFS" sleep 60
     assert_isolated "$BOX_PID" mnt uts pid ipc
     assert_shared "$BOX_PID" user
 }
@@ -190,6 +195,16 @@ in_full() {
     [ -e "$BATS_TEST_TMPDIR/data/file" ]
 }
 
+@test "nothing is left of a box, and what a killed one leaves is removed by the next run" {
+    local boxes=/run/ten-steps/boxes
+    run -0 in_full true
+    assert_equal "$(ls "$boxes")" ""
+    start_box full run "$ROOTFS" sleep 60
+    stop_boxes
+    run -0 in_full true
+    assert_equal "$(ls "$boxes")" ""
+}
+
 @test "bad roots and commands: each its line and its status" {
     echo >"$BATS_TEST_TMPDIR/file"
     expect_error 125 "a command is missing" "$full"
@@ -223,7 +238,7 @@ in_full() {
             "/proc/$BOX_PID/mountinfo" | grep -E '/(|dev|dev/pts|dev/shm|proc) ' | sort
         find "/proc/$BOX_PID/root/dev/" -xdev -printf 'device %P %y %l\n' | sort
     }
-    start_box full run --init --hostname bird "$ROOTFS" sleep 60
+    start_box full run --userns host --init --hostname bird "$ROOTFS" sleep 60
     local at_once chained
     at_once=$(describe)
     start_command "$(tool ipc)" "$(tool uts)" --hostname bird "$(tool pid)" --init \
