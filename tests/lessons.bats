@@ -83,10 +83,11 @@ follow() {
     assert_equal "$broken" ""
 }
 
-@test "every chapter with a lesson has its check above" {
+@test "every chapter with a lesson has its check above and its link on the first page" {
     local lesson
     for lesson in [01][0-9]-*/README.md; do
         grep -qF "follow ${lesson%/*}" tests/lessons.bats || fail "no check follows $lesson"
+        grep -qF "($lesson)" README.md || fail "the first page has no link to $lesson"
     done
 }
 
