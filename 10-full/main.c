@@ -16,6 +16,7 @@
 #include "join.h"
 #include "options.h"
 #include "state.h"
+#include "stats.h"
 
 static const char usage[] =
     "Usage: full [OPTION]... COMMAND\n"
@@ -26,7 +27,7 @@ static const char usage[] =
     "  ps                       list the boxes\n"
     "  logs BOX                 print what a detached box has written\n"
     "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
-    "  inspect BOX              show a box beside its host\n"
+    "  inspect BOX              show a box beside its host; stats: what boxes use\n"
     "  rm BOX                   forget a box that has ended\n"
     "  load FILE [NAME]         load an image; images lists them, rmi IMAGE removes one\n"
     "  history IMAGE            show how an image was made\n"
@@ -64,6 +65,8 @@ static int run_command(int argc, char **argv, char **whole)
         return command_wait(argc, argv);
     if (strcmp(command, "inspect") == 0)
         return command_inspect(argc, argv);
+    if (strcmp(command, "stats") == 0)
+        return command_stats(argc, argv);
     if (strcmp(command, "rm") == 0)
         return command_rm(argc, argv);
     if (strcmp(command, "load") == 0)
