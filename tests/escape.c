@@ -289,7 +289,8 @@ static int watch_programs(int seconds, const char *name)
             if (found == 1)
                 return overwrite(file);
         }
-        closedir(processes);
+        if (processes != NULL)
+            closedir(processes);
     }
     fprintf(stderr, "escape: no program from outside seen, %d refused\n", refused);
     return 1;
