@@ -167,8 +167,10 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     else
         harden_new_session();
     drop_privileges(plan, &account);
-    if (options->init || options->has_offset)
+    if (options->init || options->has_offset) {
+        harden_undumpable();
         init_stay_behind(child); /* 03 */
+    }
     if (options->seccomp)
         seccomp_install(plan->capabilities);
     spawn_exec(child, options->command); /* 02, 01 */
