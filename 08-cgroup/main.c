@@ -21,13 +21,13 @@ static const char usage[] =
     "Usage: cgroup [OPTION]... [--] [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) in a control group of its own.\n"
     "\n"
-    "  -c, --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
+    "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
     "      --cpu-max=\"QUOTA PERIOD\"   the same in microseconds\n"
     "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
-    "  -m, --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
+    "      --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
-    "  -p, --pids=N           processes and threads at a time\n"
+    "      --pids=N           processes and threads at a time\n"
     "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"   a disk's bytes and operations\n"
     "                         a second; /dev/NAME for MAJ:MIN will do\n"
     "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
@@ -56,17 +56,17 @@ struct options {
 
 static struct options parse_options(int argc, char **argv)
 {
-    enum { CPU_MAX = TOOL_OWN, CPU_WEIGHT, CPUSET, SWAP, IO_MAX, SET, PARENT };
+    enum { PARENT = TOOL_OWN };
     static const struct option long_options[] = {
-        {"cpus", required_argument, NULL, 'c'},
-        {"cpu-max", required_argument, NULL, CPU_MAX},
-        {"cpu-weight", required_argument, NULL, CPU_WEIGHT},
-        {"cpuset-cpus", required_argument, NULL, CPUSET},
-        {"memory", required_argument, NULL, 'm'},
-        {"memory-swap", required_argument, NULL, SWAP},
-        {"pids", required_argument, NULL, 'p'},
-        {"io-max", required_argument, NULL, IO_MAX},
-        {"set", required_argument, NULL, SET},
+        {"cpus", required_argument, NULL, LIMIT_CPUS},
+        {"cpu-max", required_argument, NULL, LIMIT_CPU_MAX},
+        {"cpu-weight", required_argument, NULL, LIMIT_CPU_WEIGHT},
+        {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
+        {"memory", required_argument, NULL, LIMIT_MEMORY},
+        {"memory-swap", required_argument, NULL, LIMIT_MEMORY_SWAP},
+        {"pids", required_argument, NULL, LIMIT_PIDS},
+        {"io-max", required_argument, NULL, LIMIT_IO_MAX},
+        {"set", required_argument, NULL, LIMIT_SET},
         {"name", required_argument, NULL, 'n'},
         {"parent", required_argument, NULL, PARENT},
         {"stat", no_argument, NULL, 's'},
@@ -76,47 +76,15 @@ static struct options parse_options(int argc, char **argv)
     int option;
 
     tool_start(argv, "cgroup", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "c:m:p:n:s", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            limit_cpus(limits, optarg);
-            break;
-        case CPU_MAX:
-            limit_cpu_max(limits, optarg);
-            break;
-        case CPU_WEIGHT:
-            limit_cpu_weight(limits, optarg);
-            break;
-        case CPUSET:
-            limit_cpuset_cpus(limits, optarg);
-            break;
-        case 'm':
-            limit_memory(limits, optarg);
-            break;
-        case SWAP:
-            limit_memory_swap(limits, optarg);
-            break;
-        case 'p':
-            limit_pids(limits, optarg);
-            break;
-        case IO_MAX:
-            limit_io_max(limits, optarg);
-            break;
-        case SET:
-            limit_set(limits, optarg);
-            break;
-        case 'n':
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "n:s", long_options, NULL)) != -1) {
+        if (option == 'n')
             options.plan.name = optarg;
-            break;
-        case PARENT:
+        else if (option == PARENT)
             options.plan.parent = optarg;
-            break;
-        case 's':
+        else if (option == 's')
             options.stat = true;
-            break;
-        default:
+        else if (!limit_option(limits, option, optarg))
             tool_option(option);
-        }
     }
     limit_complete(limits);
     if (options.plan.name != NULL)

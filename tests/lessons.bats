@@ -27,14 +27,14 @@ setup() {
     host_remember
     requires root userns
     mkdir -p "$BATS_TEST_TMPDIR/course/.build"
-    cd "$COURSE"
+    cd "$COURSE" || return
     cp -r README.md LICENSE Makefile tests [01][0-9]-* "$BATS_TEST_TMPDIR/course/"
     cp "$PROBE" "$BATS_TEST_TMPDIR/course/.build/"
     local path
     for path in "$BIN_DIR"/[01][0-9]-*/; do
         cp -r "$path" "$BATS_TEST_TMPDIR/course/"
     done
-    cd "$BATS_TEST_TMPDIR/course"
+    cd "$BATS_TEST_TMPDIR/course" || return
     chown -R 1000:1000 .
     chmod 711 "$BATS_TEST_TMPDIR"
 }

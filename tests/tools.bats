@@ -19,8 +19,8 @@ setup() {
         "net --none"
         "cgroup"
         "overlay --lower $ROOTFS"
-        "full run $ROOTFS"
-        "full run --init --userns host $ROOTFS"
+        "full run --network none $ROOTFS"
+        "full run --network none --init --userns host $ROOTFS"
     )
     names=(chroot uts pid mnt ipc user net cgroup overlay full)
 }
@@ -409,6 +409,7 @@ explains_truly() {
 }
 
 # What a process can tell of its surroundings; run as the command, by the tool and by the script.
+# shellcheck disable=SC2089,SC2090 # for sh -c
 observer='
     uname -n
     cat /proc/sys/kernel/domainname
@@ -424,7 +425,7 @@ observer='
 # or in another root, starts the rest of the script there. What the host does afterwards is done
 # while that waits.
 shell_commands() {
-    local before=() inside=() after=() start= side command line
+    local before=() inside=() after=() start='' side command line
     while IFS= read -r line; do
         side=${line%%#*} side=${side// /}
         command=$(sed -E 's/^ *[a-z]+# //; s/  +[a-z_0-9]+\(.*//' <<<"$line")
@@ -456,6 +457,7 @@ shell_commands() {
 
 does_the_same_in_the_shell() {
     local kind by_tool by_shell
+    # shellcheck disable=SC2090
     export observer
     for kind in mnt uts pid ipc user net cgroup; do
         export "$kind=$(namespace_of $$ $kind)"
