@@ -26,9 +26,9 @@ STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
 STATIC  := $(STATIC)
 
 # A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
-KERNEL  := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
+HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
-override CPPFLAGS += $(KERNEL)
+override CPPFLAGS += $(HEADERS)
 
 # The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
@@ -55,14 +55,14 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape: $(BUILD)/%: tests/%.c Makefile
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
 $(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/filter
+probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup

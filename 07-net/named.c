@@ -164,7 +164,7 @@ static int make_name(const char *name, pid_t box)
     explain("mount --bind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND, NULL)", name_space, path,
             name_space, path);
     if (mount(name_space, path, NULL, MS_BIND, NULL) == -1) {
-        error = report("mount %s", path);
+        error = errno == ENOENT ? -ENOENT : report("mount %s", path); /* the box has ended */
         unlink(path);
     }
     return error;

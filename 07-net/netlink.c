@@ -226,6 +226,8 @@ int netlink_send(struct netlink *netlink)
 
 int netlink_report(const struct netlink *netlink, int error)
 {
+    if (error == -EPERM)
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
     errno = -error;
     return report("%s", netlink->failure);
 }

@@ -58,7 +58,7 @@ static int make_bridge(struct network *network, struct host *host, struct link *
     error = check_overlap(host, network->bridge_address, network->bridge_prefix);
     if (error != 0)
         return error;
-    bridge->group = network->bridge_address; /* a number that nobody else has */
+    bridge->group = network->bridge_address & INT32_MAX; /* a number that nobody else has */
     link_add_bridge(&host->route, network->bridge, bridge->group);
     link_set_alias(&host->route, network->bridge, HOST_MARK);
     network->touched = true;
@@ -236,8 +236,8 @@ static int add_pair(struct network *network, struct host *host, const struct lin
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     int name_space = open(path, O_RDONLY | O_CLOEXEC);
-    if (name_space == -1)
-        return report("open %s", path);
+    if (name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
+        return errno == ENOENT ? -ENOENT : report("open %s", path);
     name_link(network);
     snprintf(alias, sizeof(alias), HOST_MARK " %s", link_address_text(network->address, address));
     network->touched = true;

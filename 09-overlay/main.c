@@ -107,16 +107,6 @@ static void bring_along(const struct root *root, const char *scratch)
             mount_bind(root, places[i], places[i], false);
 }
 
-static struct root root_at(const char *merged)
-{
-    struct root root = {.path = merged, .make_missing = false};
-
-    root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root.directory == -1)
-        die("open %s", merged);
-    return root;
-}
-
 static int send_upper(const struct stack *stack, const struct child *child)
 {
     int upper = open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -205,11 +205,28 @@ static int mount_short(const struct stack *stack, const char *target)
     return error;
 }
 
+/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
+static int copy_look(const char *from, const char *to)
+{
+    struct stat status;
+
+    if (stat(from, &status) == -1)
+        return report("lower %s", from);
+    if (chown(to, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
+        return report("chown %s", to); /* those two: an owner that this user namespace lacks */
+    if (chmod(to, status.st_mode & 07777) == -1 ||
+        utimensat(AT_FDCWD, to, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
+        return report("chmod %s", to);
+    return 0;
+}
+
 int overlay_mount(const struct stack *stack, const char *target)
 {
     char *options = options_of_paths(stack);
     int error = 0;
 
+    if (stack->is_fresh && stack->count > 0 && copy_look(stack->lowers[0], stack->upper) != 0)
+        return -EACCES;
     if (options == NULL)
         return report("overlay");
     if (strlen(options) > LONGEST_OPTIONS) {
@@ -233,21 +250,6 @@ static int make_directory(char *path, const char *scratch, const char *name)
     return mkdir(path, 0755) == -1 ? report("mkdir %s", path) : 0;
 }
 
-/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
-static int copy_look(const char *from, const char *to)
-{
-    struct stat status;
-
-    if (stat(from, &status) == -1)
-        return report("lower %s", from);
-    if (chown(to, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
-        return report("chown %s", to); /* those two: an owner that this user namespace lacks */
-    if (chmod(to, status.st_mode & 07777) == -1 ||
-        utimensat(AT_FDCWD, to, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
-        return report("chmod %s", to);
-    return 0;
-}
-
 int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
 {
     static char upper[PATH_MAX], work[PATH_MAX];
@@ -261,7 +263,8 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
         error = make_directory(work, scratch, "work");
     stack->upper = upper;
     stack->work = work;
-    return error == 0 && stack->count > 0 ? copy_look(stack->lowers[0], upper) : error;
+    stack->is_fresh = true;
+    return error;
 }
 
 static bool covers(const char *scratch, const char *path)

@@ -83,10 +83,11 @@ follow() {
     assert_equal "$broken" ""
 }
 
-@test "every chapter with a lesson has its check above" {
+@test "every chapter with a lesson has its check above and its link on the first page" {
     local lesson
     for lesson in [01][0-9]-*/README.md; do
         grep -qF "follow ${lesson%/*}" tests/lessons.bats || fail "no check follows $lesson"
+        grep -qF "($lesson)" README.md || fail "the first page has no link to $lesson"
     done
 }
 
@@ -99,8 +100,11 @@ follow() {
     assert_equal "$missing" ""
 }
 
-@test "what the lessons and the first page say to make can be made" {
+@test "what the lessons and the first page say to make or to run is there" {
     local target
+    while read -r target; do
+        [ -x "$target" ] || fail "there is no $target"
+    done < <(grep -oh 'tests/[a-z]*[ `]' README.md [01][0-9]-*/README.md | tr -d ' `' | sort -u)
     while read -r target; do
         run -0 make -n "$target"
     done < <(grep -ohE '(^|`|sudo )make [a-z][a-z0-9-]*($|`| [A-Z])' README.md [01][0-9]-*/README.md |
