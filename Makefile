@@ -22,9 +22,9 @@ STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
 STATIC  := $(STATIC)
 
 # A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
-KERNEL  := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
+HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
-override CPPFLAGS += $(KERNEL)
+override CPPFLAGS += $(HEADERS)
 
 # The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
@@ -58,21 +58,21 @@ $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 $(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
+probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup
 
-test: setup all $(PROBES)
+test: setup all probes
 	@tests/run
 
-test-%: setup all $(PROBES)
+test-%: setup all probes
 	@tests/run tests/$*-*.bats
 
-test-vm: setup all $(BUILD)/probe
+test-vm: setup all probes
 	@tests/vm tests/run
 
-shell-vm: all $(BUILD)/probe
+shell-vm: all probes
 	@tests/vm --shell
 
 lint: setup
@@ -84,4 +84,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all setup test test-vm shell-vm lint clean help
+.PHONY: all probes setup test test-vm shell-vm lint clean help

@@ -1,0 +1,396 @@
+#include "cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+#include "controller.h"
+
+enum { LONGEST_WAIT = 10000 }; /* milliseconds, for another run's lock or for killed processes */
+
+void cgroup_check_name(const char *name)
+{
+    if (name[0] == '\0' || name[0] == '.' || strlen(name) > 128 || strpbrk(name, "/\n") != NULL)
+        fail("name: '%s' can't be a group's name: 1 to 128 characters without '/', the first not "
+             "'.'",
+             name);
+}
+
+/*
+ * Runs that make and remove groups at the same time take turns: a controller must not be disabled
+ * by one while another is about to rely on it. Returns the lock, to be closed, or -errno.
+ */
+static int lock_tree(const struct cgroup_tree *tree)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    int lock = open(tree->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (lock == -1)
+        return report("open %s", tree->top);
+    for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) == -1; waited += 5) {
+        if (errno == EWOULDBLOCK && waited < LONGEST_WAIT) {
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        hint("another run is changing the tree and does not come to an end");
+        int error = report("lock %s", tree->top);
+        close(lock);
+        return error;
+    }
+    return lock;
+}
+
+static int is_writable(const char *group)
+{
+    char path[LONGEST_GROUP + 64];
+
+    snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+    return access(group, W_OK) == 0 && access(path, W_OK) == 0;
+}
+
+/*
+ * Where to make the group if the user does not say: at the top of the tree, or below the nearest
+ * group that the user may write and that holds no processes, if only a branch has been delegated.
+ */
+static int choose_parent(const struct cgroup_tree *tree, char *parent, int hands_down)
+{
+    char process[64];
+
+    snprintf(parent, LONGEST_GROUP, "%s", tree->top);
+    if (is_writable(parent))
+        return 0;
+    snprintf(parent, LONGEST_GROUP, "%s", tree->own);
+    while (strlen(parent) > strlen(tree->top)) {
+        if (is_writable(parent) &&
+            !(hands_down && group_first_process(parent, process, sizeof(process)) != 0))
+            return 0;
+        *strrchr(parent, '/') = '\0';
+    }
+    if (access(tree->top, W_OK) == -1 && errno == EROFS)
+        hint("it is mounted read-only here, as in a box: make the group outside");
+    else
+        hint("run it as root, or in a branch of the tree that is delegated to you and has room for "
+             "a group: 'systemd-run --user --scope -p Delegate=yes COMMAND'");
+    errno = EACCES;
+    return report("no group of %s is yours to write", tree->top);
+}
+
+/* PARENT as the user gives it: from the top of the tree, or with the place where that is mounted.
+ */
+static int find_parent(const struct cgroup_tree *tree, const char *wanted, char *parent)
+{
+    struct stat status;
+
+    if (tree_holds(tree, wanted))
+        wanted += strlen(tree->top);
+    wanted += strspn(wanted, "/");
+    if (strstr(wanted, "..") != NULL || strstr(wanted, "//") != NULL)
+        return refuse("parent: '%s' is not the plain path of a group", wanted);
+    if (snprintf(parent, LONGEST_GROUP, "%s%s%s", tree->top, *wanted ? "/" : "", wanted) >=
+        LONGEST_GROUP - 256) {
+        errno = ENAMETOOLONG;
+        return report("parent");
+    }
+    if (parent[strlen(parent) - 1] == '/')
+        parent[strlen(parent) - 1] = '\0';
+    if (stat(parent, &status) == -1) {
+        if (errno == ENOENT)
+            hint("make it first: mkdir %.300s", parent);
+        return report("parent %s", parent);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        return report("parent %s", parent);
+    }
+    return 0;
+}
+
+/* Kill what is in GROUP and below, and wait until nothing is. Returns -errno; says nothing. */
+static int empty_group(const char *group)
+{
+    char path[LONGEST_GROUP + 64];
+    struct timespec start, now;
+    struct pollfd events = {.events = POLLPRI};
+
+    if (group_number(group, "cgroup.events", "populated") != 1)
+        return 0;
+    /* EXERCISE 8.4: end all processes of the group at once. cgroups(7), cgroup.kill */
+    int error = group_write(group, "cgroup.kill", "1");
+    if (error != 0)
+        return error;
+    /* END */
+
+    /* The kernel wakes whoever polls cgroup.events each time when the text in it changes. */
+    snprintf(path, sizeof(path), "%s/cgroup.events", group);
+    events.fd = open(path, O_RDONLY | O_CLOEXEC);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    now = start;
+    while (group_number(group, "cgroup.events", "populated") == 1) {
+        if (now.tv_sec - start.tv_sec >= LONGEST_WAIT / 1000) {
+            close(events.fd);
+            return -ETIMEDOUT;
+        }
+        char text[256];
+        (void)!pread(events.fd, text, sizeof(text), 0); /* what has been read is no news */
+        if (group_number(group, "cgroup.events", "populated") == 1)
+            poll(&events, 1, 200);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    close(events.fd);
+    return 0;
+}
+
+/* Remove GROUP and the groups below it, the lowest first: rmdir(2) takes a group without children.
+ */
+static int remove_groups(const char *group)
+{
+    char path[LONGEST_GROUP];
+    struct dirent *entry;
+    DIR *directory = opendir(group);
+
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+            snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) < (int)sizeof(path))
+            remove_groups(path);
+    if (directory != NULL)
+        closedir(directory);
+    explain("rmdir %s\trmdir(\"%s\")", group, group);
+    return rmdir(group) == -1 ? -errno : 0;
+}
+
+/* Remove the groups of killed runs in GROUP and below. What another user has left is not ours. */
+static void sweep(const struct cgroup_tree *tree, const char *group)
+{
+    char path[LONGEST_GROUP];
+    struct dirent *entry;
+    DIR *directory = opendir(group);
+
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+            snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path))
+            continue;
+        if (!controllers_are_used(path)) {
+            sweep(tree, path);
+            continue;
+        }
+        int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool is_dead = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
+        if (is_dead && is_writable(path) && empty_group(path) == 0 && remove_groups(path) == 0)
+            controllers_release(tree, group);
+        if (lock != -1)
+            close(lock);
+    }
+    if (directory != NULL)
+        closedir(directory);
+}
+
+static int make_directory(struct cgroup *group, const char *name)
+{
+    unsigned number;
+    char made_up[32];
+
+    do {
+        if (name == NULL && getrandom(&number, sizeof(number), 0) == sizeof(number))
+            snprintf(made_up, sizeof(made_up), "ten-steps-%08x", number);
+        snprintf(group->path, sizeof(group->path), "%.*s/%s", LONGEST_GROUP - 256, group->parent,
+                 name != NULL ? name : made_up);
+        explain("mkdir %s\tmkdir(\"%s\", 0755)", group->path, group->path);
+        if (mkdir(group->path, 0755) == 0)
+            return 0;
+    } while (errno == EEXIST && name == NULL);
+    if (errno == EEXIST)
+        hint("another run has it; if nothing is in it: rmdir %.300s", group->path);
+    else if (errno == EAGAIN)
+        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
+    return report("mkdir %s", group->path);
+}
+
+/* Below a group of threads, or one that mixes processes and controllers, no process can be born. */
+static int check_type(const struct cgroup *group)
+{
+    char type[32];
+
+    group_read(group->path, "cgroup.type", type, sizeof(type));
+    if (strcmp(type, "domain") == 0)
+        return 0;
+    hint("see 'cat %.300s/cgroup.type', and cgroups(7) on threaded groups: choose another --parent",
+         group->parent);
+    return refuse("a group below %s is of type '%s' and can't hold processes", group->parent, type);
+}
+
+/* Make the group, hold it, note that it is ours. The tree is locked meanwhile. */
+static int make_group(struct cgroup *group, const char *name, unsigned controllers)
+{
+    int error = make_directory(group, name);
+
+    if (error != 0)
+        return error;
+    group->directory = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (group->directory == -1 || flock(group->directory, LOCK_EX | LOCK_NB) == -1)
+        error = report("lock %s", group->path);
+    else if ((error = controllers_note_use(group->path, controllers)) != 0) {
+        errno = -error;
+        report("note on %s", group->path);
+    } else {
+        error = check_type(group);
+    }
+    if (error != 0) {
+        if (group->directory != -1)
+            close(group->directory);
+        remove_groups(group->path);
+    }
+    return error;
+}
+
+/* The limits, one file after the other. */
+static int write_limits(const struct cgroup *group, const struct cgroup_limits *limits)
+{
+    char there[256];
+
+    for (int i = 0; i < limits->count; i++) {
+        const struct cgroup_setting *setting = &limits->settings[i];
+        if (setting->if_there && group_read(group->path, setting->file, there, 2) == -ENOENT)
+            continue;
+        if (strcmp(setting->file, "cpuset.cpus") == 0 &&
+            group_read(group->path, "cpuset.cpus.effective", there, sizeof(there)) == 0 &&
+            !cpu_list_within(setting->value, there))
+            return refuse("cpuset-cpus: of %s there are only %s here", setting->value, there);
+        int error = 0;
+        /* EXERCISE 8.2: write the limit to its file in the group. cgroups(7) */
+        error = group_write(group->path, setting->file, setting->value);
+        /* END */
+        if (error == 0)
+            continue;
+        if (error == -ENOENT)
+            hint("this kernel's groups have no such file: see 'ls %.300s'", group->parent);
+        else if (error == -ENODEV)
+            hint("a limit is for a whole disk, not for a partition: see 'lsblk'");
+        else if (error == -EACCES)
+            hint("that file is only to be read");
+        errno = -error;
+        return report("write '%s' to %s", setting->value, setting->file);
+    }
+    return 0;
+}
+
+/*
+ * To move a process, or to have it born in another group, an ordinary user has to be allowed to
+ * write cgroup.procs of the group where the old and the new branch part.
+ */
+static int check_move(const struct cgroup_tree *tree, const char *parent)
+{
+    char fork[LONGEST_GROUP], path[LONGEST_GROUP + 64];
+    size_t same = 0, last = strlen(tree->top);
+
+    for (; parent[same] == tree->own[same] && parent[same] != '\0'; same++)
+        if (parent[same + 1] == '/' || parent[same + 1] == '\0')
+            last = tree->own[same + 1] == '/' || tree->own[same + 1] == '\0' ? same + 1 : last;
+    snprintf(fork, sizeof(fork), "%.*s", (int)last, parent);
+    snprintf(path, sizeof(path), "%s/cgroup.procs", fork);
+    if (access(path, W_OK) == 0)
+        return 0;
+    hint("this shell is in %.150s: who leaves that needs to write %.150s", tree->own, path);
+    return report("go from there to %s", parent);
+}
+
+/* What needs the lock: from a clean tree to a group of our own with the files we need in it. */
+static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
+{
+    unsigned needed = limit_controllers(&plan->limits);
+    int error;
+
+    sweep(&group->tree, group->tree.top);
+    if (plan->parent != NULL)
+        error = find_parent(&group->tree, plan->parent, group->parent);
+    else
+        error = choose_parent(&group->tree, group->parent, needed != 0);
+    if (error == 0)
+        error = check_move(&group->tree, group->parent);
+    if (error != 0)
+        return error;
+    error = controllers_enable(&group->tree, group->parent, needed, plan->wanted);
+    if (error != 0)
+        return error;
+    error = make_group(group, plan->name, needed | plan->wanted);
+    if (error != 0)
+        controllers_release(&group->tree, group->parent);
+    return error;
+}
+
+int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan)
+{
+    group->directory = -1;
+    int error = tree_find(&group->tree);
+    if (error != 0)
+        return error;
+
+    int lock = lock_tree(&group->tree);
+    if (lock < 0)
+        return lock;
+    error = make_locked(group, plan);
+    close(lock);
+    if (error != 0)
+        return error;
+
+    error = write_limits(group, &plan->limits);
+    if (error != 0)
+        cgroup_remove(group);
+    return error;
+}
+
+int cgroup_kill(const struct cgroup *group)
+{
+    int error = empty_group(group->path);
+
+    if (error == 0)
+        return 0;
+    if (error == -ETIMEDOUT)
+        hint("a process is stuck in the kernel: see 'cat %.300s/cgroup.procs'", group->path);
+    else if (error == -ENOENT)
+        hint("cgroup.kill needs Linux 5.14");
+    errno = -error;
+    return report("end the processes in %s", group->path);
+}
+
+int cgroup_remove(struct cgroup *group)
+{
+    int error = cgroup_kill(group);
+    int lock = lock_tree(&group->tree);
+
+    if (error == 0) {
+        error = remove_groups(group->path);
+        errno = -error;
+        if (error != 0)
+            report("rmdir %s", group->path);
+    }
+    controllers_release(&group->tree, group->parent);
+    close(group->directory);
+    if (lock >= 0)
+        close(lock);
+    return error;
+}
+
+void cgroup_mount(const struct cgroup_tree *tree)
+{
+    /*
+     * Below the new mount there would still be the old one, which shows the whole tree: take it
+     * away. In a user namespace the kernel keeps us from that; there the files' owners protect it.
+     * But the same file system can't be mounted on top of itself: something has to lie between.
+     */
+    explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", tree->top, tree->top);
+    if (umount2(tree->top, MNT_DETACH) == -1)
+        mount_new("tmpfs", tree->top, tree->top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_new("cgroup2", tree->top, tree->top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}

@@ -1,0 +1,60 @@
+/* Limits as the user writes them, turned into what the files of a group take. */
+#ifndef LIMIT_H
+#define LIMIT_H
+
+#include <stdbool.h>
+
+/* One line to be written: VALUE to FILE. */
+struct cgroup_setting {
+    char file[64];
+    char value[192];
+    bool if_there; /* leave it out if the kernel has no such file */
+};
+
+enum { MOST_SETTINGS = 32 };
+
+struct cgroup_limits {
+    struct cgroup_setting settings[MOST_SETTINGS];
+    int count;
+};
+
+/*
+ * The options of a tool that set limits, for its table of long options, from LIMIT_FIRST on; so
+ * that they are the same in each tool that has them.
+ */
+enum {
+    LIMIT_FIRST = 1024, /* above every tool's own */
+    LIMIT_CPUS = LIMIT_FIRST,
+    LIMIT_CPU_MAX,
+    LIMIT_CPU_WEIGHT,
+    LIMIT_CPUSET_CPUS,
+    LIMIT_MEMORY,
+    LIMIT_MEMORY_SWAP,
+    LIMIT_PIDS,
+    LIMIT_IO_MAX,
+    LIMIT_SET,
+};
+
+/*
+ * Host. Add to LIMITS what OPTION, one of the above, says with TEXT; the last one for a file holds.
+ * False if it is none of them. A TEXT that can't be meant ends the tool: nothing has been made yet.
+ *
+ * CPUS is a number of processors ("0.2"), CPU_MAX "QUOTA PERIOD" in microseconds, MEMORY and
+ * MEMORY_SWAP are bytes ("64M"), PIDS processes and threads, IO_MAX "MAJ:MIN rbps=BYTES …", SET
+ * "FILE=VALUE".
+ */
+bool limit_option(struct cgroup_limits *limits, int option, const char *text);
+
+/* Host. Without a word on swap, a memory limit means none. Call it when all limits are added. */
+void limit_complete(struct cgroup_limits *limits);
+
+/* The controllers that the limits need; bits as in controller.h. */
+unsigned limit_controllers(const struct cgroup_limits *limits);
+
+/* The value that will be written to FILE, or NULL. */
+const char *limit_find(const struct cgroup_limits *limits, const char *file);
+
+/* Is every processor of the list WANTED in the list THERE? Lists as "0-2,5". See cpuset(7). */
+bool cpu_list_within(const char *wanted, const char *there);
+
+#endif

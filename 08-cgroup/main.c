@@ -1,0 +1,148 @@
+/*
+ * cgroup: run a command in a control group of its own, with limits.
+ *
+ * Namespaces decide what a process sees; control groups decide how much it may use. The group is
+ * made first and the child is born in it, so that not one of its instructions is beyond the limits.
+ */
+#include <sched.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../03-pid/proc.h"
+#include "../06-user/idmap.h"
+#include "cgroup.h"
+#include "controller.h"
+#include "usage.h"
+
+static const char usage[] =
+    "Usage: cgroup [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) in a control group of its own.\n"
+    "\n"
+    "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
+    "      --cpu-max=\"QUOTA PERIOD\"\n"
+    "                         the same in microseconds\n"
+    "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
+    "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
+    "      --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
+    "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
+    "      --pids=N           processes and threads at a time\n"
+    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
+    "                         a disk's bytes and operations a second; /dev/NAME will do, too\n"
+    "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
+    "  -n, --name=NAME        the group's name (default: ten-steps- and a random number)\n"
+    "      --parent=PATH      the group to make it in, from the top of the tree (default: the\n"
+    "                         top, or where the tree is writable)\n"
+    "  -s, --stat             say at the end what was used, and how often a limit held it back\n"
+    "@\n"
+    "Limits are off by default.\n"
+    "\n"
+    "Example: cgroup --cpus 0.2 --memory 64M --pids 32 --stat sh\n"
+    "\n"
+    "The same in the shell:\n"
+    "  cd /sys/fs/cgroup\n"
+    "  echo '+cpu +memory +pids' > cgroup.subtree_control\n"
+    "  mkdir demo\n"
+    "  echo '20000 100000' > demo/cpu.max\n"
+    "  echo 64M > demo/memory.max; echo 32 > demo/pids.max\n"
+    "  sh -c 'echo $$ > demo/cgroup.procs; exec unshare --cgroup sh'\n"
+    "  rmdir demo\n";
+
+struct options {
+    struct cgroup_plan plan;
+    bool stat;
+    char **command;
+};
+
+static struct options parse_options(int argc, char **argv)
+{
+    enum { PARENT = TOOL_OWN };
+    static const struct option long_options[] = {
+        {"cpus", required_argument, NULL, LIMIT_CPUS},
+        {"cpu-max", required_argument, NULL, LIMIT_CPU_MAX},
+        {"cpu-weight", required_argument, NULL, LIMIT_CPU_WEIGHT},
+        {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
+        {"memory", required_argument, NULL, LIMIT_MEMORY},
+        {"memory-swap", required_argument, NULL, LIMIT_MEMORY_SWAP},
+        {"pids", required_argument, NULL, LIMIT_PIDS},
+        {"io-max", required_argument, NULL, LIMIT_IO_MAX},
+        {"set", required_argument, NULL, LIMIT_SET},
+        {"name", required_argument, NULL, 'n'},
+        {"parent", required_argument, NULL, PARENT},
+        {"stat", no_argument, NULL, 's'},
+        TOOL_OPTIONS};
+    struct options options = {.stat = false};
+    struct cgroup_limits *limits = &options.plan.limits;
+    int option;
+
+    tool_start(argv, "cgroup", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "n:s", long_options, NULL)) != -1) {
+        if (option == 'n')
+            options.plan.name = optarg;
+        else if (option == PARENT)
+            options.plan.parent = optarg;
+        else if (option == 's')
+            options.stat = true;
+        else if (!limit_option(limits, option, optarg))
+            tool_option(option);
+    }
+    limit_complete(limits);
+    if (options.plan.name != NULL)
+        cgroup_check_name(options.plan.name);
+    if (options.stat)
+        options.plan.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* An ordinary user needs a user namespace for the others, and stays in it who he is. */
+static void map_myself(uid_t user, gid_t group)
+{
+    struct id_map users = idmap_single(user, user), groups = idmap_single(group, group);
+    idmap_write(getpid(), &users, &groups, false);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = parse_options(argc, argv);
+    uid_t user = geteuid();
+    gid_t user_group = getegid();
+    uint64_t namespaces = CLONE_NEWCGROUP | CLONE_NEWNS | (user != 0 ? CLONE_NEWUSER : 0);
+    struct cgroup group;
+
+    spawn_block_signals(); /* from here on there is something to undo */
+    if (cgroup_make(&group, &options.plan) != 0)
+        return EXIT_TOOL;
+    int birthplace = -1;
+    /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
+    birthplace = group.directory;
+    /* END */
+    double start = seconds_now();
+    struct child child = spawn_into_cgroup(namespaces, birthplace);
+    if (child.pid == 0) { /* in the box */
+        if (user != 0)
+            map_myself(user, user_group);
+        mounts_make_private();
+        cgroup_mount(&group.tree);
+        spawn_exec(&child, options.command);
+    }
+
+    int status = child.pid == -1 ? EXIT_TOOL : spawn_wait(&child); /* on the host */
+    int error = cgroup_kill(&group);
+    if (options.stat) {
+        struct cgroup_usage used = usage_read(group.path, seconds_now() - start);
+        usage_print(&used, &options.plan.limits);
+    }
+    if (cgroup_remove(&group) != 0)
+        error = -1;
+    return error == 0 ? status : EXIT_TOOL;
+}
