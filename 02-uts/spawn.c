@@ -149,8 +149,11 @@ struct child spawn(uint64_t namespaces)
 
 void spawn_go(const struct child *child)
 {
-    /* If the box has died meanwhile, spawn_wait() will tell. */
-    (void)send(child->sync, "go", 2, MSG_NOSIGNAL);
+    if (send(child->sync, "go", 2, MSG_NOSIGNAL) != -1)
+        return;
+    if (errno != EPIPE && errno != ECONNRESET) /* else the box has died, and spawn_wait() tells */
+        (void)report("tell the box to go on");
+    shutdown(child->sync, SHUT_RDWR); /* it will never hear "go", and must not wait for it */
 }
 
 void spawn_wait_go(const struct child *child)
