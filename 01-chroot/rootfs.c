@@ -125,14 +125,24 @@ void rootfs_text(const char *path, const char *text)
     close(parent);
     if (status == 0)
         return;
+    explain("touch %s%s    # and write to it\topenat(\"%s\", O_CREAT)", root_name, path, path);
     int file = new_file(path, 0644);
     if (dprintf(file, "%s", text) < 0 || close(file) == -1)
         die_at(path);
     put_in_place(path);
 }
 
+/* For --explain, too: first the directory, then what comes into it. */
+static void make_parent(const char *path)
+{
+    const char *name;
+
+    close(open_parent(path, &name));
+}
+
 static void copy_link(const char *path, const char *target)
 {
+    make_parent(path);
     explain("ln -sfn %s %s%s\tsymlinkat(\"%s\")", target, root_name, path, path);
     unlinkat(root, temporary, 0);
     if (symlinkat(target, root, temporary) == -1)
@@ -152,6 +162,7 @@ static void copy_file(const char *path)
     }
     if (!S_ISREG(status.st_mode))
         fail("%s: not a file", path);
+    make_parent(path);
     explain("cp %s %s%s\tsendfile(\"%s\")", path, root_name, path, path);
     int file = new_file(path, status.st_mode & 0777); /* not 07777: no setuid, no setgid */
     while ((sent = sendfile(file, source, NULL, 1 << 30)) > 0)
@@ -165,17 +176,19 @@ static void copy_file(const char *path)
 /* True for the first time that PATH is asked for in this run. */
 static bool is_new(const char *path)
 {
-    static char **done;
-    static size_t count;
+    static char *done; /* the paths so far, one behind the other */
+    static size_t length;
+    size_t size = strlen(path) + 1;
 
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(done[i], path) == 0)
+    for (const char *each = done; each < done + length; each += strlen(each) + 1)
+        if (strcmp(each, path) == 0)
             return false;
-    char **more = realloc(done, (count + 1) * sizeof(*done));
-    if (more == NULL || (more[count] = strdup(path)) == NULL)
+    char *more = realloc(done, length + size);
+    if (more == NULL)
         die("memory");
+    memcpy(more + length, path, size);
     done = more;
-    count++;
+    length += size;
     return true;
 }
 

@@ -39,7 +39,7 @@ static int take_link(const struct nlmsghdr *message, struct links *links)
     struct link *grown = link_one_more(links->links, links->link_count, sizeof(*grown));
 
     if (grown == NULL)
-        return report("memory for the list of links");
+        return -ENOMEM;
     links->links = grown;
     struct link *link = &grown[links->link_count++];
     const struct nlattr *info = netlink_find(message, sizeof(*header), IFLA_LINKINFO);
@@ -61,7 +61,7 @@ static int take_address(const struct nlmsghdr *message, struct links *links)
     struct address *grown = link_one_more(links->addresses, links->address_count, sizeof(*grown));
 
     if (grown == NULL)
-        return report("memory for the list of addresses");
+        return -ENOMEM;
     links->addresses = grown;
     struct address *address = &grown[links->address_count++];
     address->link = (int)header->ifa_index;
@@ -101,6 +101,21 @@ void link_free(struct links *links)
     free(links->links);
     free(links->addresses);
     memset(links, 0, sizeof(*links));
+}
+
+void link_forget(struct links *links, int index)
+{
+    int kept = 0;
+
+    for (int i = 0; i < links->link_count; i++)
+        if (links->links[i].index != index)
+            links->links[kept++] = links->links[i];
+    links->link_count = kept;
+    kept = 0;
+    for (int i = 0; i < links->address_count; i++)
+        if (links->addresses[i].link != index)
+            links->addresses[kept++] = links->addresses[i];
+    links->address_count = kept;
 }
 
 struct link *link_named(const struct links *links, const char *name)
@@ -163,7 +178,7 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     size_t other_end = netlink_open_nest(netlink, VETH_INFO_PEER);
     netlink_put_header(netlink, &peer, sizeof(peer));
     netlink_put_string(netlink, IFLA_IFNAME, "eth0");
-    /* EXERCISE 7.1: the peer is born in the box's namespace, not here. rtnetlink(7) */
+    /* EXERCISE 7.2: the peer is born in the box's namespace, not here. rtnetlink(7) */
     netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
     netlink_close_nest(netlink, other_end);

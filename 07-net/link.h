@@ -43,9 +43,13 @@ struct links {
  * doubling. NULL if there is no memory; ARRAY is valid then. */
 void *link_one_more(void *array, int count, size_t size);
 
-/* Either side. Fill LINKS. Returns 0 or, after report(), -errno; link_free() in either case. */
+/* Either side. Fill LINKS. Returns 0 or -errno, for netlink_report(); link_free() in either case.
+ */
 int link_list(struct netlink *netlink, struct links *links);
 void link_free(struct links *links);
+
+/* Either side. The link with this index is gone, with its addresses: take it out of the list. */
+void link_forget(struct links *links, int index);
 
 /* Either side. A link of the list by its name or index, or NULL. */
 struct link *link_named(const struct links *links, const char *name);

@@ -2,10 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +9,14 @@
 
 #include "../01-chroot/tool.h"
 #include "link.h"
+#include "rule.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
 
 /* How user space and nft(8) keep a comment in a table's user data: type, length, text. */
 enum { USERDATA_COMMENT = 0 };
 
 enum { LOOPBACK = 0x7f000000, LOOPBACK_PREFIX = 8 };
-
-/* Where fields lie: in the IPv4 header (RFC 791), and the port in that of TCP and UDP. */
-enum { SOURCE_ADDRESS = 12, DESTINATION_ADDRESS = 16, DESTINATION_PORT = 2 };
-
-/* All values pass through register 1; a DNAT's port sits in register 2. */
-enum { VALUE = NFT_REG_1, PORT = NFT_REG_2 };
 
 static void begin_batch(struct netlink *netlink)
 {
@@ -38,11 +31,6 @@ static int end_batch(struct netlink *netlink)
     netlink_message(netlink, NFNL_MSG_BATCH_END, 0, &header, sizeof(header), "nf_tables batch");
     return netlink_send(netlink);
 }
-
-#define nft_message(netlink, type, flags, ...)                                                     \
-    netlink_message(netlink, NFNL_SUBSYS_NFTABLES << 8 | (type), flags,                            \
-                    &(struct nfgenmsg){.nfgen_family = NFPROTO_IPV4}, sizeof(struct nfgenmsg),     \
-                    __VA_ARGS__)
 
 static void add_table(struct netlink *netlink, const struct nat *nat)
 {
@@ -73,177 +61,6 @@ static void add_chain(struct netlink *netlink, const struct nat *nat, const char
     netlink_put_string(netlink, NFTA_CHAIN_TYPE, type);
 }
 
-/* A rule is a list of expressions, done one after another until one does not match. */
-struct rule {
-    struct netlink *netlink;
-    size_t list, element, data;
-};
-
-/* RULE is the rule in nft's language, for --explain; what follows builds the same. */
-static struct rule begin_rule(struct netlink *netlink, const struct nat *nat, const char *chain,
-                              const char *rule)
-{
-    struct rule new = {.netlink = netlink};
-
-    nft_message(netlink, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK,
-                "nft add rule ip %s %s %s\tNFT_MSG_NEWRULE %s", nat->table, chain, rule, chain);
-    netlink_put_string(netlink, NFTA_RULE_TABLE, nat->table);
-    netlink_put_string(netlink, NFTA_RULE_CHAIN, chain);
-    new.list = netlink_open_nest(netlink, NFTA_RULE_EXPRESSIONS);
-    return new;
-}
-
-static void end_rule(struct rule *rule)
-{
-    netlink_close_nest(rule->netlink, rule->list);
-}
-
-static void begin_expression(struct rule *rule, const char *name)
-{
-    rule->element = netlink_open_nest(rule->netlink, NFTA_LIST_ELEM);
-    netlink_put_string(rule->netlink, NFTA_EXPR_NAME, name);
-    rule->data = netlink_open_nest(rule->netlink, NFTA_EXPR_DATA);
-}
-
-static void end_expression(struct rule *rule)
-{
-    netlink_close_nest(rule->netlink, rule->data);
-    netlink_close_nest(rule->netlink, rule->element);
-}
-
-static void put_value(struct rule *rule, int type, const void *value, size_t size)
-{
-    size_t nest = netlink_open_nest(rule->netlink, type);
-    netlink_put(rule->netlink, NFTA_DATA_VALUE, value, size);
-    netlink_close_nest(rule->netlink, nest);
-}
-
-/* Load: bytes of the packet; something known about it; its connection's state; its route's kind. */
-
-static void load_payload(struct rule *rule, int header, uint32_t offset, uint32_t length)
-{
-    begin_expression(rule, "payload");
-    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_DREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_BASE, (uint32_t)header);
-    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_LEN, length);
-    end_expression(rule);
-}
-
-static void load_meta(struct rule *rule, int key)
-{
-    begin_expression(rule, "meta");
-    netlink_put_big_endian(rule->netlink, NFTA_META_DREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_META_KEY, (uint32_t)key);
-    end_expression(rule);
-}
-
-static void load_connection(struct rule *rule, int key)
-{
-    begin_expression(rule, "ct");
-    netlink_put_big_endian(rule->netlink, NFTA_CT_DREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_CT_KEY, (uint32_t)key);
-    end_expression(rule);
-}
-
-static void load_destination_kind(struct rule *rule)
-{
-    begin_expression(rule, "fib");
-    netlink_put_big_endian(rule->netlink, NFTA_FIB_DREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    netlink_put_big_endian(rule->netlink, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
-    end_expression(rule);
-}
-
-/* Keep only the bits of MASK, four bytes. */
-static void mask_value(struct rule *rule, uint32_t mask)
-{
-    begin_expression(rule, "bitwise");
-    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_SREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_DREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_LEN, sizeof(mask));
-    put_value(rule, NFTA_BITWISE_MASK, &mask, sizeof(mask));
-    put_value(rule, NFTA_BITWISE_XOR, &(uint32_t){0}, sizeof(mask));
-    end_expression(rule);
-}
-
-/* Go on with the rule only if the value loaded compares: NFT_CMP_EQ or NFT_CMP_NEQ. */
-static void match(struct rule *rule, int operator, const void * value, size_t size)
-{
-    begin_expression(rule, "cmp");
-    netlink_put_big_endian(rule->netlink, NFTA_CMP_SREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_CMP_OP, (uint32_t) operator);
-    put_value(rule, NFTA_CMP_DATA, value, size);
-    end_expression(rule);
-}
-
-static void match_address(struct rule *rule, uint32_t field, int operator, uint32_t address,
-                          int prefix)
-{
-    uint32_t value = htonl(address & link_mask(prefix));
-
-    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, field, sizeof(value));
-    if (prefix < 32)
-        mask_value(rule, htonl(link_mask(prefix)));
-    match(rule, operator, & value, sizeof(value));
-}
-
-/* KEY is NFT_META_IIFNAME or NFT_META_OIFNAME. */
-static void match_link(struct rule *rule, int key, int operator, const char * name)
-{
-    char padded[IF_NAMESIZE] = "";
-
-    snprintf(padded, sizeof(padded), "%s", name);
-    load_meta(rule, key);
-    match(rule, operator, padded, sizeof(padded));
-}
-
-/* Some of BITS are set (NFT_CMP_NEQ 0) or none is (NFT_CMP_EQ 0). */
-static void match_connection(struct rule *rule, int key, uint32_t bits, int operator)
-{
-    load_connection(rule, key);
-    mask_value(rule, bits);
-    match(rule, operator, &(uint32_t){0}, sizeof(uint32_t));
-}
-
-static void put_masquerade(struct rule *rule)
-{
-    begin_expression(rule, "masq");
-    end_expression(rule);
-}
-
-static void put_immediate(struct rule *rule, int reg, const void *value, size_t size)
-{
-    begin_expression(rule, "immediate");
-    netlink_put_big_endian(rule->netlink, NFTA_IMMEDIATE_DREG, (uint32_t)reg);
-    put_value(rule, NFTA_IMMEDIATE_DATA, value, size);
-    end_expression(rule);
-}
-
-static void put_drop(struct rule *rule)
-{
-    begin_expression(rule, "immediate");
-    netlink_put_big_endian(rule->netlink, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    size_t data = netlink_open_nest(rule->netlink, NFTA_IMMEDIATE_DATA);
-    size_t verdict = netlink_open_nest(rule->netlink, NFTA_DATA_VERDICT);
-    netlink_put_big_endian(rule->netlink, NFTA_VERDICT_CODE, NF_DROP);
-    netlink_close_nest(rule->netlink, verdict);
-    netlink_close_nest(rule->netlink, data);
-    end_expression(rule);
-}
-
-static void put_dnat(struct rule *rule, uint32_t address, uint16_t port)
-{
-    put_immediate(rule, VALUE, &(uint32_t){htonl(address)}, sizeof(uint32_t));
-    put_immediate(rule, PORT, &(uint16_t){htons(port)}, sizeof(uint16_t));
-    begin_expression(rule, "nat");
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_FAMILY, NFPROTO_IPV4);
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_ADDR_MIN, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_PROTO_MIN, PORT);
-    end_expression(rule);
-}
-
 static bool on_loopback(const struct publish *port)
 {
     return (port->address & link_mask(LOOPBACK_PREFIX)) == LOOPBACK;
@@ -256,13 +73,13 @@ static void add_masquerade(struct netlink *netlink, const struct nat *nat)
 
     link_address_text(nat->address, address);
     snprintf(text, sizeof(text), "ip saddr %s oifname != %s masquerade", address, nat->bridge);
-    struct rule rule = begin_rule(netlink, nat, "postrouting", text);
-    match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, nat->address, 32);
-    match_link(&rule, NFT_META_OIFNAME, NFT_CMP_NEQ, nat->bridge);
-    /* EXERCISE 7.3: the packet takes the address of the link it leaves by. nft(8), masquerade */
-    put_masquerade(&rule);
+    struct rule rule = rule_begin(netlink, nat->table, "postrouting", text);
+    rule_match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, nat->address, 32);
+    rule_match_link(&rule, NFT_META_OIFNAME, NFT_CMP_NEQ, nat->bridge);
+    /* EXERCISE 7.4: the packet takes the address of the link it leaves by. nft(8), masquerade */
+    rule_masquerade(&rule);
     /* END */
-    end_rule(&rule);
+    rule_end(&rule);
 }
 
 /*
@@ -279,12 +96,12 @@ static void add_masquerade_towards_box(struct netlink *netlink, const struct nat
     link_address_text(from, network);
     snprintf(text, sizeof(text), "ip saddr %s/%d ip daddr %s ct status dnat masquerade", network,
              prefix, address);
-    struct rule rule = begin_rule(netlink, nat, "postrouting", text);
-    match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, from, prefix);
-    match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, nat->address, 32);
-    match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
-    put_masquerade(&rule);
-    end_rule(&rule);
+    struct rule rule = rule_begin(netlink, nat->table, "postrouting", text);
+    rule_match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, from, prefix);
+    rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, nat->address, 32);
+    rule_match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
+    rule_masquerade(&rule);
+    rule_end(&rule);
 }
 
 /* From outside, a masqueraded box is reached through its published ports and no other way. */
@@ -296,13 +113,13 @@ static void add_guard(struct netlink *netlink, const struct nat *nat)
     snprintf(text, sizeof(text),
              "iifname != %s ip daddr %s ct state new ct status \\& dnat == 0 drop", nat->bridge,
              address);
-    struct rule rule = begin_rule(netlink, nat, "forward", text);
-    match_link(&rule, NFT_META_IIFNAME, NFT_CMP_NEQ, nat->bridge);
-    match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, nat->address, 32);
-    match_connection(&rule, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
-    match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
-    put_drop(&rule);
-    end_rule(&rule);
+    struct rule rule = rule_begin(netlink, nat->table, "forward", text);
+    rule_match_link(&rule, NFT_META_IIFNAME, NFT_CMP_NEQ, nat->bridge);
+    rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, nat->address, 32);
+    rule_match_connection(&rule, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
+    rule_match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
+    rule_drop(&rule);
+    rule_end(&rule);
 }
 
 /*
@@ -314,11 +131,11 @@ static void add_martians(struct netlink *netlink, const struct nat *nat)
     char text[160];
 
     snprintf(text, sizeof(text), "iifname %s ip daddr 127.0.0.0/8 drop", nat->bridge);
-    struct rule rule = begin_rule(netlink, nat, "martians", text);
-    match_link(&rule, NFT_META_IIFNAME, NFT_CMP_EQ, nat->bridge);
-    match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, LOOPBACK, LOOPBACK_PREFIX);
-    put_drop(&rule);
-    end_rule(&rule);
+    struct rule rule = rule_begin(netlink, nat->table, "martians", text);
+    rule_match_link(&rule, NFT_META_IIFNAME, NFT_CMP_EQ, nat->bridge);
+    rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, LOOPBACK, LOOPBACK_PREFIX);
+    rule_drop(&rule);
+    rule_end(&rule);
 }
 
 /* A packet for the published port is sent on to the box. CHAIN is prerouting or output. */
@@ -333,22 +150,22 @@ static void add_publish(struct netlink *netlink, const struct nat *nat, const ch
     snprintf(text, sizeof(text), "%s%s %s dport %d dnat to %s:%d",
              port->address ? "ip daddr " : "fib daddr type local ip daddr != 127.0.0.0/8",
              port->address ? own : "", protocol, port->port, address, port->box_port);
-    struct rule rule = begin_rule(netlink, nat, chain, text);
+    struct rule rule = rule_begin(netlink, nat->table, chain, text);
     if (port->address != 0) {
-        match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, port->address, 32);
+        rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, port->address, 32);
     } else {
-        load_destination_kind(&rule);
-        match(&rule, NFT_CMP_EQ, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
-        match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_NEQ, LOOPBACK, LOOPBACK_PREFIX);
+        rule_load_destination_kind(&rule);
+        rule_match(&rule, NFT_CMP_EQ, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
+        rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_NEQ, LOOPBACK, LOOPBACK_PREFIX);
     }
-    load_meta(&rule, NFT_META_L4PROTO);
-    match(&rule, NFT_CMP_EQ, &(uint8_t){(uint8_t)port->protocol}, 1);
-    load_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, sizeof(uint16_t));
-    match(&rule, NFT_CMP_EQ, &(uint16_t){htons(port->port)}, sizeof(uint16_t));
-    /* EXERCISE 7.4: the packet's destination becomes the box. nft(8), dnat */
-    put_dnat(&rule, nat->address, port->box_port);
+    rule_load_meta(&rule, NFT_META_L4PROTO);
+    rule_match(&rule, NFT_CMP_EQ, &(uint8_t){(uint8_t)port->protocol}, 1);
+    rule_load_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, sizeof(uint16_t));
+    rule_match(&rule, NFT_CMP_EQ, &(uint16_t){htons(port->port)}, sizeof(uint16_t));
+    /* EXERCISE 7.5: the packet's destination becomes the box. nft(8), dnat */
+    rule_dnat(&rule, nat->address, port->box_port);
     /* END */
-    end_rule(&rule);
+    rule_end(&rule);
 }
 
 /* The chains and rules for published ports. */
@@ -373,11 +190,11 @@ static void add_ports(struct netlink *netlink, const struct nat *nat)
     }
 }
 
-static int report_batch(const struct netlink *netlink, int error)
+int nat_report(const struct netlink *netlink, int error)
 {
-    if (error == -EOPNOTSUPP || error == -ENOENT)
-        hint("a part of nf_tables is missing in this kernel; 'modprobe -a nf_tables nft_chain_nat "
-             "nft_masq nft_fib_ipv4 nft_ct' may help, or --no-nat");
+    if (error == -EPROTONOSUPPORT || error == -EOPNOTSUPP || error == -ENOENT)
+        hint("nf_tables, or a part of it, is missing in this kernel; 'modprobe -a nf_tables "
+             "nft_chain_nat nft_masq nft_fib_ipv4 nft_ct' may help, or --no-nat");
     return netlink_report(netlink, error);
 }
 
@@ -394,7 +211,7 @@ int nat_add(struct netlink *netlink, const struct nat *nat)
     if (nat->port_count > 0)
         add_ports(netlink, nat);
     int error = end_batch(netlink);
-    return error == 0 ? 0 : report_batch(netlink, error);
+    return error == 0 ? 0 : nat_report(netlink, error);
 }
 
 int nat_delete(struct netlink *netlink, const char *table)
@@ -426,7 +243,7 @@ static int take_table(const struct nlmsghdr *message, struct nat_tables *tables)
         return 0;
     struct nat_table *grown = link_one_more(tables->tables, tables->count, sizeof(*grown));
     if (grown == NULL)
-        return report("memory for the list of tables");
+        return -ENOMEM;
     tables->tables = grown;
     struct nat_table *table = &grown[tables->count++];
     snprintf(table->name, sizeof(table->name), "%.*s", NAT_TABLE - 1, name);

@@ -56,22 +56,18 @@ struct nat_tables {
     } * tables;
 };
 
+/* Host. report() an error of nf_tables, with a hint if the kernel lacks it. Returns ERROR. */
+int nat_report(const struct netlink *netlink, int error);
+
 /* Host. Make the table of a box. Returns 0 or, after report(), -errno: then nothing was made. */
 int nat_add(struct netlink *netlink, const struct nat *nat);
 
 /* Host. Delete a table and all in it. As nat_add(). */
 int nat_delete(struct netlink *netlink, const char *table);
 
-/* Host. Fill TABLES with those of ours. Returns 0 or, after report(), -errno; nat_free() in either
+/* Host. Fill TABLES with those of ours. Returns 0 or -errno, for nat_report(); nat_free() in either
  * case. */
 int nat_list(struct netlink *netlink, struct nat_tables *tables);
 void nat_free(struct nat_tables *tables);
-
-/*
- * Host. Is there a chain of somebody else's that drops what is forwarded unless a rule accepts it,
- * and none of its rules speaks of BRIDGE? Then its name ("ip filter FORWARD") goes into CHAIN of
- * SIZE bytes. Returns 1 if so, 0 if not, or -errno after report().
- */
-int nat_find_drop(struct netlink *netlink, const char *bridge, char *chain, size_t size);
 
 #endif

@@ -10,6 +10,19 @@
 
 #include "../01-chroot/tool.h"
 
+/* Note what could not be done, for netlink_report(). Returns -errno. */
+__attribute__((format(printf, 2, 3))) static int failed(struct netlink *netlink, const char *format,
+                                                        ...)
+{
+    int error = -errno;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(netlink->failure, sizeof(netlink->failure), format, arguments);
+    va_end(arguments);
+    return error;
+}
+
 int netlink_open(struct netlink *netlink, int protocol)
 {
     static const int on = 1;
@@ -20,11 +33,9 @@ int netlink_open(struct netlink *netlink, int protocol)
     netlink->overflow = false;
     netlink->failure[0] = '\0';
     netlink->socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    if (netlink->socket == -1) {
-        if (errno == EPROTONOSUPPORT && protocol == NETLINK_NETFILTER)
-            hint("this kernel has no nf_tables; 'modprobe nf_tables' may help, or --no-nat");
-        return report("socket AF_NETLINK");
-    }
+    if (netlink->socket == -1)
+        return failed(netlink, "socket AF_NETLINK, protocol %s",
+                      protocol == NETLINK_ROUTE ? "NETLINK_ROUTE" : "NETLINK_NETFILTER");
     /* Answers in words, and without the whole message that failed. Old kernels do without. */
     setsockopt(netlink->socket, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
     setsockopt(netlink->socket, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
@@ -192,9 +203,8 @@ static int read_answers(struct netlink *netlink)
         }
     }
     if (error == 0 && (!any || errno != EAGAIN)) {
-        snprintf(netlink->failure, sizeof(netlink->failure), "recv: answer to %.64s",
-                 netlink->steps[0]);
-        error = errno == EAGAIN ? -EPROTO : -errno;
+        errno = errno == EAGAIN ? EPROTO : errno;
+        error = failed(netlink, "recv: answer to %s", netlink->steps[0]);
     }
     return error;
 }
@@ -203,15 +213,11 @@ int netlink_send(struct netlink *netlink)
 {
     int error = 0;
 
-    if (netlink->overflow) {
-        error = -EMSGSIZE;
-        snprintf(netlink->failure, sizeof(netlink->failure), "netlink message");
-    } else if (send(netlink->socket, netlink->buffer, netlink->length, 0) == -1) {
-        error = -errno;
-        snprintf(netlink->failure, sizeof(netlink->failure), "send: %s", netlink->steps[0]);
-    } else {
+    errno = EMSGSIZE;
+    if (netlink->overflow || send(netlink->socket, netlink->buffer, netlink->length, 0) == -1)
+        error = failed(netlink, "send: %s", netlink->steps[0]);
+    else
         error = read_answers(netlink);
-    }
     netlink->count = 0;
     netlink->length = netlink->next = 0;
     netlink->overflow = false;
@@ -220,6 +226,8 @@ int netlink_send(struct netlink *netlink)
 
 int netlink_report(const struct netlink *netlink, int error)
 {
+    if (error == -EPERM)
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
     errno = -error;
     return report("%s", netlink->failure);
 }
@@ -230,7 +238,7 @@ int netlink_ask(struct netlink *netlink)
 
     netlink->count = 0;
     netlink->length = netlink->next = 0;
-    return sent == -1 ? report("send: %s", netlink->steps[0]) : 0;
+    return sent == -1 ? failed(netlink, "send: %s", netlink->steps[0]) : 0;
 }
 
 const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
@@ -245,7 +253,7 @@ const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
         if (got > (ssize_t)sizeof(netlink->buffer))
             errno = EMSGSIZE;
         if (got < (ssize_t)sizeof(*message) || got > (ssize_t)sizeof(netlink->buffer)) {
-            *error = report("recv: %s", netlink->steps[0]);
+            *error = failed(netlink, "recv: %s", netlink->steps[0]);
             return NULL;
         }
         netlink->length = (size_t)got;
@@ -254,12 +262,10 @@ const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
     }
     netlink->next += NLMSG_ALIGN(message->nlmsg_len);
     if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
-        int failed = *(const int *)NLMSG_DATA(message); /* both begin with the error number */
+        errno = -*(const int *)NLMSG_DATA(message); /* both begin with the error number */
         netlink->length = netlink->next = 0;
-        if (failed != 0) {
-            errno = -failed;
-            *error = report("%s", netlink->steps[0]);
-        }
+        if (errno != 0)
+            *error = failed(netlink, "%s", netlink->steps[0]);
         return NULL;
     }
     return message;

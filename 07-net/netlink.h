@@ -34,7 +34,7 @@ struct netlink {
 };
 
 /* Either side. Open a socket for PROTOCOL (NETLINK_ROUTE, NETLINK_NETFILTER) in this process's
- * network namespace. Returns 0 or, after report(), -errno. */
+ * network namespace. Returns 0 or -errno. */
 int netlink_open(struct netlink *netlink, int protocol);
 
 /* Either side. Close the socket. Does nothing if netlink_open() failed. */
@@ -63,20 +63,20 @@ void netlink_close_nest(struct netlink *netlink, size_t nest);
 
 /*
  * Either side. Send what has been built and look at all answers. Returns 0, or -errno of the first
- * message that failed, with the reason in FAILURE; prints nothing. The buffer is empty afterwards.
+ * message that failed. The buffer is empty afterwards.
  */
 int netlink_send(struct netlink *netlink);
 
-/* Either side. report() the failure of netlink_send(), which returned ERROR. Returns ERROR. */
-int netlink_report(const struct netlink *netlink, int error);
-
 /*
- * Either side. Ask for a list: send the one message built, which has NLM_F_DUMP. Then
- * netlink_next() hands out one answer after another, and NULL at the end. *ERROR, to be 0 before,
- * is -errno after report() if the list could not be had.
+ * Either side. Ask for a list: send the one message built, which has NLM_F_DUMP; returns 0 or
+ * -errno. Then netlink_next() hands out one answer after another, and NULL at the end. *ERROR, to
+ * be 0 before, is -errno if the list could not be had.
  */
 int netlink_ask(struct netlink *netlink);
 const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error);
+
+/* Either side. None of these prints an error: report() the last one, ERROR. Returns ERROR. */
+int netlink_report(const struct netlink *netlink, int error);
 
 /* Either side. The attribute TYPE of MESSAGE, whose fixed part has SIZE bytes, or of the attribute
  * NEST. NULL if there is none. */

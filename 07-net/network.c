@@ -14,138 +14,17 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "forward.h"
+#include "host.h"
 #include "link.h"
 #include "setting.h"
 
-/* Our note on a link: on a bridge this word alone, on a box's pair the word, the box's address,
- * and after the box's end one word more. */
-#define MARK  "ten-steps"
-#define ENDED "ended"
-
 enum { DEFAULT_ADDRESS = 0xac1b0001, DEFAULT_PREFIX = 16 }; /* 172.27.0.1/16 */
 
-/* All that is known while a start or an end has its turn. */
-struct host {
-    int lock;
-    struct netlink route, filter;
-    struct links links;
-    struct nat_tables tables;
-};
-
-static bool is_box(const struct link *link)
+/* Does the box need anything of nf_tables? */
+static bool network_has_rules(const struct network *network)
 {
-    return strcmp(link->kind, "veth") == 0 && strncmp(link->alias, MARK " ", strlen(MARK " ")) == 0;
-}
-
-static bool has_ended(const struct link *link)
-{
-    return is_box(link) && strstr(link->alias, " " ENDED) != NULL;
-}
-
-static uint32_t address_of(const struct link *box)
-{
-    char text[LINK_ALIAS];
-    struct in_addr in;
-
-    snprintf(text, sizeof(text), "%s", box->alias + strlen(MARK " "));
-    text[strcspn(text, " ")] = '\0';
-    return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
-}
-
-/* Who comes first has the namespace to himself until leave(). The lock dies with its holder. */
-static int enter(struct host *host)
-{
-    int error;
-
-    memset(&host->links, 0, sizeof(host->links));
-    memset(&host->tables, 0, sizeof(host->tables));
-    host->route.socket = host->filter.socket = -1;
-    host->lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (host->lock == -1)
-        return report("open /proc/self/ns/net");
-    while (flock(host->lock, LOCK_EX) == -1)
-        if (errno != EINTR)
-            return report("flock /proc/self/ns/net");
-    if ((error = netlink_open(&host->route, NETLINK_ROUTE)) != 0 ||
-        (error = netlink_open(&host->filter, NETLINK_NETFILTER)) != 0 ||
-        (error = link_list(&host->route, &host->links)) != 0 ||
-        (error = nat_list(&host->filter, &host->tables)) != 0)
-        return error;
-    return 0;
-}
-
-static void leave(struct host *host)
-{
-    link_free(&host->links);
-    nat_free(&host->tables);
-    netlink_close(&host->route);
-    netlink_close(&host->filter);
-    if (host->lock != -1)
-        close(host->lock);
-}
-
-/* Does a link keep the bridge in use? BUT is the name of one that does not count. */
-static bool is_used(const struct host *host, const struct link *bridge, const char *but)
-{
-    for (int i = 0; i < host->links.link_count; i++) {
-        const struct link *port = &host->links.links[i];
-        if (port->master == bridge->index && !has_ended(port) && strcmp(port->name, but) != 0)
-            return true;
-    }
-    return false;
-}
-
-static int send_route(struct host *host)
-{
-    int error = netlink_send(&host->route);
-
-    if (error == -EOPNOTSUPP)
-        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
-    return error == 0 ? 0 : netlink_report(&host->route, error);
-}
-
-/* Delete a bridge of ours, and with it what is left of the boxes on it. */
-static int delete_bridge(struct host *host, const struct link *bridge)
-{
-    bool ours_alone = bridge->group != 0;
-
-    for (int i = 0; i < host->links.link_count; i++) {
-        const struct link *other = &host->links.links[i];
-        if (other->group == bridge->group && other->index != bridge->index && !is_box(other))
-            ours_alone = false; /* somebody has put another link into the group */
-    }
-    if (ours_alone)
-        link_delete_group(&host->route, bridge->group);
-    else
-        link_delete(&host->route, bridge->name);
-    return send_route(host);
-}
-
-/* Take back what boxes left whose tool was killed: rules, settings and bridges without a box. */
-static int sweep(struct host *host)
-{
-    struct nat_tables *tables = &host->tables;
-    int error = 0;
-
-    for (int i = 0; i < tables->count && error == 0; i++) {
-        struct nat_table dead = tables->tables[i];
-        const struct link *box = link_named(&host->links, dead.name + strlen(NAT_PREFIX));
-        if (box != NULL && is_box(box) && !has_ended(box))
-            continue;
-        error = nat_delete(&host->filter, dead.name);
-        if (error == 0)
-            error = setting_restore(dead.note, tables, dead.name);
-        tables->tables[i--] = tables->tables[--tables->count];
-    }
-    for (int i = 0; i < host->links.link_count && error == 0; i++) {
-        struct link *bridge = &host->links.links[i];
-        if (strcmp(bridge->kind, "bridge") != 0 || strcmp(bridge->alias, MARK) != 0 ||
-            is_used(host, bridge, ""))
-            continue;
-        error = delete_bridge(host, bridge);
-        bridge->name[0] = '\0';
-    }
-    return error;
+    return network->nat || network->port_count > 0;
 }
 
 /* Two links whose networks overlap would leave the host not knowing where to send. */
@@ -179,17 +58,17 @@ static int make_bridge(struct network *network, struct host *host, struct link *
     error = check_overlap(host, network->bridge_address, network->bridge_prefix);
     if (error != 0)
         return error;
-    bridge->group = network->bridge_address; /* a number that nobody else has */
+    bridge->group = network->bridge_address & INT32_MAX; /* a number that nobody else has */
     link_add_bridge(&host->route, network->bridge, bridge->group);
-    link_set_alias(&host->route, network->bridge, MARK);
-    error = send_route(host);
-    network->bridge_is_ours = error != -EEXIST;
+    link_set_alias(&host->route, network->bridge, HOST_MARK);
+    network->touched = true;
+    error = host_send(host);
     if (error != 0)
         return error;
     bridge->index = (int)if_nametoindex(network->bridge);
     link_add_address(&host->route, network->bridge, bridge->index, network->bridge_address,
                      network->bridge_prefix);
-    return send_route(host);
+    return host_send(host);
 }
 
 /* The bridge is there: does it do for what was asked? */
@@ -222,7 +101,6 @@ static int use_bridge(struct network *network, const struct host *host, const st
         hint("'ip link set %s up'", bridge->name);
         return refuse("bridge %s is there, and is down", bridge->name);
     }
-    network->bridge_is_ours = strcmp(bridge->alias, MARK) == 0;
     network->bridge_address = own->address;
     network->bridge_prefix = own->prefix;
     return 0;
@@ -252,7 +130,8 @@ static const char *holder(const struct network *network, const struct host *host
         if (host->links.addresses[i].address == address)
             return "this host";
     for (int i = 0; i < host->links.link_count; i++)
-        if (is_box(&host->links.links[i]) && address_of(&host->links.links[i]) == address)
+        if (host_is_box(&host->links.links[i]) &&
+            host_box_address(&host->links.links[i]) == address)
             return "another box";
     return NULL;
 }
@@ -357,13 +236,14 @@ static int add_pair(struct network *network, struct host *host, const struct lin
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     int name_space = open(path, O_RDONLY | O_CLOEXEC);
-    if (name_space == -1)
-        return report("open %s", path);
+    if (name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
+        return errno == ENOENT ? -ENOENT : report("open %s", path);
     name_link(network);
-    snprintf(alias, sizeof(alias), MARK " %s", link_address_text(network->address, address));
+    snprintf(alias, sizeof(alias), HOST_MARK " %s", link_address_text(network->address, address));
+    network->touched = true;
     link_add_pair(&host->route, network->link, bridge, name_space, network->port_count > 0);
     link_set_alias(&host->route, network->link, alias);
-    int error = send_route(host);
+    int error = host_send(host);
     close(name_space);
     return error;
 }
@@ -382,7 +262,7 @@ static int add_rules(struct network *network, struct host *host)
     char localnet[64];
     int error;
 
-    if (!network->nat && network->port_count == 0)
+    if (!network_has_rules(network))
         return 0;
     error = setting_note("net/ipv4/ip_forward", &host->tables, nat.note);
     snprintf(localnet, sizeof(localnet), "net/ipv4/conf/%s/route_localnet", network->bridge);
@@ -398,9 +278,10 @@ static int add_rules(struct network *network, struct host *host)
     if (error != 0)
         return error;
     /* From here on it is known what to restore, even if this process is killed. */
-    memcpy(network->table, nat.table, sizeof(network->table));
-    memcpy(network->note, nat.note, sizeof(network->note));
-    return setting_apply(nat.note);
+    error = setting_apply(nat.note);
+    if (error == 0)
+        forward_warn(&host->filter, network->bridge);
+    return error;
 }
 
 int network_attach(struct network *network, pid_t box)
@@ -409,8 +290,8 @@ int network_attach(struct network *network, pid_t box)
     struct link bridge;
     int error;
 
-    if ((error = enter(&host)) == 0 && (error = sweep(&host)) == 0 &&
-        (error = find_bridge(network, &host, &bridge)) == 0)
+    if ((error = host_enter(&host, network_has_rules(network))) == 0 &&
+        (error = host_sweep(&host)) == 0 && (error = find_bridge(network, &host, &bridge)) == 0)
         error = choose_address(network, &host);
     for (int i = 0; i < network->port_count && error == 0; i++)
         error = hold_port(&network->ports[i]);
@@ -418,8 +299,30 @@ int network_attach(struct network *network, pid_t box)
         error = add_pair(network, &host, &bridge, box);
     if (error == 0)
         error = add_rules(network, &host);
-    leave(&host);
+    host_leave(&host);
     return error;
+}
+
+/* Box. Send what has been built, or end. */
+static void send_or_die(struct netlink *netlink)
+{
+    int error = netlink_send(netlink);
+
+    if (error != 0) {
+        (void)netlink_report(netlink, error);
+        exit(EXIT_TOOL);
+    }
+    netlink_close(netlink);
+}
+
+static void open_or_die(struct netlink *netlink)
+{
+    int error = netlink_open(netlink, NETLINK_ROUTE);
+
+    if (error != 0) {
+        (void)netlink_report(netlink, error);
+        exit(EXIT_TOOL);
+    }
 }
 
 void network_configure(const struct network *network)
@@ -428,76 +331,59 @@ void network_configure(const struct network *network)
     bool has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
     struct netlink netlink;
 
-    if (netlink_open(&netlink, NETLINK_ROUTE) != 0)
-        exit(EXIT_TOOL);
+    open_or_die(&netlink);
     link_up(&netlink, "lo", false);
     link_up(&netlink, "eth0", has_ipv6);
     link_add_address(&netlink, "eth0", 0, lease->address, lease->prefix);
+    /* EXERCISE 7.3: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
     link_add_default_route(&netlink, lease->gateway);
-    int error = netlink_send(&netlink);
-    if (error != 0) {
-        netlink_report(&netlink, error);
-        exit(EXIT_TOOL);
-    }
-    netlink_close(&netlink);
+    /* END */
+    send_or_die(&netlink);
 }
 
 void network_loopback(void)
 {
     struct netlink netlink;
 
-    if (netlink_open(&netlink, NETLINK_ROUTE) != 0)
-        exit(EXIT_TOOL);
-    /* EXERCISE 7.2: the one link of a new network namespace is down. rtnetlink(7), RTM_NEWLINK */
+    open_or_die(&netlink);
+    /* EXERCISE 7.1: the one link of a new network namespace is down. rtnetlink(7), RTM_NEWLINK */
     link_up(&netlink, "lo", false);
     /* END */
-    int error = netlink_send(&netlink);
-    if (error != 0) {
-        netlink_report(&netlink, error);
-        exit(EXIT_TOOL);
-    }
-    netlink_close(&netlink);
+    send_or_die(&netlink);
 }
 
-/*
- * The last box takes a bridge of ours with it, and its own pair, so that nothing is to be seen of
- * it any more when the tool has ended: deleting both takes no longer than one. As long as other
- * boxes live the pair is only marked, as the kernel deletes it anyway once the box's namespace is
- * cleared away, some milliseconds from now.
- */
-static int release_links(const struct network *network, struct host *host)
+/* What was made is taken back as what a killed run left would be: this box has ended, too. */
+static int release(struct network *network)
 {
-    const struct link *bridge = link_named(&host->links, network->bridge);
-    char alias[LINK_ALIAS], address[LINK_ADDRESS_TEXT];
+    struct host host;
+    int error = host_enter(&host, network_has_rules(network));
+    struct link *link = error == 0 ? link_named(&host.links, network->link) : NULL;
 
-    if (network->bridge_is_ours && bridge != NULL && !is_used(host, bridge, network->link))
-        return delete_bridge(host, bridge);
-    if (link_named(&host->links, network->link) == NULL)
-        return 0;
-    snprintf(alias, sizeof(alias), MARK " %s " ENDED, link_address_text(network->address, address));
-    link_set_alias(&host->route, network->link, alias);
-    int error = netlink_send(&host->route); /* the kernel may have been quicker */
-    return error == 0 || error == -ENODEV ? 0 : netlink_report(&host->route, error);
+    if (link != NULL)
+        host_end_box(link);
+    if (error == 0)
+        error = host_sweep(&host);
+    if (error == 0 && link_named(&host.links, network->link) != NULL) {
+        /* Other boxes live on: the kernel deletes the pair once the namespace is cleared away. */
+        link_set_alias(&host.route, network->link, link->alias);
+        error = netlink_send(&host.route);
+        if (error == -ENODEV) /* it was quicker */
+            error = 0;
+        else if (error != 0)
+            netlink_report(&host.route, error);
+    }
+    host_leave(&host);
+    return error;
 }
 
 int network_release(struct network *network)
 {
-    struct host host;
-    int error = 0, failed;
+    int error = 0;
 
-    if (network->link[0] == '\0' && !network->bridge_is_ours)
-        return 0; /* nothing was made */
-    error = enter(&host);
-    if (error == 0 && network->table[0] != '\0') {
-        error = nat_delete(&host.filter, network->table);
-        failed = setting_restore(network->note, &host.tables, network->table);
-        error = error ? error : failed;
-    }
-    if (host.lock != -1 && host.route.socket != -1) {
-        failed = release_links(network, &host);
-        error = error ? error : failed;
-    }
-    leave(&host);
+    if (network->touched)
+        error = release(network);
+    if (error != 0)
+        (void)release(network); /* the error has been told; but perhaps it was a passing one */
     for (int i = 0; i < network->port_count; i++)
         if (network->ports[i].socket != -1)
             close(network->ports[i].socket);

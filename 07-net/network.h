@@ -43,10 +43,8 @@ struct network {
 
     /* What has been done. */
     struct lease *lease;    /* in memory that both sides share */
-    char link[IF_NAMESIZE]; /* the host's end of the pair; "" until it is made */
-    bool bridge_is_ours;
-    char table[NAT_TABLE]; /* "" until it is made */
-    char note[NAT_NOTE];
+    char link[IF_NAMESIZE]; /* the host's end of the pair */
+    bool touched;           /* is there anything to undo? */
 };
 
 /* Host. The defaults. An error ends the tool. */

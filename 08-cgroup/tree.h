@@ -6,8 +6,8 @@
  * From here on functions return 0 or a negative errno: a tool that has made a group has something
  * to undo before it ends.
  */
-#ifndef TREE_H
-#define TREE_H
+#ifndef CGROUP_TREE_H
+#define CGROUP_TREE_H
 
 #include <stddef.h>
 

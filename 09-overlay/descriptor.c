@@ -25,9 +25,9 @@ int descriptor_send(int socket, int descriptor)
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
-        return report("send a descriptor");
-    return 0;
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) == 1)
+        return 0;
+    return errno == EPIPE ? -EPIPE : report("send a descriptor"); /* who ended has told why */
 }
 
 int descriptor_receive(int socket)

@@ -18,6 +18,7 @@
 #include "../04-mnt/mount.h"
 #include "descriptor.h"
 #include "diff.h"
+#include "image.h"
 #include "overlay.h"
 
 static const char usage[] =
@@ -28,6 +29,9 @@ static const char usage[] =
     "  -l, --lower=DIR        a layer that is only read; repeatable, topmost first\n"
     "  -u, --upper=DIR        the layer that is written to (default: a tmpfs, thrown away)\n"
     "  -w, --work=DIR         an empty directory beside it, for the kernel's own use\n"
+    "  -i, --image=FILE       the layers of the image in this tar, as docker save writes it, or an "
+    "OCI\n"
+    "                         layout, in place of --lower; each is unpacked once, into the store\n"
     "  -d, --diff             print at the end what was added (A), changed (C) and deleted (D)\n"
     "  -m, --mount=DIR        mount the stack on DIR and keep the root (default: it is the root)\n"
     "@\n"
@@ -41,6 +45,7 @@ static const char usage[] =
 
 struct options {
     struct stack stack;
+    const char *image; /* NULL: lowers are given */
     const char *mount; /* NULL: the stack becomes the root */
     bool diff;
     char **command;
@@ -56,21 +61,26 @@ static void add_lower(struct stack *stack, const char *directory)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"lower", required_argument, NULL, 'l'}, {"upper", required_argument, NULL, 'u'},
-        {"work", required_argument, NULL, 'w'},  {"diff", no_argument, NULL, 'd'},
-        {"mount", required_argument, NULL, 'm'}, TOOL_OPTIONS};
+    static const struct option long_options[] = {{"lower", required_argument, NULL, 'l'},
+                                                 {"upper", required_argument, NULL, 'u'},
+                                                 {"work", required_argument, NULL, 'w'},
+                                                 {"diff", no_argument, NULL, 'd'},
+                                                 {"mount", required_argument, NULL, 'm'},
+                                                 {"image", required_argument, NULL, 'i'},
+                                                 TOOL_OPTIONS};
     struct options options = {.mount = NULL};
     int option;
 
     tool_start(argv, "overlay", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "l:u:w:dm:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "l:u:w:dm:i:", long_options, NULL)) != -1) {
         if (option == 'l')
             add_lower(&options.stack, optarg);
         else if (option == 'u')
             options.stack.upper = optarg;
         else if (option == 'w')
             options.stack.work = optarg;
+        else if (option == 'i')
+            options.image = optarg;
         else if (option == 'd')
             options.diff = true;
         else if (option == 'm')
@@ -78,6 +88,8 @@ static struct options parse_options(int argc, char **argv)
         else
             tool_option(option);
     }
+    if (options.image != NULL && options.stack.count > 0)
+        fail("--image and --lower: the layers come from one or the other");
     options.command = tool_command(argc, argv);
     return options;
 }
@@ -93,16 +105,6 @@ static void bring_along(const struct root *root, const char *scratch)
             fstatat(root->directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISDIR(status.st_mode))
             mount_bind(root, places[i], places[i], false);
-}
-
-static struct root root_at(const char *merged)
-{
-    struct root root = {.path = merged, .make_missing = false};
-
-    root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root.directory == -1)
-        die("open %s", merged);
-    return root;
 }
 
 static int send_upper(const struct stack *stack, const struct child *child)
@@ -131,10 +133,26 @@ static noreturn void run_box(struct options *options, const struct child *child)
     spawn_exec(child, options->command);
 }
 
+/* The image stays in use, so that nobody removes its layers, until this process ends. */
+static int use_image(struct options *options)
+{
+    static struct image image;
+    char id[SHA256_HEX + 1];
+    int error = image_load(options->image, NULL, id, false);
+
+    if (error == 0)
+        error = image_open(id, &image);
+    if (error == 0)
+        image_stack(&image, &options->stack);
+    return error;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
 
+    if (options.image != NULL && use_image(&options) != 0)
+        return EXIT_TOOL;
     if (overlay_check(&options.stack) != 0)
         return EXIT_TOOL;
     struct child child = spawn(CLONE_NEWNS);

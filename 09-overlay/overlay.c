@@ -121,10 +121,12 @@ static char *options_of_paths(const struct stack *stack)
         strcat(options, i > 0 ? ":" : "");
         add_escaped(options, stack->lowers[i]);
     }
+    /* EXERCISE 9.2: without these two nobody can write to the stack. mount(8), overlay */
     if (stack->upper != NULL) {
         add_escaped(strcat(options, ",upperdir="), stack->upper);
         add_escaped(strcat(options, ",workdir="), stack->work);
     }
+    /* END */
     strcat(options, overlay_in_user_namespace() ? ",userxattr" : "");
     return options;
 }
@@ -203,11 +205,28 @@ static int mount_short(const struct stack *stack, const char *target)
     return error;
 }
 
+/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
+static int copy_look(const char *from, const char *to)
+{
+    struct stat status;
+
+    if (stat(from, &status) == -1)
+        return report("lower %s", from);
+    if (chown(to, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
+        return report("chown %s", to); /* those two: an owner that this user namespace lacks */
+    if (chmod(to, status.st_mode & 07777) == -1 ||
+        utimensat(AT_FDCWD, to, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
+        return report("chmod %s", to);
+    return 0;
+}
+
 int overlay_mount(const struct stack *stack, const char *target)
 {
     char *options = options_of_paths(stack);
     int error = 0;
 
+    if (stack->is_fresh && stack->count > 0 && copy_look(stack->lowers[0], stack->upper) != 0)
+        return -EACCES;
     if (options == NULL)
         return report("overlay");
     if (strlen(options) > LONGEST_OPTIONS) {
@@ -216,8 +235,10 @@ int overlay_mount(const struct stack *stack, const char *target)
     }
     explain("mount -t overlay -o %s overlay %s\tmount(\"overlay\", \"%s\", \"overlay\", 0, \"%s\")",
             options, target, target, options);
+    /* EXERCISE 9.1: mount the stack of layers on TARGET. mount(2) */
     if (mount("overlay", target, "overlay", 0, options) == -1)
         error = failed_mount(target);
+    /* END */
     free(options);
     return error;
 }
@@ -242,6 +263,7 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
         error = make_directory(work, scratch, "work");
     stack->upper = upper;
     stack->work = work;
+    stack->is_fresh = true;
     return error;
 }
 

@@ -7,6 +7,7 @@
  *
  * The order of a box's privileges, each step needing what the next one takes away:
  *
+ *     capability_check()          is there all that was asked for?
  *     capability_bound()          drops from the bounding set; needs CAP_SETPCAP
  *     capability_keep()           so that the change of identity leaves the permitted set alone
  *     account_become()            setgroups, setresgid, setresuid; needs CAP_SETGID, CAP_SETUID
@@ -50,8 +51,12 @@ const char *capability_name(int capability);
 const char *capability_reason(int capability, bool *kept);
 
 /*
- * Box. Drop all but SET from the bounding set: no execve(2) gives them back. A capability of SET
- * that the tool itself does not hold ends the tool with an error that names it.
+ * Box. End the tool with an error that names it if one that --cap-add names is not there to be
+ * given: some machines' root is not whole. Of the default set and of ALL, what there is is given.
+ */
+void capability_check(const struct capability_choice *choice);
+
+/* Box. Drop all but SET from the bounding set: no execve(2) gives them back. Errors end the tool.
  */
 void capability_bound(uint64_t set);
 

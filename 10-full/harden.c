@@ -89,6 +89,12 @@ void harden_undumpable(void)
         die("prctl PR_SET_DUMPABLE");
 }
 
+void harden_new_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+}
+
 void harden_new_keyring(void)
 {
     /* EXERCISE 10.5: leave the host's session keyring for a new one. keyctl(2) */

@@ -30,6 +30,14 @@ void harden_run_from_copy(char **argv);
 void harden_undumpable(void);
 
 /*
+ * Box without a terminal of its own. Become the leader of a new session and process group: kill(2)
+ * with 0 reaches all of one's group, in whichever pid namespace they are, and so the tool and the
+ * script that started it. A new session has no controlling terminal to type into, either; it may
+ * read and write the one that it has been given. setsid(2)
+ */
+void harden_new_session(void);
+
+/*
  * Box. Leave the keyring of the session that the tool was started in, which may hold keys to
  * encrypted disks or to network file systems, for a new and empty one. Keyrings know no namespaces.
  * Before seccomp_install(). session-keyring(7)

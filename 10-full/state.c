@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "removal.h"
+#include "../09-overlay/store.h"
 
 enum { EXIT_KILLED = EXIT_SIGNAL + SIGKILL };
 
@@ -270,11 +270,8 @@ static int forget(const struct state *state)
     char path[1024];
 
     state_path(state->name, "", path, sizeof(path));
-    if (state->layer[0] != '\0' && remove_tree(state->layer) == -1)
-        return report("remove %s", state->layer);
-    if (remove_tree(path) == -1)
-        return report("remove %s", path);
-    return 0;
+    int error = state->layer[0] != '\0' ? remove_tree(state->layer) : 0;
+    return error != 0 ? error : remove_tree(path);
 }
 
 int state_forget(const struct state *state)

@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 
 /* Calls that older headers don't have. From 424 on, numbers are the same on all machines. */
+#ifndef SYS_quotactl_fd
+#define SYS_quotactl_fd 443
+#endif
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif

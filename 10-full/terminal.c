@@ -19,6 +19,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
+#include "memory.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
 #define DEVPTS_SUPER_MAGIC 0x1cd1
@@ -255,7 +256,7 @@ static void take_signal(int signals, int master, const struct child *child)
 
     if (read(signals, &info, sizeof(info)) != sizeof(info))
         return;
-    if (info.ssi_signo == SIGWINCH || info.ssi_signo == SIGCONT) {
+    if (info.ssi_signo == SIGCONT || (info.ssi_signo == SIGWINCH && master != -1)) {
         if (info.ssi_signo == SIGCONT && undo.terminal != -1)
             make_raw(); /* the shell that continued us has set it to its own taste */
         follow_size(master);
@@ -325,6 +326,9 @@ static void hang_up(struct flow *in, struct flow *out)
     in->from = in->to = out->from = out->to = -1;
 }
 
+/* So many milliseconds without a byte, and it is worth while to give memory back. */
+enum { IDLE = 200 };
+
 /* One round: wait until something can move, and move it. */
 static void step(struct flow *in, struct flow *out, int signals, const struct child *child,
                  struct pollfd *died)
@@ -339,8 +343,13 @@ static void step(struct flow *in, struct flow *out, int signals, const struct ch
         [MASTER_OUT] = {is_empty(out) ? out->from : -1, POLLIN, 0},
     };
 
-    if (poll(ready, COUNT, -1) == -1 && errno != EINTR)
+    int moved = poll(ready, COUNT, IDLE);
+    if (moved == 0)
+        moved = memory_poll(ready, COUNT);
+    if (moved == -1 && errno != EINTR)
         die("poll");
+    if (moved == -1)
+        return;
     if (ready[SIGNALS].revents)
         take_signal(signals, out->from, child);
     if (ready[INPUT].revents && !flow_in(in))
@@ -378,12 +387,14 @@ void terminal_relay(int master, const struct child *child, int input, int output
     struct pollfd died = {0};
     int signals = open_signals();
     /* Held so that the master does not end when the box's programs close theirs for a while. */
-    int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-    signal(SIGPIPE, SIG_IGN);
-    take_terminal(input);
-    follow_size(master);
+    if (master != -1) {
+        fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+        signal(SIGPIPE, SIG_IGN);
+        take_terminal(input);
+        follow_size(master);
+    }
     while (!died.revents)
         step(&in, &out, signals, child, &died);
     drain(&out);

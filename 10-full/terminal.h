@@ -35,10 +35,11 @@ int terminal_receive(const struct child *child);
 
 /*
  * Host, in place of waiting in spawn_wait(), which is to be called next for the exit status. Copy
- * from INPUT (-1 for none) to the master, and from the master to OUTPUT, until the child has ended
- * and all that it wrote has come out. Pass signals on; follow the window's size. If INPUT is a
- * terminal it is raw meanwhile, and afterwards as before, also if the tool crashes or is killed.
- * Errors end the tool, with the terminal restored.
+ * from INPUT to the master, and from the master to OUTPUT, until the child has ended and all that
+ * it wrote has come out. Pass signals on; follow the window's size. If INPUT is a terminal it is
+ * raw meanwhile, and afterwards as before, also if the tool crashes or is killed. MASTER, INPUT and
+ * OUTPUT may be -1 for none: a box without a terminal is waited for in the same way, and with as
+ * little memory. Errors end the tool, with the terminal restored.
  */
 void terminal_relay(int master, const struct child *child, int input, int output);
 

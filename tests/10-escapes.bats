@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: ways out of a box. Each is first taken where it is open, without the guard that it is
 # about, so that the check is known to be able to fail; then in a box, which has to stop it.
+#
+# shellcheck disable=SC2030,SC2031 # each check is a subshell of its own, and means to be
 load helpers
 
 setup() {
@@ -48,6 +50,7 @@ stopped_in_all() {
     install "$PROBE" "$ROOTFS/probe"
     run -0 "$(tool chroot)" "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/host-file"
     assert_contains "$output" "$SECRET"
+    chmod 755 "$ROOTFS/way-out"
     local options
     for options in "--userns auto" "--userns host" "--userns host --cap-add ALL --seccomp off"; do
         # shellcheck disable=SC2086 # several words
@@ -92,21 +95,39 @@ stopped_in_all() {
     exec 9<&-
 }
 
+# Does a process have the file open?
+is_held() {
+    find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | grep -q .
+}
+
 @test "escape: the tool's own program overwritten" {
     local victim=$BATS_TEST_TMPDIR/victim program sum
     cp "$PROBE" "$victim"
     "$victim" pause 3>&- &
     TOOL_PIDS+=("$!")
-    (sleep 0.3 && kill "${TOOL_PIDS[-1]}") 3>&- &
+    (wait_until 5 is_held "$victim" && kill "${TOOL_PIDS[-1]}") 3>&- &
     mkdir "$BATS_TEST_TMPDIR/root"
     cp "$ESCAPE" "$BATS_TEST_TMPDIR/root/escape"
     mkdir "$BATS_TEST_TMPDIR/root/proc"
     run -0 unshare --mount sh -c "mount --rbind /proc '$BATS_TEST_TMPDIR/root/proc' &&
-        exec chroot '$BATS_TEST_TMPDIR/root' /escape exe 5"
+        exec chroot '$BATS_TEST_TMPDIR/root' /escape exe 5 victim"
     program=$(tool full) sum=$(sha256sum "$(tool full)")
     stopped --init -- exe 1
     stopped --init --userns host -- exe 1
     stopped --init --userns host --cap-add SYS_PTRACE -- exe 1
+    # The way it was found: the box waits for somebody to enter it.
+    local options name
+    for options in "" "--userns host --cap-add SYS_PTRACE"; do
+        name=$(random_name box)
+        # shellcheck disable=SC2086 # several words or none
+        start_box full run --network none --name "$name" $options "$ROOTFS" /escape exe 3
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            ended "$TOOL_PID" || run "$program" exec "$name" /bin/true
+        done
+        wait_box 10
+        assert_equal "$status" 1
+        cat "$BOX_OUT"
+    done
     assert_equal "$(sha256sum "$program")" "$sum"
 }
 
@@ -130,7 +151,7 @@ stopped_in_all() {
     local path
     run -0 "$(tool full)" run --userns host "$ROOTFS" /bin/sh -c \
         'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c
-         ls -A /sys/firmware /proc/scsi /proc/acpi 2>/dev/null | grep -v : | grep -c .'
+         ls -A /sys/firmware /proc/scsi /proc/acpi 2>/dev/null | grep -v : | grep -c .; true'
     assert_equal "${lines[*]}" "0 0"
     run -0 sh -c 'cat /proc/keys /proc/timer_list | wc -c'
     assert_differ "$output" 0
@@ -159,21 +180,25 @@ stopped_in_all() {
 }
 
 @test "escape: pivot_root" {
-    run -0 "$(tool mnt)" --root "$ROOTFS" /escape pivot_root ||
-        run -0 "$(tool full)" run --cap-add SYS_ADMIN "$ROOTFS" /escape pivot_root
+    run -0 "$(tool mnt)" --root "$ROOTFS" /escape pivot_root
     stopped_in_all pivot_root
     stopped --seccomp off -- pivot_root
-    rmdir "$ROOTFS/pivoted"
+    stopped --userns host --seccomp off -- pivot_root
 }
 
-@test "escape: a device file for the host's disk" {
-    local major minor
-    read -r major minor < <(awk '$4 != "" && $1 ~ /^[0-9]+$/ { print $1, $2; exit }' /proc/partitions)
-    open_way "$(tool chroot)" "$ROOTFS" /escape mknod "$major" "$minor"
-    stopped_in_all mknod "$major" "$minor"
-    # With the capability too: in a user namespace no device file opens a device.
-    stopped --cap-add MKNOD -- mknod "$major" "$minor"
-    run "$(tool full)" run "$ROOTFS" /bin/sh -c 'find / -xdev -type b; find /dev -type b'
+@test "escape: device files, for the host's disk or another" {
+    local disk
+    # Any device shows it, if this machine does not let its own root at the disk.
+    run -0 "$(tool chroot)" "$ROOTFS" /escape mknod c 1 3
+    stopped_in_all mknod c 1 3
+    stopped_in_all mknod c 1 1
+    disk=$(awk '$1 ~ /^[0-9]+$/ { print $1, $2; exit }' /proc/partitions)
+    # shellcheck disable=SC2086 # two words
+    stopped_in_all mknod b $disk
+    # With the capability too: in a user namespace there is no making of devices.
+    stopped --cap-add MKNOD -- mknod c 1 3
+    run -0 "$(tool full)" run --userns host --cap-add MKNOD "$ROOTFS" /escape mknod c 1 3
+    run -0 "$(tool full)" run "$ROOTFS" /bin/sh -c "find / /dev -xdev -type b 2>/dev/null; true"
     assert_equal "$output" ""
 }
 
@@ -190,20 +215,21 @@ stopped_in_all() {
     mkdir "$goal" "$volume"
     echo volume >"$volume/file"
     ln -s "$goal" "$ROOTFS/link"
+    mkdir -p "$ROOTFS$goal"
     run -0 unshare --mount sh -c "mount --bind '$volume' '$ROOTFS/link' && cat '$goal/file'"
     assert_equal "$output" volume
     run -0 "$(tool full)" run -v "$volume:/link" "$ROOTFS" /bin/sh -c 'cat /link/file'
     assert_equal "$output" volume
     assert_equal "$(ls -A "$goal")" ""
-    # The same as the root's path in the box, where the link led to.
-    [ -d "$ROOTFS$goal" ] || fail "it should have been mounted inside the root"
-    rm "$ROOTFS/link"
-    find "$ROOTFS/${goal#/}" -depth -type d -empty -delete
+    # Followed as the box would: to the same path inside the root.
+    run -0 "$(tool full)" run -v "$volume:/link" "$ROOTFS" /bin/cat "$goal/file"
+    assert_equal "$output" volume
+    rm -r "$ROOTFS/link" "${ROOTFS:?}/$(cut -d/ -f2 <<<"$goal")"
 }
 
 @test "escape: a symbolic link in a volume" {
     local volume=$BATS_TEST_TMPDIR/volume
-    mkdir "$volume"
+    mkdir -p "$volume" "$ROOTFS/volume"
     ln -s "$BATS_TEST_TMPDIR/host-file" "$volume/link"
     ln -s "../../../../../../../../../../$BATS_TEST_TMPDIR/host-file" "$volume/climbing"
     run -0 "$ESCAPE" cat "$volume/link"
@@ -260,18 +286,22 @@ typed() {
     assert_contains "$output" "[abc]"
     run -0 typed "$full $ROOTFS /escape type abc"
     assert_contains "$output" "Operation not permitted"
-    assert_contains "$output" "[]"
+    refute_contains "$output" "[abc]"
     run -0 typed "$full -t $ROOTFS /escape type abc"
-    assert_contains "$output" "[]"
+    assert_contains "$output" "Operation not permitted"
+    refute_contains "$output" "[abc]"
     # Without the filter, it types into the terminal of the box.
     run -0 typed "$full -t --seccomp off --userns host --cap-add ALL $ROOTFS /escape type abc"
-    assert_contains "$output" "[]"
+    refute_contains "$output" "[abc]"
+    refute_contains "$output" "escape: "
 }
 
-# in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it.
+# in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it,
+# both of them as the user whom AS is the way to become.
+AS=(env)
 in_group() {
     # shellcheck disable=SC2016 # for the inner shell
-    timeout 20 setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
+    timeout 20 "${AS[@]}" setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
 }
 
 @test "escape: signals to the monitor and to whoever started it" {
@@ -332,7 +362,27 @@ in_group() {
 }
 
 @test "escape: files by handle, past all directories" {
-    open_way "$(tool chroot)" "$BATS_TEST_TMPDIR" /../escape handle || open_way "$ESCAPE" handle
+    run -0 "$ESCAPE" handle
     stopped_in_all handle
     stopped --userns host --seccomp off -- handle
+}
+
+@test "escape: the same ways from an ordinary user's box" {
+    requires userns
+    local way box
+    make_rootfs user
+    install -o 65534 "$ESCAPE" "$ROOTFS/escape"
+    box=("$(tool full)" run)
+    AS=("${AS_USER[@]}")
+    run -0 in_group "$ESCAPE" kill-group
+    assert_contains "$output" hit
+    run -0 in_group "${box[@]}" "$ROOTFS" /escape kill-group
+    refute_contains "$output" hit
+    for way in mount pivot_root cgroup raw packet unshare clone clone3 module bpf handle \
+        "mknod c 1 3" "rewrite /proc/sys/kernel/core_pattern" "uncover /proc/sys" \
+        "descriptor 9 host-file" "kill $$" "ptrace $$" "setns /proc/1/ns/net"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 as_user "${box[@]}" "$ROOTFS" /escape $way
+        assert_contains "$output" "escape: "
+    done
 }

@@ -80,19 +80,19 @@ static int rewrite(const char *path)
     return outcome(write(file, text, (size_t)length), "write");
 }
 
-/* mknod MAJOR MINOR: make a block device and read from it. */
-static int read_disk(unsigned major, unsigned minor)
+/* mknod b|c MAJOR MINOR: make a device file, and read through it. */
+static int read_device(mode_t kind, unsigned major, unsigned minor)
 {
     char first[512];
 
-    unlink("/disk");
-    if (mknod("/disk", S_IFBLK | 0600, makedev(major, minor)) == -1)
+    unlink("/device");
+    if (mknod("/device", kind | 0600, makedev(major, minor)) == -1)
         return closed("mknod");
-    int disk = open("/disk", O_RDONLY | O_CLOEXEC);
+    int device = open("/device", O_RDONLY | O_CLOEXEC);
     int error = errno;
-    unlink("/disk");
+    unlink("/device");
     errno = error;
-    return disk == -1 ? closed("open") : outcome(read(disk, first, sizeof(first)), "read");
+    return device == -1 ? closed("open") : outcome(read(device, first, sizeof(first)), "read");
 }
 
 /* setns FILE: join the namespace behind a file of /proc. */
@@ -229,19 +229,21 @@ static int mount_new(void)
     return outcome(mount("none", "/mounted", "tmpfs", 0, NULL), "mount");
 }
 
+/* pivot_root: may one? That "/" is where it is already is another matter. */
 static int pivot(void)
 {
-    mkdir("/pivoted", 0700);
     if (chdir("/") == -1)
         return closed("chdir");
-    return outcome(syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    if (syscall(SYS_pivot_root, ".", ".") == -1 && errno != EINVAL && errno != EBUSY)
+        return closed("pivot_root");
+    return 0;
 }
 
 /*
- * exe: wait up to SECONDS for a process that comes from outside, whose program is no file of this
- * root; keep its program open, and when it has ended write to it. Prints what it found.
+ * exe SECONDS [NAME]: wait for a process that comes from outside, whose program is no file of this
+ * root, and whose path has NAME in it; keep its program open, and when it has ended write to it.
  */
-static int program_from_outside(const char *pid, int *file)
+static int program_from_outside(const char *pid, const char *name, int *file)
 {
     char path[300], link[4096];
 
@@ -250,28 +252,31 @@ static int program_from_outside(const char *pid, int *file)
     if (length == -1)
         return errno == EACCES || errno == EPERM ? -1 : 0;
     link[length] = '\0';
-    if (access(link, F_OK) == 0)
+    if (access(link, F_OK) == 0 || strstr(link, name) == NULL)
         return 0;
     *file = open(path, O_PATH | O_CLOEXEC);
     return *file == -1 ? -1 : 1;
 }
 
+/* Write the byte that is there already. */
 static int overwrite(int file)
 {
-    char path[64];
+    char path[64], byte;
     int writable = -1;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
     for (int i = 0; i < 2000; i++) { /* ETXTBSY as long as it runs */
-        writable = open(path, O_WRONLY | O_CLOEXEC);
+        writable = open(path, O_RDWR | O_CLOEXEC);
         if (writable != -1 || errno != ETXTBSY)
             break;
         usleep(1000);
     }
-    return outcome(writable, "open the program for writing");
+    if (writable == -1 || pread(writable, &byte, 1, 0) != 1)
+        return closed("open the program for writing");
+    return outcome(pwrite(writable, &byte, 1, 0), "write to the program");
 }
 
-static int watch_programs(int seconds)
+static int watch_programs(int seconds, const char *name)
 {
     time_t end = time(NULL) + seconds;
     int file = -1, refused = 0;
@@ -282,12 +287,13 @@ static int watch_programs(int seconds)
         while (processes != NULL && (each = readdir(processes)) != NULL) {
             if (each->d_name[0] < '1' || each->d_name[0] > '9')
                 continue;
-            int found = program_from_outside(each->d_name, &file);
+            int found = program_from_outside(each->d_name, name, &file);
             refused += found == -1;
             if (found == 1)
                 return overwrite(file);
         }
-        closedir(processes);
+        if (processes != NULL)
+            closedir(processes);
     }
     fprintf(stderr, "escape: no program from outside seen, %d refused\n", refused);
     return 1;
@@ -299,8 +305,11 @@ static int with_arguments(int argc, char **a)
         return careless(a);
     if (strcmp(a[1], "session") == 0 && argc > 4)
         return with_key(a);
-    if (strcmp(a[1], "mknod") == 0 && argc == 4)
-        return read_disk((unsigned)atoi(a[2]), (unsigned)atoi(a[3]));
+    if (strcmp(a[1], "mknod") == 0 && argc == 5)
+        return read_device(a[2][0] == 'b' ? S_IFBLK : S_IFCHR, (unsigned)atoi(a[3]),
+                           (unsigned)atoi(a[4]));
+    if (strcmp(a[1], "exe") == 0 && argc == 4)
+        return watch_programs(atoi(a[2]), a[3]);
     if (strcmp(a[1], "descriptor") == 0 && argc == 4)
         return print_file(atoi(a[2]), a[3]);
     if (argc != 3)
@@ -326,7 +335,7 @@ static int with_arguments(int argc, char **a)
     if (strcmp(a[1], "remount") == 0)
         return remount(a[2]);
     if (strcmp(a[1], "exe") == 0)
-        return watch_programs(atoi(a[2]));
+        return watch_programs(atoi(a[2]), "");
     if (strcmp(a[1], "call") == 0)
         return outcome(syscall(atoi(a[2]), -1, 0, 0, 0, 0, 0), a[2]);
     return 2;

@@ -10,7 +10,8 @@
 #                  > MORE            the command goes on
 #                The lines below a command are what it prints, on standard output or error. There
 #                "..." stands for anything in a line, and for any lines where it stands alone;
-#                numbers of two digits or more stand for any such number; blanks for any blanks.
+#                numbers of two digits or more stand for any such number, unless alone in a line;
+#                blanks stand for any blanks.
 #                The invisible line <!-- varies: TEXT, TEXT --> above a transcript lets each TEXT in
 #                it, as it was on the author's machine, stand for anything too.
 #   ```c         is quoted from the sources, line by line; "..." alone divides two pieces.
@@ -18,6 +19,7 @@
 # `tests/playhost tests/lesson --record 02-uts/README.md` shows what the commands really print.
 #
 # The play host is compared before and after: what a lesson makes, it also has to undo.
+# shellcheck disable=SC2016,SC2164 # backquotes are looked for; bats ends a check at a failed cd
 load helpers
 
 # A course of one's own, which belongs to an ordinary user as after git clone, with built tools.
@@ -25,14 +27,14 @@ setup() {
     host_remember
     requires root userns
     mkdir -p "$BATS_TEST_TMPDIR/course/.build"
-    cd "$COURSE"
-    cp -r README.md Makefile tests [01][0-9]-* "$BATS_TEST_TMPDIR/course/"
+    cd "$COURSE" || return
+    cp -r README.md LICENSE Makefile tests [01][0-9]-* "$BATS_TEST_TMPDIR/course/"
     cp "$PROBE" "$BATS_TEST_TMPDIR/course/.build/"
     local path
     for path in "$BIN_DIR"/[01][0-9]-*/; do
         cp -r "$path" "$BATS_TEST_TMPDIR/course/"
     done
-    cd "$BATS_TEST_TMPDIR/course"
+    cd "$BATS_TEST_TMPDIR/course" || return
     chown -R 1000:1000 .
     chmod 711 "$BATS_TEST_TMPDIR"
 }
@@ -48,4 +50,63 @@ follow() {
 
 @test "lesson 01-chroot" {
     follow 01-chroot
+}
+
+@test "lesson 02-uts" {
+    follow 02-uts
+}
+
+@test "lesson 03-pid" {
+    follow 03-pid
+}
+
+@test "lesson 04-mnt" {
+    follow 04-mnt
+}
+
+@test "lesson 05-ipc" {
+    follow 05-ipc
+}
+
+@test "lesson 06-user" {
+    follow 06-user
+}
+
+@test "every link in a lesson leads to a file that is there" {
+    local lesson link broken=
+    for lesson in README.md [01][0-9]-*/README.md; do
+        while read -r link; do
+            [[ $link == http* || $link == "#"* || -e ${lesson%README.md}$link ]] ||
+                broken+="$lesson: $link"$'\n'
+        done < <(grep -o '](\([^)]*\))' "$lesson" | sed 's/^](//; s/)$//; s/#.*//')
+    done
+    assert_equal "$broken" ""
+}
+
+@test "every chapter with a lesson has its check above and its link on the first page" {
+    local lesson
+    for lesson in [01][0-9]-*/README.md; do
+        grep -qF "follow ${lesson%/*}" tests/lessons.bats || fail "no check follows $lesson"
+        grep -qF "($lesson)" README.md || fail "the first page has no link to $lesson"
+    done
+}
+
+@test "every exercise in the code stands in its chapter's lesson, as - **N.M**" {
+    local number lesson missing=
+    while IFS=: read -r lesson number; do
+        lesson=${lesson%/*}/README.md
+        grep -qsF -- "- **$number**" "$lesson" || missing+="$number is not in $lesson"$'\n'
+    done < <(grep -o 'EXERCISE [0-9.]*' [01][0-9]-*/*.c | sed 's/EXERCISE //')
+    assert_equal "$missing" ""
+}
+
+@test "what the lessons and the first page say to make or to run is there" {
+    local target
+    while read -r target; do
+        [ -x "$target" ] || fail "there is no $target"
+    done < <(grep -oh 'tests/[a-z]*[ `]' README.md [01][0-9]-*/README.md | tr -d ' `' | sort -u)
+    while read -r target; do
+        run -0 make -n "$target"
+    done < <(grep -ohE '(^|`|sudo )make [a-z][a-z0-9-]*($|`| [A-Z])' README.md [01][0-9]-*/README.md |
+        sed -E 's/.*make ([a-z0-9-]*).*/\1/' | sort -u)
 }

@@ -1,0 +1,130 @@
+#include "forward.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../01-chroot/cause.h"
+#include "../01-chroot/tool.h"
+#include "rule.h"
+
+#include <linux/netfilter_ipv4/ip_tables.h>
+
+/* A chain of nf_tables: "ip" or "inet", table and name. */
+struct chain {
+    int family;
+    char table[128], name[128];
+};
+
+/* Is MESSAGE a chain at the place where packets are forwarded, with the policy drop? */
+static bool drops(const struct nlmsghdr *message, struct chain *chain)
+{
+    const struct nfgenmsg *header = NLMSG_DATA(message);
+    const struct nlattr *hook = netlink_find(message, sizeof(*header), NFTA_CHAIN_HOOK);
+    const struct nlattr *policy = netlink_find(message, sizeof(*header), NFTA_CHAIN_POLICY);
+
+    if ((header->nfgen_family != NFPROTO_IPV4 && header->nfgen_family != NFPROTO_INET) ||
+        hook == NULL || policy == NULL || ntohl(netlink_number(policy)) != NF_DROP ||
+        ntohl(netlink_number(netlink_find_in(hook, NFTA_HOOK_HOOKNUM))) != NF_INET_FORWARD)
+        return false;
+    chain->family = header->nfgen_family;
+    netlink_text(netlink_find(message, sizeof(*header), NFTA_CHAIN_TABLE), chain->table,
+                 sizeof(chain->table));
+    netlink_text(netlink_find(message, sizeof(*header), NFTA_CHAIN_NAME), chain->name,
+                 sizeof(chain->name));
+    return true;
+}
+
+static bool find_chain(struct netlink *filter, struct chain *chain)
+{
+    struct nfgenmsg header = {.nfgen_family = NFPROTO_UNSPEC};
+    const struct nlmsghdr *message;
+    bool found = false;
+    int error;
+
+    netlink_message(filter, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP, &header,
+                    sizeof(header), "nft list chains\tNFT_MSG_GETCHAIN all");
+    error = netlink_ask(filter);
+    while (error == 0 && (message = netlink_next(filter, &error)) != NULL)
+        found = found || drops(message, chain);
+    return found;
+}
+
+/* Does a rule of the table compare something with the bridge's name? Then it is looked after. */
+static bool mentions(struct netlink *filter, const struct chain *chain, const char *bridge)
+{
+    struct nfgenmsg header = {.nfgen_family = (uint8_t)chain->family};
+    const struct nlmsghdr *message;
+    bool found = false;
+    int error;
+
+    netlink_message(filter, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, NLM_F_DUMP, &header,
+                    sizeof(header), "nft list table %s %s\tNFT_MSG_GETRULE %s",
+                    chain->family == NFPROTO_INET ? "inet" : "ip", chain->table, chain->table);
+    netlink_put_string(filter, NFTA_RULE_TABLE, chain->table);
+    error = netlink_ask(filter);
+    while (error == 0 && (message = netlink_next(filter, &error)) != NULL)
+        found = found || memmem(message, message->nlmsg_len, bridge, strlen(bridge) + 1) != NULL;
+    return found;
+}
+
+/*
+ * The older iptables keep their table apart from nf_tables. Only if it is in use already, as asking
+ * for it would load it. The table is a row of entries; each chain ends with its policy.
+ */
+static bool old_table_drops(const char *bridge)
+{
+    struct ipt_getinfo info = {.name = "filter"};
+    socklen_t size = sizeof(info);
+    char names[64];
+    bool dropping = false;
+
+    first_line("/proc/net/ip_tables_names", names, sizeof(names));
+    int raw = names[0] == '\0' ? -1 : socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    if (raw == -1)
+        return false;
+    if (getsockopt(raw, SOL_IP, IPT_SO_GET_INFO, &info, &size) == 0) {
+        size = (socklen_t)(sizeof(struct ipt_get_entries) + info.size);
+        struct ipt_get_entries *entries = calloc(1, size);
+        if (entries != NULL) {
+            entries->size = info.size;
+            memcpy(entries->name, "filter", sizeof("filter"));
+            if (getsockopt(raw, SOL_IP, IPT_SO_GET_ENTRIES, entries, &size) == 0) {
+                const char *table = (const char *)entries->entrytable;
+                const struct ipt_entry *policy =
+                    (const void *)(table + info.underflow[NF_INET_FORWARD]);
+                const struct xt_standard_target *target =
+                    (const void *)((const char *)policy + policy->target_offset);
+                dropping = target->verdict == -NF_DROP - 1 &&
+                           memmem(table, info.size, bridge, strlen(bridge) + 1) == NULL;
+            }
+        }
+        free(entries);
+    }
+    close(raw);
+    return dropping;
+}
+
+void forward_warn(struct netlink *filter, const char *bridge)
+{
+    struct chain chain;
+
+    if (find_chain(filter, &chain) && !mentions(filter, &chain, bridge)) {
+        const char *family = chain.family == NFPROTO_INET ? "inet" : "ip";
+        hint("'nft insert rule %s %s %s iifname %s accept' and the same with oifname let the boxes "
+             "through",
+             family, chain.table, chain.name, bridge);
+        (void)refuse("the box can't reach the outside nor be reached: the firewall's chain '%s %s "
+                     "%s' drops what is forwarded",
+                     family, chain.table, chain.name);
+    } else if (old_table_drops(bridge)) {
+        hint("'iptables-legacy -I FORWARD -i %s -j ACCEPT' and the same with -o let the boxes "
+             "through",
+             bridge);
+        (void)refuse("the box can't reach the outside nor be reached: the iptables chain FORWARD "
+                     "drops what is forwarded");
+    }
+}

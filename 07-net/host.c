@@ -1,0 +1,169 @@
+#include "host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "setting.h"
+
+#define ENDED "ended"
+
+bool host_is_box(const struct link *link)
+{
+    return strcmp(link->kind, "veth") == 0 &&
+           strncmp(link->alias, HOST_MARK " ", strlen(HOST_MARK " ")) == 0;
+}
+
+static bool has_ended(const struct link *link)
+{
+    return host_is_box(link) && strstr(link->alias, " " ENDED) != NULL;
+}
+
+uint32_t host_box_address(const struct link *box)
+{
+    char text[LINK_ALIAS];
+    struct in_addr in;
+
+    snprintf(text, sizeof(text), "%s", box->alias + strlen(HOST_MARK " "));
+    text[strcspn(text, " ")] = '\0';
+    return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
+}
+
+void host_end_box(struct link *box)
+{
+    size_t used = strlen(box->alias);
+
+    snprintf(box->alias + used, sizeof(box->alias) - used, " " ENDED);
+}
+
+/* The lock is on the namespace itself: nobody need make a file for it, and it dies with its holder.
+ */
+static int lock(struct host *host)
+{
+    host->lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (host->lock == -1)
+        return report("open /proc/self/ns/net");
+    while (flock(host->lock, LOCK_EX) == -1)
+        if (errno != EINTR)
+            return report("flock /proc/self/ns/net");
+    return 0;
+}
+
+static int look_at_links(struct host *host)
+{
+    int error = netlink_open(&host->route, NETLINK_ROUTE);
+
+    if (error == 0)
+        error = link_list(&host->route, &host->links);
+    return error == 0 ? 0 : netlink_report(&host->route, error);
+}
+
+static int look_at_tables(struct host *host, bool rules)
+{
+    int error = netlink_open(&host->filter, NETLINK_NETFILTER);
+
+    if (error == 0)
+        error = nat_list(&host->filter, &host->tables);
+    if (!rules && (error == -EPROTONOSUPPORT || error == -EOPNOTSUPP))
+        return 0; /* without nf_tables there can be none of ours */
+    return error == 0 ? 0 : nat_report(&host->filter, error);
+}
+
+int host_enter(struct host *host, bool rules)
+{
+    memset(&host->links, 0, sizeof(host->links));
+    memset(&host->tables, 0, sizeof(host->tables));
+    host->route.socket = host->filter.socket = -1;
+    int error = lock(host);
+    if (error == 0)
+        error = look_at_links(host);
+    if (error == 0)
+        error = look_at_tables(host, rules);
+    return error;
+}
+
+void host_leave(struct host *host)
+{
+    link_free(&host->links);
+    nat_free(&host->tables);
+    netlink_close(&host->route);
+    netlink_close(&host->filter);
+    if (host->lock != -1)
+        close(host->lock);
+}
+
+/* Does a link keep the bridge in use? */
+static bool is_used(const struct host *host, const struct link *bridge)
+{
+    for (int i = 0; i < host->links.link_count; i++) {
+        const struct link *port = &host->links.links[i];
+        if (port->master == bridge->index && !has_ended(port))
+            return true;
+    }
+    return false;
+}
+
+int host_send(struct host *host)
+{
+    int error = netlink_send(&host->route);
+
+    if (error == -EOPNOTSUPP)
+        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
+    return error == 0 ? 0 : netlink_report(&host->route, error);
+}
+
+/* Delete a bridge of ours, and with it what is left of the boxes on it. */
+static int delete_bridge(struct host *host, const struct link *bridge)
+{
+    uint32_t group = bridge->group;
+    bool ours_alone = group != 0;
+
+    for (int i = 0; i < host->links.link_count; i++) {
+        const struct link *other = &host->links.links[i];
+        if (other->group == group && other->index != bridge->index && !host_is_box(other))
+            ours_alone = false; /* somebody has put another link into the group */
+    }
+    if (ours_alone)
+        link_delete_group(&host->route, group);
+    else
+        link_delete(&host->route, bridge->name);
+    int error = host_send(host);
+    if (error != 0)
+        return error;
+    link_forget(&host->links, bridge->index);
+    for (int i = host->links.link_count - 1; i >= 0 && ours_alone; i--)
+        if (host->links.links[i].group == group)
+            link_forget(&host->links, host->links.links[i].index);
+    return 0;
+}
+
+int host_sweep(struct host *host)
+{
+    struct nat_tables *tables = &host->tables;
+    int error = 0;
+
+    for (int i = 0; i < tables->count && error == 0; i++) {
+        struct nat_table dead = tables->tables[i];
+        const struct link *box = link_named(&host->links, dead.name + strlen(NAT_PREFIX));
+        if (box != NULL && host_is_box(box) && !has_ended(box))
+            continue;
+        error = nat_delete(&host->filter, dead.name);
+        if (error == 0)
+            error = setting_restore(dead.note, tables, dead.name);
+        tables->tables[i--] = tables->tables[--tables->count];
+    }
+    for (int i = 0; i < host->links.link_count && error == 0; i++) {
+        struct link *bridge = &host->links.links[i];
+        if (strcmp(bridge->kind, "bridge") != 0 || strcmp(bridge->alias, HOST_MARK) != 0 ||
+            is_used(host, bridge))
+            continue;
+        error = delete_bridge(host, bridge);
+        i = -1; /* the list is another now */
+    }
+    return error;
+}

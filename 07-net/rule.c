@@ -1,0 +1,169 @@
+#include "rule.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <stdio.h>
+
+#include "link.h"
+
+/* All values pass through register 1; the port of a DNAT sits in register 2. */
+enum { VALUE = NFT_REG_1, PORT = NFT_REG_2 };
+
+struct rule rule_begin(struct netlink *netlink, const char *table, const char *chain,
+                       const char *rule)
+{
+    struct rule new = {.netlink = netlink};
+
+    nft_message(netlink, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK,
+                "nft add rule ip %s %s %s\tNFT_MSG_NEWRULE %s", table, chain, rule, chain);
+    netlink_put_string(netlink, NFTA_RULE_TABLE, table);
+    netlink_put_string(netlink, NFTA_RULE_CHAIN, chain);
+    new.list = netlink_open_nest(netlink, NFTA_RULE_EXPRESSIONS);
+    return new;
+}
+
+void rule_end(struct rule *rule)
+{
+    netlink_close_nest(rule->netlink, rule->list);
+}
+
+static void begin_expression(struct rule *rule, const char *name)
+{
+    rule->element = netlink_open_nest(rule->netlink, NFTA_LIST_ELEM);
+    netlink_put_string(rule->netlink, NFTA_EXPR_NAME, name);
+    rule->data = netlink_open_nest(rule->netlink, NFTA_EXPR_DATA);
+}
+
+static void end_expression(struct rule *rule)
+{
+    netlink_close_nest(rule->netlink, rule->data);
+    netlink_close_nest(rule->netlink, rule->element);
+}
+
+static void put_value(struct rule *rule, int type, const void *value, size_t size)
+{
+    size_t nest = netlink_open_nest(rule->netlink, type);
+    netlink_put(rule->netlink, NFTA_DATA_VALUE, value, size);
+    netlink_close_nest(rule->netlink, nest);
+}
+
+void rule_load_payload(struct rule *rule, int header, uint32_t offset, uint32_t length)
+{
+    begin_expression(rule, "payload");
+    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_BASE, (uint32_t)header);
+    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_OFFSET, offset);
+    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_LEN, length);
+    end_expression(rule);
+}
+
+void rule_load_meta(struct rule *rule, int key)
+{
+    begin_expression(rule, "meta");
+    netlink_put_big_endian(rule->netlink, NFTA_META_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_META_KEY, (uint32_t)key);
+    end_expression(rule);
+}
+
+static void load_connection(struct rule *rule, int key)
+{
+    begin_expression(rule, "ct");
+    netlink_put_big_endian(rule->netlink, NFTA_CT_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_CT_KEY, (uint32_t)key);
+    end_expression(rule);
+}
+
+void rule_load_destination_kind(struct rule *rule)
+{
+    begin_expression(rule, "fib");
+    netlink_put_big_endian(rule->netlink, NFTA_FIB_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+    netlink_put_big_endian(rule->netlink, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    end_expression(rule);
+}
+
+/* Keep only the bits of MASK, four bytes. */
+static void mask_value(struct rule *rule, uint32_t mask)
+{
+    begin_expression(rule, "bitwise");
+    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_SREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_BITWISE_LEN, sizeof(mask));
+    put_value(rule, NFTA_BITWISE_MASK, &mask, sizeof(mask));
+    put_value(rule, NFTA_BITWISE_XOR, &(uint32_t){0}, sizeof(mask));
+    end_expression(rule);
+}
+
+void rule_match(struct rule *rule, int operator, const void * value, size_t size)
+{
+    begin_expression(rule, "cmp");
+    netlink_put_big_endian(rule->netlink, NFTA_CMP_SREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_CMP_OP, (uint32_t) operator);
+    put_value(rule, NFTA_CMP_DATA, value, size);
+    end_expression(rule);
+}
+
+void rule_match_address(struct rule *rule, uint32_t field, int operator, uint32_t address,
+                        int prefix)
+{
+    uint32_t value = htonl(address & link_mask(prefix));
+
+    rule_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, field, sizeof(value));
+    if (prefix < 32)
+        mask_value(rule, htonl(link_mask(prefix)));
+    rule_match(rule, operator, & value, sizeof(value));
+}
+
+void rule_match_link(struct rule *rule, int key, int operator, const char * name)
+{
+    char padded[IF_NAMESIZE] = "";
+
+    snprintf(padded, sizeof(padded), "%s", name);
+    rule_load_meta(rule, key);
+    rule_match(rule, operator, padded, sizeof(padded));
+}
+
+void rule_match_connection(struct rule *rule, int key, uint32_t bits, int operator)
+{
+    load_connection(rule, key);
+    mask_value(rule, bits);
+    rule_match(rule, operator, &(uint32_t){0}, sizeof(uint32_t));
+}
+
+void rule_masquerade(struct rule *rule)
+{
+    begin_expression(rule, "masq");
+    end_expression(rule);
+}
+
+static void put_immediate(struct rule *rule, int reg, const void *value, size_t size)
+{
+    begin_expression(rule, "immediate");
+    netlink_put_big_endian(rule->netlink, NFTA_IMMEDIATE_DREG, (uint32_t)reg);
+    put_value(rule, NFTA_IMMEDIATE_DATA, value, size);
+    end_expression(rule);
+}
+
+void rule_drop(struct rule *rule)
+{
+    begin_expression(rule, "immediate");
+    netlink_put_big_endian(rule->netlink, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    size_t data = netlink_open_nest(rule->netlink, NFTA_IMMEDIATE_DATA);
+    size_t verdict = netlink_open_nest(rule->netlink, NFTA_DATA_VERDICT);
+    netlink_put_big_endian(rule->netlink, NFTA_VERDICT_CODE, NF_DROP);
+    netlink_close_nest(rule->netlink, verdict);
+    netlink_close_nest(rule->netlink, data);
+    end_expression(rule);
+}
+
+void rule_dnat(struct rule *rule, uint32_t address, uint16_t port)
+{
+    put_immediate(rule, VALUE, &(uint32_t){htonl(address)}, sizeof(uint32_t));
+    put_immediate(rule, PORT, &(uint16_t){htons(port)}, sizeof(uint16_t));
+    begin_expression(rule, "nat");
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_TYPE, NFT_NAT_DNAT);
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_FAMILY, NFPROTO_IPV4);
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_ADDR_MIN, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_PROTO_MIN, PORT);
+    end_expression(rule);
+}

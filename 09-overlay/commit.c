@@ -1,0 +1,134 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "image.h"
+#include "import.h"
+#include "names.h"
+#include "pack.h"
+#include "store.h"
+
+typedef char digest_text[SHA256_HEX + 1];
+
+/* TEXT as a JSON string, quotes and all. */
+static void write_string(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    for (; *text != '\0'; text++)
+        if (*text == '"' || *text == '\\')
+            fprintf(stream, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(stream, "\\u%04x", (unsigned char)*text);
+        else
+            fputc(*text, stream);
+    fputc('"', stream);
+}
+
+static char *make_history(const char *made_by)
+{
+    char *text = NULL, now[32];
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    time_t seconds = time(NULL);
+    struct tm date;
+
+    if (stream == NULL)
+        return NULL;
+    strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &date));
+    fprintf(stream, "{\"created\":\"%s\",\"created_by\":", now);
+    write_string(stream, made_by ? made_by : "");
+    fprintf(stream, ",\"comment\":\"full commit\"}");
+    return fclose(stream) == 0 ? text : NULL;
+}
+
+/* Pack the upper layer into a file in the store, then import it as any other. */
+static int import_upper(int upper, const char *temporary, struct import *import, digest_text digest)
+{
+    char *path = NULL;
+    int file = -1, error = 0;
+
+    if (asprintf(&path, "%s/layer.tar", temporary) == -1)
+        return report("commit");
+    file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file == -1)
+        error = report("commit: make %s", path);
+    off_t size = error ? error : pack_layer(upper, file, "the new layer", digest);
+    if (error == 0 && size < 0)
+        error = (int)size;
+    import->source = (struct layer){.file = file,
+                                    .size = size,
+                                    .label = "the new layer",
+                                    .digest = digest,
+                                    .tar_digest = digest};
+    if (error == 0)
+        error = import_unpack(import, 1);
+    if (file != -1)
+        close(file);
+    free(path);
+    return error;
+}
+
+static int keep(const struct config *base, struct import *import, const char *name,
+                const char *made_by, digest_text id)
+{
+    digest_text *layers = calloc(base->layer_count + 1, sizeof(*layers));
+    char *history = make_history(made_by), *text = NULL;
+    int error = layers == NULL || history == NULL ? report("commit") : 0;
+
+    for (size_t i = 0; i < base->layer_count && error == 0; i++)
+        memcpy(layers[i], base->layers[i], sizeof(*layers));
+    if (error == 0) {
+        memcpy(layers[base->layer_count], import->digest, sizeof(*layers));
+        text = config_with_layers(base, layers, base->layer_count + 1, history);
+        error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
+    }
+    int lock = error == 0 ? store_lock() : -1;
+    if (error == 0)
+        error = lock < 0 ? lock : import_keep(import, 1);
+    if (error == 0)
+        error = store_write("configs", id, text, strlen(text));
+    if (error == 0)
+        error = name_give(name, id);
+    if (lock >= 0)
+        close(lock);
+    free(layers);
+    free(history);
+    free(text);
+    return error;
+}
+
+int image_commit(const char *base, int upper, const char *name, const char *made_by,
+                 char id[SHA256_HEX + 1])
+{
+    struct import import = {.hold = -1};
+    struct image image;
+    digest_text digest;
+    int lock;
+    char *normal = name_normal(name);
+
+    if (normal == NULL)
+        return -EINVAL;
+    free(normal);
+    int error = image_open(base, &image);
+    if (error != 0)
+        return error;
+    char *temporary = store_temporary(&lock);
+    if (temporary == NULL) {
+        image_close(&image);
+        return -EIO;
+    }
+    error = import_upper(upper, temporary, &import, digest);
+    if (error == 0)
+        error = keep(&image.config, &import, name, made_by, id);
+    import_end(&import, 1);
+    remove_tree(temporary);
+    free(temporary);
+    close(lock);
+    image_close(&image);
+    return error;
+}

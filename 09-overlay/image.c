@@ -1,0 +1,248 @@
+#include "image.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "import.h"
+#include "names.h"
+#include "source.h"
+#include "store.h"
+
+/* A name for FILE: its own without directory and ".tar", and behind a colon TAG, if there is one.
+ */
+static char *name_of_file(const char *file, const char *tag)
+{
+    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+    int length = (int)strlen(base);
+    char *name;
+
+    if (length > 4 && strcmp(base + length - 4, ".tar") == 0)
+        length -= 4;
+    if (asprintf(&name, "%.*s%s%s", length, base, tag ? ":" : "", tag ? tag : "") == -1)
+        return NULL;
+    for (char *each = name; each < name + length; each++)
+        if (!isalnum((unsigned char)*each) && strchr("._-", *each) == NULL)
+            *each = '-';
+    return name;
+}
+
+static int give_name(const char *name, const char *id, bool tell)
+{
+    int error = name == NULL ? -ENOMEM : name_give(name, id);
+
+    if (error == 0 && tell) {
+        char *normal = name_normal(name);
+        printf("%s  %.12s\n", normal ? normal : name, id);
+        free(normal);
+    }
+    return error;
+}
+
+/* In an OCI layout the name is often only a tag: then the file's name goes before it. */
+static int give_names(const struct source_image *image, const char *file, const char *name,
+                      bool tell)
+{
+    int error = 0;
+
+    if (name != NULL)
+        return give_name(name, image->id, tell);
+    for (char **each = image->names; each != NULL && *each != NULL && error == 0; each++) {
+        char *whole = strpbrk(*each, ":/") ? strdup(*each) : name_of_file(file, *each);
+        error = give_name(whole, image->id, tell);
+        free(whole);
+    }
+    if (image->names != NULL && image->names[0] != NULL)
+        return error;
+    char *own = name_of_file(file, NULL);
+    error = give_name(own, image->id, tell);
+    free(own);
+    return error;
+}
+
+/* All layers of all images in the tar. To be freed, with the labels. */
+static struct import *list_layers(const struct source *source, size_t *count)
+{
+    struct import *imports, *import;
+
+    *count = 0;
+    for (size_t i = 0; i < source->count; i++)
+        *count += source->images[i].config.layer_count;
+    import = imports = calloc(*count + 1, sizeof(*imports));
+    for (size_t i = 0; i < source->count && imports != NULL; i++) {
+        const struct source_image *image = &source->images[i];
+        for (size_t j = 0; j < image->config.layer_count; j++, import++) {
+            const struct source_layer *layer = &image->layers[j];
+            char *label = NULL;
+            if (asprintf(&label, "layer %zu of %zu", j + 1, image->config.layer_count) == -1)
+                label = NULL;
+            import->source = (struct layer){.file = source->tar.file,
+                                            .offset = layer->file->offset,
+                                            .size = layer->file->size,
+                                            .label = label ? label : "layer",
+                                            .digest = layer->digest,
+                                            .tar_digest = image->config.layers[j]};
+        }
+    }
+    return imports;
+}
+
+static int sweep(void)
+{
+    int lock = store_lock();
+    int error = lock < 0 ? lock : names_sweep();
+
+    if (lock >= 0)
+        close(lock);
+    return error;
+}
+
+/* The layers are whole: now the image becomes visible, in an order that never shows half of one. */
+static int keep(const struct source *source, struct import *imports, size_t count, const char *file,
+                const char *name, bool tell)
+{
+    int lock = store_lock();
+    int error = lock < 0 ? lock : import_keep(imports, count);
+
+    for (size_t i = 0; i < source->count && error == 0; i++) {
+        const struct source_image *image = &source->images[i];
+        error = store_write("configs", image->id, image->config.text, image->config.length);
+        if (error == 0)
+            error = give_names(image, file, name, tell);
+    }
+    if (lock >= 0)
+        close(lock);
+    return error;
+}
+
+int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool tell)
+{
+    struct source source;
+    size_t count;
+
+    if (store_open() == NULL)
+        return -EIO;
+    char *normal = name ? name_normal(name) : NULL;
+    if (name != NULL && normal == NULL)
+        return -EINVAL;
+    free(normal);
+    int error = source_open(&source, file);
+    if (error != 0)
+        return error;
+    if (name != NULL && source.count > 1)
+        error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
+    struct import *imports = list_layers(&source, &count);
+    if (error == 0)
+        error = imports == NULL ? report("%s", file) : sweep();
+    if (error == 0)
+        error = import_unpack(imports, count);
+    if (error == 0) {
+        error = keep(&source, imports, count, file, name, tell);
+        import_end(imports, count);
+    }
+    if (error == 0 && id != NULL)
+        memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);
+    for (size_t i = 0; imports != NULL && i < count; i++)
+        free((char *)imports[i].source.label);
+    free(imports);
+    source_close(&source);
+    return error;
+}
+
+static bool repeated_above(const struct config *config, size_t layer)
+{
+    for (size_t i = layer + 1; i < config->layer_count; i++)
+        if (strcmp(config->layers[i], config->layers[layer]) == 0)
+            return true;
+    return false;
+}
+
+/* Hold the configuration and each layer, topmost first. Of one that is there twice the upper
+ * counts. */
+static int hold_layers(const char *name, struct image *image)
+{
+    const struct config *config = &image->config;
+
+    image->layers = calloc(config->layer_count + 1, sizeof(*image->layers));
+    image->holds = calloc(config->layer_count + 1, sizeof(*image->holds));
+    if (image->layers == NULL || image->holds == NULL)
+        return report("image %s", name);
+    image->holds[image->hold_count] = store_hold("configs", image->id);
+    if (image->holds[image->hold_count++] < 0)
+        return refuse("image %s: its configuration is missing in the store", name);
+    for (size_t i = config->layer_count; i > 0; i--) {
+        if (repeated_above(config, i - 1))
+            continue;
+        const char *digest = config->layers[i - 1];
+        int hold = store_hold("layers", digest);
+        if (hold < 0)
+            return refuse("image %s: its layer %.12s is missing in the store", name, digest);
+        image->holds[image->hold_count++] = hold;
+        image->layers[image->layer_count++] = store_path("layers", digest, "diff");
+    }
+    return 0;
+}
+
+int image_open(const char *name, struct image *image)
+{
+    *image = (struct image){.layer_count = 0};
+    if (store_open() == NULL)
+        return -EIO;
+    int lock = store_lock();
+    int error = lock < 0 ? lock : name_find(name, image->id, NULL);
+    if (error == 0)
+        error = name_config(image->id, &image->config);
+    if (error == 0)
+        error = hold_layers(name, image);
+    if (lock >= 0)
+        close(lock);
+    if (error != 0)
+        image_close(image);
+    return error;
+}
+
+void image_close(struct image *image)
+{
+    for (size_t i = 0; i < image->hold_count; i++)
+        if (image->holds[i] >= 0)
+            close(image->holds[i]);
+    for (size_t i = 0; i < image->layer_count; i++)
+        free(image->layers[i]);
+    free(image->layers);
+    free(image->holds);
+    config_free(&image->config);
+    *image = (struct image){.layer_count = 0};
+}
+
+void image_stack(const struct image *image, struct stack *stack)
+{
+    for (stack->count = 0; stack->count < image->layer_count; stack->count++)
+        stack->lowers[stack->count] = image->layers[stack->count];
+}
+
+char **image_command(const struct image *image, char **command)
+{
+    char **entrypoint = image->config.entrypoint;
+    size_t before = 0, after = 0, count = 0;
+
+    if (command == NULL || command[0] == NULL)
+        command = image->config.command;
+    while (entrypoint[before] != NULL)
+        before++;
+    while (command[after] != NULL)
+        after++;
+    char **whole = calloc(before + after + 2, sizeof(*whole));
+    if (whole == NULL)
+        return NULL;
+    for (size_t i = 0; i < before; i++)
+        whole[count++] = entrypoint[i];
+    for (size_t i = 0; i < after; i++)
+        whole[count++] = command[i];
+    if (count == 0)
+        whole[0] = (char *)"/bin/sh";
+    return whole;
+}

@@ -1,0 +1,69 @@
+/*
+ * The images of the store, by name: "NAME:TAG", or the first digits of the image's ID. Without a
+ * tag it is ":latest".
+ */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include "config.h"
+#include "overlay.h"
+
+/* An image that is being used. Its layers can't be removed until image_close() or the process ends.
+ */
+struct image {
+    char id[SHA256_HEX + 1];
+    struct config config; /* Env, Entrypoint, Cmd, WorkingDir, User: see config.h */
+    char **layers;        /* directories for a stack, topmost first, each once */
+    size_t layer_count;
+    int *holds; /* the locks on them and on the configuration */
+    size_t hold_count;
+};
+
+/*
+ * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
+ * names that it brings along, or else the file's. ID, unless NULL, gets the (last) image's; with
+ * TELL, names and IDs are printed. All or nothing. Returns 0, or a negative errno told.
+ */
+int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool tell);
+
+/* Host. Use an image. Returns 0, or a negative errno told. */
+int image_open(const char *name, struct image *image);
+void image_close(struct image *image);
+
+/* Host. Put the image's layers into STACK, which then lasts as long as the image is open. */
+void image_stack(const struct image *image, struct stack *stack);
+
+/*
+ * Host. The command to run: the image's Entrypoint, then COMMAND, or if that is empty the image's
+ * Cmd; ends with NULL. The strings stay whose they are; free the list. An image that names no
+ * command gives /bin/sh.
+ */
+char **image_command(const struct image *image, char **command);
+
+/* Host. Print all images: name, ID, creation, number of layers, size. Returns 0, or -errno told. */
+int image_list(void);
+
+/* Host. Print how an image was made, latest step first. Returns 0, or -errno told. */
+int image_history(const char *name);
+
+/*
+ * Host. Remove a name, and what no other name needs then. An ID that several names have is refused,
+ * as is an image that a box runs on. Returns 0, or a negative errno told.
+ */
+int image_remove(const char *name);
+
+/*
+ * Host. Write an image to FILE, a tar that docker, podman and skopeo load. Layers are packed anew:
+ * the image has the same files there, and other digests. Returns 0, or a negative errno told.
+ */
+int image_save(const char *name, const char *file);
+
+/*
+ * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
+ * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. MADE_BY, unless
+ * NULL, goes into the history. ID gets the new image's. Returns 0, or a negative errno told.
+ */
+int image_commit(const char *base, int upper, const char *name, const char *made_by,
+                 char id[SHA256_HEX + 1]);
+
+#endif

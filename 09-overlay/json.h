@@ -1,0 +1,66 @@
+/*
+ * A small strict reader of JSON (RFC 8259), for the manifests and configurations of images.
+ *
+ * They come from strangers: what is not JSON is refused whole, nothing is read beyond the text, and
+ * nesting has a limit. A value keeps its place in the text, so that a part can be replaced and the
+ * rest stay as it was, byte for byte.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { JSON_DEEPEST = 32, JSON_MOST_VALUES = 1 << 20 };
+
+enum json_kind {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
+
+/* In an object, each member is a string, its name, followed by its value. */
+struct json_value {
+    enum json_kind kind;
+    size_t start, end; /* its first byte in the text and the one behind its last */
+    size_t after;      /* index of the value that follows it and all that is in it */
+};
+
+/* Value 0 is the outermost one. TEXT belongs to the caller, and has to live as long. */
+struct json {
+    const char *text;
+    struct json_value *values;
+    size_t count;
+};
+
+/*
+ * Either side. Read LENGTH bytes of TEXT. True if they are one JSON value and nothing else; the
+ * caller then frees it with json_free(). Otherwise PROBLEM, unless NULL, says what is wrong where.
+ */
+bool json_read(struct json *json, const char *text, size_t length, char problem[128]);
+void json_free(struct json *json);
+
+/*
+ * Either side. The value of the member NAME of the object at index OBJECT, the first or the next
+ * element of an array; JSON_NONE if there is none, or if what the index names is of another kind
+ * (JSON_NONE too), so that questions can be put one into the other.
+ */
+#define JSON_NONE ((size_t)-1)
+size_t json_member(const struct json *json, size_t object, const char *name);
+size_t json_first(const struct json *json, size_t array);
+size_t json_next(const struct json *json, size_t array, size_t element);
+
+/* Either side. The number of elements of an array; 0 for anything else. */
+size_t json_length(const struct json *json, size_t array);
+
+/*
+ * Either side. The text of a string without its escapes, to be freed; NULL if the index names none,
+ * or one that has a zero byte in it, which no C string can hold.
+ */
+char *json_string(const struct json *json, size_t string);
+
+#endif

@@ -1,0 +1,172 @@
+#include "layer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../01-chroot/program.h"
+#include "../01-chroot/tool.h"
+#include "pump.h"
+#include "workbox.h"
+
+/* The program that unpacks what begins like this. NULL: it is a plain tar. */
+static const char *decompressor(const struct layer *layer)
+{
+    unsigned char start[8] = "";
+
+    if (layer->offset == -1 || pread(layer->file, start, sizeof(start), layer->offset) < 6)
+        return NULL;
+    if (memcmp(start, "\x1f\x8b", 2) == 0)
+        return "gzip";
+    if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
+        return "zstd";
+    if (memcmp(start,
+               "\xfd"
+               "7zXZ",
+               5) == 0)
+        return "xz";
+    if (memcmp(start, "BZh", 3) == 0)
+        return "bzip2";
+    return NULL;
+}
+
+/*
+ * Names are not looked up here, only numbers count. Attributes that overlay itself would read are
+ * not for an image to set.
+ */
+static pid_t start_tar(const struct layer *layer, int input)
+{
+    const char *const command[] = {"tar",
+                                   "--extract",
+                                   "--file=-",
+                                   "--preserve-permissions",
+                                   "--numeric-owner",
+                                   work_keeps_owners() ? "--same-owner" : "--no-same-owner",
+                                   "--delay-directory-restore",
+                                   "--xattrs",
+                                   "--xattrs-include=*",
+                                   "--xattrs-exclude=trusted.*",
+                                   "--xattrs-exclude=user.overlay.*",
+                                   "--warning=none",
+                                   NULL};
+    const struct work work = {.command = command,
+                              .label = layer->label,
+                              .directory = layer->directory,
+                              .whiteouts = true,
+                              .input = input,
+                              .output = -1};
+
+    return work_start(&work);
+}
+
+static pid_t start_decompressor(const struct layer *layer, const char *program, int input,
+                                int output)
+{
+    const char *const command[] = {program, "-dc", NULL};
+    const struct work work = {
+        .command = command, .label = layer->label, .input = input, .output = output};
+
+    return work_start(&work);
+}
+
+static int compare(const struct layer *layer, const char *what, const char *promised,
+                   const char *found)
+{
+    if (promised[0] == '\0' || strcmp(promised, found) == 0)
+        return 0;
+    return refuse("%s: the digest of %s is %.12s..., and %.12s... was promised", layer->label, what,
+                  found, promised);
+}
+
+/* A tar as it is: file -> tar, digest. */
+static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
+{
+    struct sha256 sum;
+    int to_tar[2];
+    int error = pump_pipe(to_tar);
+
+    if (error == 0)
+        error = sha256_start(&sum);
+    if (error != 0)
+        return error;
+    pid_t tar = start_tar(layer, to_tar[0]);
+    pid_t pump = pump_start(&(struct pump){.input = layer->file,
+                                           .offset = layer->offset,
+                                           .size = layer->size,
+                                           .output = to_tar[1],
+                                           .second = sum.input,
+                                           .progress = layer->read});
+    if (pump < 0)
+        return pump;
+    close(to_tar[0]);
+    close(to_tar[1]);
+    if (process_wait(tar) != 0 || process_wait(pump) != 0)
+        return -EINVAL; /* told by it */
+    error = sha256_end(&sum, tar_digest);
+    return error == 0 ? compare(layer, "the file", layer->digest, tar_digest) : error;
+}
+
+/* One that is compressed: file -> decompressor, digest; decompressor -> tar, digest. */
+static int unpack_compressed(const struct layer *layer, const char *program,
+                             char tar_digest[SHA256_HEX + 1])
+{
+    int to_program[2], from_program[2], to_tar[2];
+    struct sha256 file_sum, tar_sum;
+    char file_digest[SHA256_HEX + 1], path[4096];
+
+    if (!program_find(program, path, sizeof(path))) {
+        hint("install the program %s", program);
+        return refuse("%s: compressed by %s, which this machine has not", layer->label, program);
+    }
+    if (pump_pipe(to_program) != 0 || pump_pipe(from_program) != 0 || pump_pipe(to_tar) != 0 ||
+        sha256_start(&file_sum) != 0 || sha256_start(&tar_sum) != 0)
+        return -EIO;
+    pid_t unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
+    pid_t tar = start_tar(layer, to_tar[0]);
+    pid_t first = pump_start(&(struct pump){.input = layer->file,
+                                            .offset = layer->offset,
+                                            .size = layer->size,
+                                            .output = to_program[1],
+                                            .second = file_sum.input,
+                                            .progress = layer->read});
+    pid_t second = pump_start(&(struct pump){.input = from_program[0],
+                                             .offset = -1,
+                                             .output = to_tar[1],
+                                             .second = tar_sum.input,
+                                             .progress = layer->unpacked});
+    if (first < 0 || second < 0)
+        return -EAGAIN;
+    close(to_program[0]);
+    close(to_program[1]);
+    close(from_program[0]);
+    close(from_program[1]);
+    close(to_tar[0]);
+    /*
+     * Our end of tar's pipe stays open until the decompressor has ended well: otherwise tar would
+     * complain too, about an end that comes too early.
+     */
+    if (process_wait(unpacker) != 0) {
+        kill(tar, SIGKILL);
+        return -EINVAL;
+    }
+    close(to_tar[1]);
+    if (process_wait(tar) != 0 || process_wait(first) != 0 || process_wait(second) != 0)
+        return -EINVAL;
+    int error = sha256_end(&file_sum, file_digest);
+    if (error == 0)
+        error = sha256_end(&tar_sum, tar_digest);
+    return error == 0 ? compare(layer, "the file", layer->digest, file_digest) : error;
+}
+
+int layer_unpack(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
+{
+    const char *program = decompressor(layer);
+    int error = program == NULL ? unpack_plain(layer, tar_digest)
+                                : unpack_compressed(layer, program, tar_digest);
+
+    if (error != 0)
+        return error;
+    return compare(layer, "the tar", layer->tar_digest, tar_digest);
+}

@@ -1,0 +1,155 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "image.h"
+#include "import.h"
+#include "names.h"
+#include "pack.h"
+#include "store.h"
+#include "tarfile.h"
+
+typedef char digest_text[SHA256_HEX + 1];
+
+enum { BLOCK = 512 };
+
+/* One layer as a file of the tar. Its header is written last: it needs the size and the digest. */
+static int save_layer(int file, const char *digest, digest_text *packed, size_t index)
+{
+    char *path = store_path("layers", digest, "diff"), name[SHA256_HEX + 8], label[64];
+    int layer = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    off_t header = lseek(file, 0, SEEK_CUR);
+
+    snprintf(label, sizeof(label), "layer %.12s", digest);
+    free(path);
+    if (layer == -1)
+        return report("%s", label);
+    if (lseek(file, header + BLOCK, SEEK_SET) == -1) {
+        close(layer);
+        return report("%s", label);
+    }
+    off_t size = pack_layer(layer, file, label, packed[index]);
+    close(layer);
+    if (size < 0)
+        return (int)size;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(packed[i], packed[index]) == 0) { /* it is there already: once is enough */
+            bool back = ftruncate(file, header) == 0 && lseek(file, header, SEEK_SET) != -1;
+            return back ? 0 : report("%s", label);
+        }
+    int error = tar_write_padding(file, size);
+    off_t end = lseek(file, 0, SEEK_CUR);
+    snprintf(name, sizeof(name), "%s.tar", packed[index]);
+    if (error == 0 && lseek(file, header, SEEK_SET) == -1)
+        error = report("%s", label);
+    if (error == 0)
+        error = tar_write_header(file, name, size);
+    if (error == 0 && lseek(file, end, SEEK_SET) == -1)
+        error = report("%s", label);
+    return error;
+}
+
+static int save_text(int file, const char *name, const char *text)
+{
+    off_t size = (off_t)strlen(text);
+    int error = tar_write_header(file, name, size);
+
+    if (error == 0)
+        error = write_all(file, text, (size_t)size);
+    return error == 0 ? tar_write_padding(file, size) : error;
+}
+
+/* manifest.json: which file is the configuration, which ones are the layers, bottom first. */
+static char *make_manifest(const char *id, const char *name, digest_text *packed, size_t count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (stream == NULL)
+        return NULL;
+    fprintf(stream, "[{\"Config\":\"%s.json\",\"RepoTags\":[", id);
+    if (name != NULL)
+        fprintf(stream, "\"%s\"", name);
+    fprintf(stream, "],\"Layers\":[");
+    for (size_t i = 0; i < count; i++)
+        fprintf(stream, "%s\"%s.tar\"", i ? "," : "", packed[i]);
+    fprintf(stream, "]}]\n");
+    return fclose(stream) == 0 ? text : NULL;
+}
+
+static int save_to(int file, const struct image *image, const char *name)
+{
+    const struct config *config = &image->config;
+    digest_text *packed = calloc(config->layer_count, sizeof(*packed)), id;
+    char file_name[SHA256_HEX + 8];
+    int error = packed == NULL ? report("save") : 0;
+
+    for (size_t i = 0; i < config->layer_count && error == 0; i++)
+        error = save_layer(file, config->layers[i], packed, i);
+    char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL);
+    if (error == 0)
+        error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
+    char *manifest = error ? NULL : make_manifest(id, name, packed, config->layer_count);
+    if (error == 0) {
+        snprintf(file_name, sizeof(file_name), "%s.json", id);
+        error = manifest == NULL ? report("save") : save_text(file, file_name, text);
+    }
+    if (error == 0)
+        error = save_text(file, "manifest.json", manifest);
+    if (error == 0)
+        error = tar_write_end(file);
+    free(packed);
+    free(text);
+    free(manifest);
+    return error;
+}
+
+/* The file appears under its name when it is whole. */
+static int save_whole(const struct image *image, const char *name, const char *path)
+{
+    char *temporary = NULL;
+    mode_t mask = umask(0);
+
+    umask(mask);
+    if (asprintf(&temporary, "%s.XXXXXX", path) == -1)
+        return report("save");
+    int file = mkostemp(temporary, O_CLOEXEC);
+    if (file == -1) {
+        free(temporary);
+        return report("save %s", path);
+    }
+    int error = save_to(file, image, name);
+    if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 || rename(temporary, path) == -1))
+        error = report("save %s", path);
+    if (error != 0)
+        unlink(temporary);
+    close(file);
+    free(temporary);
+    return error;
+}
+
+int image_save(const char *name, const char *file)
+{
+    struct image image;
+    char id[SHA256_HEX + 1], *name_file = NULL;
+    int error = image_open(name, &image);
+
+    if (error != 0)
+        return error;
+    error = name_find(name, id, &name_file);
+    if (error == 0) {
+        char *whole = store_decode(name_file);
+        error = save_whole(&image, whole, file);
+        free(whole);
+        free(name_file);
+    }
+    image_close(&image);
+    return error;
+}

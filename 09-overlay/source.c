@@ -1,0 +1,355 @@
+#include "source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "../01-chroot/tool.h"
+#include "overlay.h"
+
+enum { LARGEST_JSON = 8 << 20, MOST_INDEXES = 4, MOST_IMAGES = 1000 };
+
+/* The JSON file called NAME in the tar. Its text is to be freed besides. NULL if told why. */
+static char *read_json(const struct source *source, const char *name, struct json *json)
+{
+    const struct tar_entry *entry = tar_find(&source->tar, name);
+    char problem[128];
+
+    if (entry == NULL) {
+        (void)refuse("%s: %s is missing in it", source->tar.path, name);
+        return NULL;
+    }
+    char *text = tar_read(&source->tar, entry, LARGEST_JSON);
+    if (text != NULL && !json_read(json, text, (size_t)entry->size, problem)) {
+        (void)refuse("%s: %s is not JSON: %s", source->tar.path, name, problem);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int check_digest(const struct source *source, const char *name, const char *text,
+                        size_t length, const char *expected, char computed[SHA256_HEX + 1])
+{
+    int error = sha256_of(text, length, computed);
+
+    if (error == 0 && expected != NULL && strcmp(expected, computed) != 0)
+        error = refuse("%s: %s has the digest %.12s..., and %.12s... was promised",
+                       source->tar.path, name, computed, expected);
+    return error;
+}
+
+/* The digest that a file's name promises: HEX.json, HEX.tar, blobs/sha256/HEX. NULL: none. */
+static const char *promised(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    static char digits[SHA256_HEX + 1];
+
+    bool whole = sha256_is_hex(base, '\0');
+    if (!whole && !sha256_is_hex(base, '.'))
+        return NULL;
+    if (slash != NULL && strncmp(name, "blobs/sha256/", strlen("blobs/sha256/")) != 0)
+        return NULL;
+    memcpy(digits, base, SHA256_HEX);
+    return digits;
+}
+
+static int read_config(struct source *source, struct source_image *image, const char *name,
+                       const char *digest)
+{
+    const struct tar_entry *entry = tar_find(&source->tar, name);
+
+    if (entry == NULL)
+        return refuse("%s: the configuration %s is missing in it", source->tar.path, name);
+    char *text = tar_read(&source->tar, entry, LARGEST_JSON);
+    if (text == NULL)
+        return -EINVAL;
+    int error = check_digest(source, name, text, (size_t)entry->size, digest, image->id);
+    if (error != 0) {
+        free(text);
+        return error;
+    }
+    error = config_read(&image->config, text, (size_t)entry->size, source->tar.path);
+    if (error == 0 && image->config.layer_count > OVERLAY_MOST_LAYERS)
+        return refuse("%s: %zu layers; overlay stacks at most %d", source->tar.path,
+                      image->config.layer_count, OVERLAY_MOST_LAYERS);
+    image->layers = error == 0 ? calloc(image->config.layer_count, sizeof(*image->layers)) : NULL;
+    return error == 0 && image->layers == NULL ? report("%s", source->tar.path) : error;
+}
+
+static int set_layer(const struct source *source, struct source_layer *layer, const char *name,
+                     const char *digest)
+{
+    layer->file = tar_find(&source->tar, name);
+    if (layer->file == NULL)
+        return refuse("%s: the layer %s is missing in it", source->tar.path, name);
+    if (digest != NULL)
+        memcpy(layer->digest, digest, SHA256_HEX);
+    return 0;
+}
+
+static struct source_image *add_image(struct source *source)
+{
+    void *more = realloc(source->images, (source->count + 1) * sizeof(*source->images));
+
+    if (more == NULL || source->count == MOST_IMAGES) {
+        (void)refuse("%s: too many images in it", source->tar.path);
+        return NULL;
+    }
+    source->images = more;
+    struct source_image *image = &source->images[source->count++];
+    memset(image, 0, sizeof(*image));
+    return image;
+}
+
+static char **read_names(const struct json *json, size_t array)
+{
+    char **names = calloc(json_length(json, array) + 1, sizeof(*names));
+    size_t count = 0;
+
+    for (size_t i = json_first(json, array); i != JSON_NONE && names != NULL;
+         i = json_next(json, array, i))
+        if ((names[count] = json_string(json, i)) != NULL)
+            count++;
+    return names;
+}
+
+/* One element of docker's manifest.json: {"Config": FILE, "RepoTags": [...], "Layers": [FILE...]}
+ */
+static int read_docker_image(struct source *source, const struct json *json, size_t element)
+{
+    struct source_image *image = add_image(source);
+    size_t layers = json_member(json, element, "Layers"), count = 0;
+    char *config = json_string(json, json_member(json, element, "Config"));
+
+    if (image == NULL || config == NULL) {
+        free(config);
+        return refuse("%s: an image in manifest.json has no Config", source->tar.path);
+    }
+    image->names = read_names(json, json_member(json, element, "RepoTags"));
+    int error = read_config(source, image, config, promised(config));
+    free(config);
+    if (error == 0 && json_length(json, layers) != image->config.layer_count)
+        error = refuse("%s: %zu layers in manifest.json, and %zu in the configuration",
+                       source->tar.path, json_length(json, layers), image->config.layer_count);
+    if (error != 0)
+        return error;
+    for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
+         i = json_next(json, layers, i)) {
+        char *name = json_string(json, i);
+        error = name == NULL
+                    ? refuse("%s: a layer in manifest.json is not a name", source->tar.path)
+                    : set_layer(source, &image->layers[count++], name, promised(name));
+        free(name);
+    }
+    return error;
+}
+
+static int read_docker(struct source *source)
+{
+    struct json json;
+    char *text = read_json(source, "manifest.json", &json);
+    int error = 0;
+
+    if (text == NULL)
+        return -EINVAL;
+    if (json_length(&json, 0) == 0)
+        error = refuse("%s: manifest.json names no image", source->tar.path);
+    for (size_t i = json_first(&json, 0); i != JSON_NONE && error == 0; i = json_next(&json, 0, i))
+        error = read_docker_image(source, &json, i);
+    json_free(&json);
+    free(text);
+    return error;
+}
+
+/* The blob that a descriptor {"digest": "sha256:…"} points to, as a path in the tar. */
+static char *blob_path(const struct json *json, size_t descriptor, char digest[SHA256_HEX + 1])
+{
+    char *text = json_string(json, json_member(json, descriptor, "digest")), *path = NULL;
+    const char *digits = digest_digits(text);
+
+    if (digits != NULL) {
+        memcpy(digest, digits, SHA256_HEX + 1);
+        if (asprintf(&path, "blobs/sha256/%s", digits) == -1)
+            path = NULL;
+    }
+    free(text);
+    return path;
+}
+
+/* Read the JSON that a descriptor points to, after checking its digest. NULL if told why. */
+static char *follow(struct source *source, const struct json *json, size_t descriptor,
+                    struct json *found)
+{
+    char digest[SHA256_HEX + 1], computed[SHA256_HEX + 1];
+    char *path = blob_path(json, descriptor, digest), *text = NULL;
+
+    if (path == NULL)
+        (void)refuse("%s: something in it has no sha256 digest", source->tar.path);
+    else
+        text = read_json(source, path, found);
+    if (text != NULL) {
+        size_t length = (size_t)tar_find(&source->tar, path)->size;
+        if (check_digest(source, path, text, length, digest, computed) != 0) {
+            json_free(found);
+            free(text);
+            text = NULL;
+        }
+    }
+    free(path);
+    return text;
+}
+
+static int read_oci_manifest(struct source *source, const struct json *json, char *name)
+{
+    struct source_image *image = add_image(source);
+    size_t layers = json_member(json, 0, "layers"), count = 0;
+    char digest[SHA256_HEX + 1];
+    char *config = blob_path(json, json_member(json, 0, "config"), digest);
+
+    if (image == NULL || config == NULL || (image->names = calloc(2, sizeof(char *))) == NULL) {
+        free(name);
+        free(config);
+        return refuse("%s: a manifest in it names no configuration", source->tar.path);
+    }
+    image->names[0] = name;
+    int error = read_config(source, image, config, digest);
+    free(config);
+    if (error == 0 && json_length(json, layers) != image->config.layer_count)
+        error = refuse("%s: %zu layers in the manifest, and %zu in the configuration",
+                       source->tar.path, json_length(json, layers), image->config.layer_count);
+    if (error != 0)
+        return error;
+    for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
+         i = json_next(json, layers, i)) {
+        char *path = blob_path(json, i, digest);
+        error = path == NULL ? refuse("%s: a layer in it has no sha256 digest", source->tar.path)
+                             : set_layer(source, &image->layers[count++], path, digest);
+        free(path);
+    }
+    return error;
+}
+
+/* What the OCI, following Go, calls this machine's architecture. */
+static const char *architecture(void)
+{
+    static const char *const names[][2] = {
+        {"x86_64", "amd64"}, {"aarch64", "arm64"},   {"armv7l", "arm"},  {"armv6l", "arm"},
+        {"i686", "386"},     {"riscv64", "riscv64"}, {"s390x", "s390x"}, {"ppc64le", "ppc64le"},
+    };
+    static struct utsname machine;
+
+    uname(&machine);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(machine.machine, names[i][0]) == 0)
+            return names[i][1];
+    return machine.machine;
+}
+
+/* Is the descriptor for this machine? One that doesn't say, may be. */
+static bool is_for_us(const struct json *json, size_t descriptor)
+{
+    size_t platform = json_member(json, descriptor, "platform");
+    char *machine = json_string(json, json_member(json, platform, "architecture"));
+    char *system = json_string(json, json_member(json, platform, "os"));
+    bool good = (machine == NULL || strcmp(machine, architecture()) == 0) &&
+                (system == NULL || strcmp(system, "linux") == 0);
+
+    free(machine);
+    free(system);
+    return good;
+}
+
+static char *name_of(const struct json *json, size_t descriptor)
+{
+    size_t annotations = json_member(json, descriptor, "annotations");
+    char *name = json_string(json, json_member(json, annotations, "io.containerd.image.name"));
+
+    if (name != NULL)
+        return name;
+    return json_string(json, json_member(json, annotations, "org.opencontainers.image.ref.name"));
+}
+
+/* An index names manifests, or further indexes, one for each architecture. */
+static int read_oci_index(struct source *source, const struct json *json, const char *name,
+                          int depth)
+{
+    size_t manifests = json_member(json, 0, "manifests"), before = source->count;
+    int error = 0;
+
+    if (depth == MOST_INDEXES)
+        return refuse("%s: indexes in it are nested too deeply", source->tar.path);
+    for (size_t i = json_first(json, manifests); i != JSON_NONE && error == 0;
+         i = json_next(json, manifests, i)) {
+        struct json found;
+        if (!is_for_us(json, i))
+            continue;
+        if (depth > 0 && source->count > before) /* one image is enough for one name */
+            break;
+        char *text = follow(source, json, i, &found), *own = name_of(json, i);
+        if (own == NULL && name != NULL)
+            own = strdup(name);
+        if (text == NULL) {
+            error = -EINVAL;
+        } else if (json_member(&found, 0, "manifests") != JSON_NONE) {
+            error = read_oci_index(source, &found, own, depth + 1);
+            free(own);
+        } else {
+            error = read_oci_manifest(source, &found, own);
+        }
+        if (text != NULL)
+            json_free(&found);
+        else
+            free(own);
+        free(text);
+    }
+    if (error == 0 && source->count == before)
+        error = refuse("%s: no image in it is for linux/%s", source->tar.path, architecture());
+    return error;
+}
+
+static int read_oci(struct source *source)
+{
+    struct json json;
+    char *text = read_json(source, "index.json", &json);
+
+    if (text == NULL)
+        return -EINVAL;
+    int error = read_oci_index(source, &json, NULL, 0);
+    json_free(&json);
+    free(text);
+    return error;
+}
+
+int source_open(struct source *source, const char *path)
+{
+    *source = (struct source){.count = 0};
+    int error = tar_open(&source->tar, path);
+    if (error != 0)
+        return error;
+    if (tar_find(&source->tar, "manifest.json") != NULL)
+        error = read_docker(source);
+    else if (tar_find(&source->tar, "index.json") != NULL)
+        error = read_oci(source);
+    else
+        error = refuse("%s: not an image: it has neither manifest.json nor index.json", path);
+    if (error != 0)
+        source_close(source);
+    return error;
+}
+
+void source_close(struct source *source)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        struct source_image *image = &source->images[i];
+        for (char **name = image->names; name != NULL && *name != NULL; name++)
+            free(*name);
+        free(image->names);
+        config_free(&image->config);
+        free(image->layers);
+    }
+    free(source->images);
+    tar_close(&source->tar);
+}

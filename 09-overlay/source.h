@@ -1,0 +1,35 @@
+/*
+ * Images in a tar, as "docker save" writes it, older (manifest.json, a configuration and the tars
+ * of layers) or newer (the same, in an OCI layout), and as OCI layouts are (index.json, manifests
+ * by architecture, blobs). Only reads; what a digest is given for is checked against it.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include "config.h"
+#include "tarfile.h"
+
+struct source_layer {
+    const struct tar_entry *file;
+    char digest[SHA256_HEX + 1]; /* of the file as it lies there, maybe compressed; "": not given */
+};
+
+struct source_image {
+    char **names; /* as the tar calls it; ends with NULL, may be empty */
+    char id[SHA256_HEX + 1];
+    struct config config;
+    struct source_layer *layers; /* bottom first, as many as the configuration has */
+};
+
+struct source {
+    struct tar_file tar;
+    struct source_image *images;
+    size_t count;
+};
+
+/* Host. Open the tar at PATH and read which images it holds. Returns 0, or a negative errno told.
+ */
+int source_open(struct source *source, const char *path);
+void source_close(struct source *source);
+
+#endif

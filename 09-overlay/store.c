@@ -1,0 +1,300 @@
+#include "store.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "overlay.h"
+#include "tarfile.h"
+
+static char *store_home; /* the path, once store_open() has found it */
+
+static char *choose_home(void)
+{
+    const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
+    const char *user_home = getenv("HOME");
+    char *path = NULL;
+
+    if (chosen != NULL && chosen[0] != '\0')
+        return realpath(chosen, NULL) ? realpath(chosen, NULL) : strdup(chosen);
+    if (geteuid() == 0 && !overlay_in_user_namespace())
+        return strdup("/var/lib/ten-steps");
+    if (data != NULL && data[0] == '/')
+        return asprintf(&path, "%s/ten-steps", data) == -1 ? NULL : path;
+    if (user_home == NULL || user_home[0] != '/') {
+        errno = ENOENT;
+        return NULL;
+    }
+    return asprintf(&path, "%s/.local/share/ten-steps", user_home) == -1 ? NULL : path;
+}
+
+/* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
+static int make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        int made = mkdir(path, slash ? 0755 : 0700);
+        if (made == -1 && errno != EEXIST)
+            return report("store: make %s", path);
+        if (slash == NULL)
+            return 0;
+        *slash = '/';
+    }
+}
+
+const char *store_open(void)
+{
+    static const char *const kinds[] = {"layers", "configs", "images", "tmp"};
+
+    if (store_home != NULL)
+        return store_home;
+    char *home = choose_home();
+    if (home == NULL) {
+        hint("say where it shall be: TEN_STEPS_HOME=DIRECTORY");
+        (void)report("no place for the store of images");
+        return NULL;
+    }
+    if (make_directories(home) != 0)
+        return NULL;
+    char *real = realpath(home, NULL);
+    free(home);
+    for (size_t i = 0; real != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof(path), "%s/%s", real, kinds[i]);
+        if (mkdir(path, 0700) == -1 && errno != EEXIST) {
+            (void)report("store: make %s", path);
+            return NULL;
+        }
+    }
+    if (real == NULL)
+        (void)report("store");
+    return store_home = real;
+}
+
+char *store_path(const char *kind, const char *name, const char *rest)
+{
+    char *path;
+
+    if (asprintf(&path, "%s/%s/%s%s%s", store_home, kind, name, rest[0] ? "/" : "", rest) == -1)
+        die("store");
+    return path;
+}
+
+int store_lock(void)
+{
+    int lock = open(store_home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (lock == -1)
+        return report("store %s", store_home);
+    while (flock(lock, LOCK_EX) == -1)
+        if (errno != EINTR)
+            return report("lock the store %s", store_home);
+    return lock;
+}
+
+char *store_temporary(int *lock)
+{
+    int held = store_lock();
+    if (held < 0)
+        return NULL;
+    char *path = store_path("tmp", "XXXXXX", "");
+    if (mkdtemp(path) == NULL) {
+        (void)report("store: make %s", path);
+        free(path);
+        close(held);
+        return NULL;
+    }
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock == -1 || flock(*lock, LOCK_SH | LOCK_NB) == -1) {
+        (void)report("store: hold %s", path);
+        free(path);
+        path = NULL;
+    }
+    close(held);
+    return path;
+}
+
+int store_hold(const char *kind, const char *digest)
+{
+    char *path = store_path(kind, digest, "");
+    int held = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (held == -1) {
+        held = errno == ENOENT ? -ENOENT : report("%s", path);
+    } else if (flock(held, LOCK_SH | LOCK_NB) == -1 || access(path, F_OK) == -1) {
+        close(held); /* it is being removed right now */
+        held = -ENOENT;
+    }
+    free(path);
+    return held;
+}
+
+bool store_is_held(const char *kind, const char *digest)
+{
+    char *path = store_path(kind, digest, "");
+    int other = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = other != -1 && flock(other, LOCK_EX | LOCK_NB) == -1;
+
+    if (other != -1)
+        close(other);
+    free(path);
+    return held;
+}
+
+int store_write(const char *kind, const char *name, const void *data, size_t length)
+{
+    char *path = store_path(kind, name, "");
+    char *temporary = store_path("tmp", "XXXXXX", "");
+    int error = 0;
+    int file = mkostemp(temporary, O_CLOEXEC);
+
+    if (file == -1) {
+        error = report("store: make %s", temporary);
+    } else {
+        error = write_all(file, data, length);
+        close(file);
+        if (error == 0 && rename(temporary, path) == -1)
+            error = report("store: make %s", path);
+        if (error != 0)
+            unlink(temporary);
+    }
+    free(path);
+    free(temporary);
+    return error;
+}
+
+char *store_read(const char *kind, const char *name, size_t *length)
+{
+    char *path = store_path(kind, name, "");
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    char *text = NULL;
+
+    free(path);
+    if (file == -1)
+        return NULL;
+    if (fstat(file, &status) == 0 && (text = calloc(1, (size_t)status.st_size + 1)) != NULL) {
+        ssize_t got = read(file, text, (size_t)status.st_size);
+        *length = got > 0 ? (size_t)got : 0;
+        text[*length] = '\0';
+    }
+    close(file);
+    return text;
+}
+
+static int not_dot(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+char **store_list(const char *kind)
+{
+    char *path = store_path(kind, "", "");
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, not_dot, by_bytes);
+    char **names = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(*names));
+
+    if (names == NULL)
+        (void)report("read %s", path);
+    for (int i = 0; i < count; i++) {
+        if (names != NULL)
+            names[i] = strdup(entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    free(path);
+    return names;
+}
+
+void store_free(char **names)
+{
+    for (char **name = names; name != NULL && *name != NULL; name++)
+        free(*name);
+    free(names);
+}
+
+char *store_encode(const char *name)
+{
+    char *file = calloc(3, strlen(name) + 1), *to = file;
+
+    for (; file != NULL && *name != '\0'; name++)
+        if (*name == '/' || *name == '%' || (to == file && *name == '.'))
+            to += sprintf(to, "%%%02X", (unsigned char)*name);
+        else
+            *to++ = *name;
+    return file;
+}
+
+char *store_decode(const char *file)
+{
+    char *name = calloc(1, strlen(file) + 1), *to = name;
+
+    for (; name != NULL && *file != '\0'; file++) {
+        unsigned code;
+        if (*file == '%' && sscanf(file + 1, "%2X", &code) == 1) {
+            *to++ = (char)code;
+            file += 2;
+        } else {
+            *to++ = *file;
+        }
+    }
+    return name;
+}
+
+static int remove_below(int directory)
+{
+    DIR *stream = fdopendir(directory);
+    int error = 0;
+
+    if (stream == NULL) {
+        close(directory);
+        return report("remove a directory");
+    }
+    for (struct dirent *entry; error == 0 && (entry = readdir(stream)) != NULL;) {
+        const char *name = entry->d_name;
+        if (!not_dot(entry) || unlinkat(dirfd(stream), name, 0) == 0 || errno == ENOENT)
+            continue;
+        if (errno != EISDIR && errno != EPERM) {
+            error = report("remove %s", name);
+            break;
+        }
+        /* An ordinary user's own directory may be one that it can't read or change. */
+        struct stat status;
+        if (fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode) && (status.st_mode & 0700) != 0700)
+            (void)fchmodat(dirfd(stream), name, 0700, 0);
+        int below = openat(dirfd(stream), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        error = below == -1 ? report("remove %s", name) : remove_below(below);
+        if (error == 0 && unlinkat(dirfd(stream), name, AT_REMOVEDIR) == -1)
+            error = report("remove %s", name);
+    }
+    closedir(stream);
+    return error;
+}
+
+int remove_tree(const char *path)
+{
+    (void)chmod(path, 0700);
+    int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top == -1)
+        return errno == ENOENT ? 0 : report("remove %s", path);
+    int error = remove_below(top);
+    if (error == 0 && rmdir(path) == -1)
+        error = report("remove %s", path);
+    return error;
+}
