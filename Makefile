@@ -58,21 +58,21 @@ $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 $(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
+probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup
 
-test: setup all $(PROBES)
+test: setup all probes
 	@tests/run
 
-test-%: setup all $(PROBES)
+test-%: setup all probes
 	@tests/run tests/$*-*.bats
 
-test-vm: setup all $(BUILD)/probe
+test-vm: setup all probes
 	@tests/vm tests/run
 
-shell-vm: all $(BUILD)/probe
+shell-vm: all probes
 	@tests/vm --shell
 
 lint: setup
@@ -84,4 +84,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all setup test test-vm shell-vm lint clean help
+.PHONY: all probes setup test test-vm shell-vm lint clean help

@@ -369,14 +369,12 @@ int cgroup_remove(struct cgroup *group)
     int error = cgroup_kill(group);
     int lock = lock_tree(&group->tree);
 
-    /* EXERCISE 8.5: take the group away again. rmdir(2) */
     if (error == 0) {
         error = remove_groups(group->path);
         errno = -error;
         if (error != 0)
             report("rmdir %s", group->path);
     }
-    /* END */
     controllers_release(&group->tree, group->parent);
     close(group->directory);
     if (lock >= 0)
@@ -394,7 +392,5 @@ void cgroup_mount(const struct cgroup_tree *tree)
     explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", tree->top, tree->top);
     if (umount2(tree->top, MNT_DETACH) == -1)
         mount_new("tmpfs", tree->top, tree->top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    /* EXERCISE 8.3: show the box its own branch of the tree. cgroup_namespaces(7) */
     mount_new("cgroup2", tree->top, tree->top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    /* END */
 }

@@ -22,14 +22,15 @@ static const char usage[] =
     "Run COMMAND (/bin/sh if none is given) in a control group of its own.\n"
     "\n"
     "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
-    "      --cpu-max=\"QUOTA PERIOD\"   the same in microseconds\n"
+    "      --cpu-max=\"QUOTA PERIOD\"\n"
+    "                         the same in microseconds\n"
     "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
     "      --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
     "      --pids=N           processes and threads at a time\n"
-    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"   a disk's bytes and operations\n"
-    "                         a second; /dev/NAME for MAJ:MIN will do\n"
+    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
+    "                         a disk's bytes and operations a second; /dev/NAME will do, too\n"
     "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
     "  -n, --name=NAME        the group's name (default: ten-steps- and a random number)\n"
     "      --parent=PATH      the group to make it in, from the top of the tree (default: the\n"
@@ -45,6 +46,7 @@ static const char usage[] =
     "  echo '+cpu +memory +pids' > cgroup.subtree_control\n"
     "  mkdir demo\n"
     "  echo '20000 100000' > demo/cpu.max\n"
+    "  echo 64M > demo/memory.max; echo 32 > demo/pids.max\n"
     "  sh -c 'echo $$ > demo/cgroup.procs; exec unshare --cgroup sh'\n"
     "  rmdir demo\n";
 
@@ -120,8 +122,12 @@ int main(int argc, char **argv)
     spawn_block_signals(); /* from here on there is something to undo */
     if (cgroup_make(&group, &options.plan) != 0)
         return EXIT_TOOL;
+    int birthplace = -1;
+    /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
+    birthplace = group.directory;
+    /* END */
     double start = seconds_now();
-    struct child child = spawn_into_cgroup(namespaces, group.directory);
+    struct child child = spawn_into_cgroup(namespaces, birthplace);
     if (child.pid == 0) { /* in the box */
         if (user != 0)
             map_myself(user, user_group);

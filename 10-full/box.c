@@ -188,8 +188,10 @@ noreturn void box_run(struct plan *plan, struct child *child)
     else
         harden_new_session();
     drop_privileges(plan, &account);
-    if (options->init || options->has_offset)
+    if (options->init || options->has_offset) {
+        harden_undumpable();
         init_stay_behind(child); /* 03 */
+    }
     if (options->seccomp)
         seccomp_install(plan->capabilities);
     spawn_exec(child, plan->command); /* 02, 01 */

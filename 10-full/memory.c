@@ -22,6 +22,12 @@ struct parts {
     int count;
 };
 
+/* The kernel and the program's own headers tell addresses as numbers. */
+static void *address(uintptr_t number)
+{
+    return (void *)number; // NOLINT(performance-no-int-to-ptr)
+}
+
 /* A system call without libc, whose pages are given back while it is made. */
 static inline __attribute__((always_inline)) long call(long number, uintptr_t a, uintptr_t b,
                                                        uintptr_t c, uintptr_t d, uintptr_t e)
@@ -71,7 +77,7 @@ static void give_back_unwritten(uintptr_t start, uintptr_t end)
         uint64_t word = 0;
         off_t at = (off_t)(page / PAGE * sizeof(word));
         if (pread(pagemap, &word, sizeof(word), at) == sizeof(word) && (word & from_file))
-            madvise((void *)page, PAGE, MADV_DONTNEED);
+            madvise(address(page), PAGE, MADV_DONTNEED);
     }
     if (pagemap != -1)
         close(pagemap);
@@ -80,7 +86,7 @@ static void give_back_unwritten(uintptr_t start, uintptr_t end)
 /* The segments of the program that are never written to, after giving back of the others. elf(5) */
 static struct parts find_parts(void)
 {
-    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    const ElfW(Phdr) *segments = address(getauxval(AT_PHDR));
     unsigned long count = getauxval(AT_PHNUM);
     uintptr_t moved = 0; /* a position-independent program lies elsewhere than its file says */
     struct parts parts = {.count = 0};
@@ -111,7 +117,7 @@ int memory_poll(struct pollfd *files, nfds_t count)
     malloc_trim(0);
 #endif
     /* A protection unlike its neighbours': it only needs to be executed. */
-    if (mprotect((void *)page, PAGE, PROT_EXEC) == -1)
+    if (mprotect(address(page), PAGE, PROT_EXEC) == -1)
         return poll(files, count, -1);
     long ready = rest(&parts, files, count);
     if (ready < 0) {
