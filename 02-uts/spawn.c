@@ -164,6 +164,8 @@ void spawn_wait_go(const struct child *child)
     do
         got = recv(child->sync, go, sizeof(go), 0);
     while (got == -1 && errno == EINTR);
+    if (got == -1 && errno != ECONNRESET)
+        die("wait for the host");
     if (got != sizeof(go)) /* end of file is not "go": the host has failed or died */
         _exit(EXIT_TOOL);
 }
