@@ -70,7 +70,7 @@ address_in_box() {
 }
 
 nothing_of_ours() {
-    [ -z "$(nft list tables | grep ten-steps)" ] && [ -z "$(ip link | grep ten-steps)" ] &&
+    ! nft list tables | grep -q ten-steps && ! ip link | grep -q ten-steps &&
         [ "$(</proc/sys/net/ipv4/ip_forward)" = 0 ]
 }
 
@@ -100,7 +100,7 @@ nothing_of_ours() {
 }
 
 @test "the box sees its own links, routes, sockets, /proc/net and /sys/class/net" {
-    local sentinel port
+    local sentinel
     sentinel=d$(random_name)
     ip link add "$sentinel" type bridge
     serve $$ tcp "$HOST" 8000 host
