@@ -59,7 +59,7 @@ $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
-$(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
+$(BUILD)/filter $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
 probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter

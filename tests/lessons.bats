@@ -72,6 +72,10 @@ follow() {
     follow 06-user
 }
 
+@test "lesson 07-net" {
+    follow 07-net
+}
+
 @test "every link in a lesson leads to a file that is there" {
     local lesson link broken=
     for lesson in README.md [01][0-9]-*/README.md; do
