@@ -86,7 +86,7 @@ grade: setup all probes
 	@tests/grade
 
 test-vm: setup all probes
-	@tests/vm tests/run
+	@tests/vm --time=5000 env IN_VM=1 tests/run
 
 shell-vm: all probes
 	@tests/vm --shell

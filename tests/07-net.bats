@@ -117,6 +117,7 @@ nothing_of_ours() {
     ip link delete "$sentinel"
 }
 
+# bats test_tags=cgroup_v2
 @test "what is mounted below /sys stays" {
     local word
     word=$(random_name)
