@@ -1,10 +1,14 @@
 # Ten Steps to a Container.
 #
 #: make            build all tools
+#: make run        a first container: the view of host beside box, then a shell
+#: make doctor     what this machine can run, and what helps where it can't
 #: make test       check all chapters; installs what that needs first
 #: make test-02    check one chapter
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
+#: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
+#: make test-exercises   leave out each exercise and see whether the checks notice
 #: make lint       look over the code with compilers and analysers
 #: make clean      remove what was built
 #: make help       print this
@@ -22,9 +26,9 @@ STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
 STATIC  := $(STATIC)
 
 # A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
-KERNEL  := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
+HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
-override CPPFLAGS += $(KERNEL)
+override CPPFLAGS += $(HEADERS)
 
 # The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
@@ -51,28 +55,40 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape: $(BUILD)/%: tests/%.c Makefile
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
 $(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-PROBES := $(BUILD)/probe $(BUILD)/escape $(BUILD)/filter
+probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup
 
-test: setup all $(PROBES)
+run: all
+	@tests/tour
+
+doctor: all
+	@tests/doctor
+
+test: setup all probes
 	@tests/run
 
-test-%: setup all $(PROBES)
+test-%: setup all probes
 	@tests/run tests/$*-*.bats
 
-test-vm: setup all $(BUILD)/probe
+test-exercises: setup all probes
+	@tests/unsolved
+
+grade: setup all probes
+	@tests/grade
+
+test-vm: setup all probes
 	@tests/vm tests/run
 
-shell-vm: all $(BUILD)/probe
+shell-vm: all probes
 	@tests/vm --shell
 
 lint: setup
@@ -84,4 +100,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all setup test test-vm shell-vm lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm lint clean help

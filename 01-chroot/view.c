@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cause.h"
 #include "tool.h"
 
 /* One row: what is seen, and whose it is. Two equal sources mean that the row is shared. */
@@ -31,7 +32,7 @@ struct row {
     char source[64];
 };
 
-enum { MOST_ROWS = 24 };
+enum { MOST_ROWS = 28 };
 
 struct view {
     struct row rows[MOST_ROWS];
@@ -181,15 +182,73 @@ static void look_at_network(struct view *view, const char *net_namespace)
     add(view, "routes", net_namespace, "%d", lines > 0 ? lines - 1 : 0);
 }
 
+/* A file of the cgroup's interface, "max" where there is none: then nothing is limited. */
+static void read_limit(const char *group, const char *file, char *text, size_t size)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", group, file);
+    first_line(path, text, size);
+    if (text[0] == '\0')
+        snprintf(text, size, "max");
+}
+
+/* A number of bytes as people write it. What is not a number ("max") stays. */
+static void shorten_bytes(char *text, size_t size)
+{
+    char *end;
+    long long bytes = strtoll(text, &end, 10);
+    int unit = 0;
+
+    if (end == text)
+        return;
+    for (; bytes >= 10240 && unit < 3; unit++)
+        bytes /= 1024;
+    snprintf(text, size, "%lld%.*s", bytes, unit > 0, &"BKMG"[unit]);
+}
+
+/* What the cgroup may use, and what it does use. The host's top group has neither. */
+static void look_at_limits(struct view *view, const char *group, const char *source)
+{
+    char cpu[32], memory[32], pids[32], share[16] = "max";
+    long long quota, period;
+
+    if (access("/sys/fs/cgroup/cgroup.controllers", R_OK) == -1) {
+        add(view, "limits", source, "no cgroup tree here");
+        add(view, "in use", source, "no cgroup tree here");
+        return;
+    }
+    read_limit(group, "cpu.max", cpu, sizeof(cpu));
+    read_limit(group, "memory.max", memory, sizeof(memory));
+    read_limit(group, "pids.max", pids, sizeof(pids));
+    if (sscanf(cpu, "%lld %lld", &quota, &period) == 2)
+        snprintf(share, sizeof(share), "%lld%%", 100 * quota / period);
+    shorten_bytes(memory, sizeof(memory));
+    add(view, "limits", source, "cpu %s mem %s pids %s", share, memory, pids);
+
+    read_limit(group, "memory.current", memory, sizeof(memory));
+    read_limit(group, "pids.current", pids, sizeof(pids));
+    shorten_bytes(memory, sizeof(memory));
+    bool counted = strcmp(memory, "max") != 0 || strcmp(pids, "max") != 0;
+    if (counted)
+        add(view, "in use", source, "mem %s pids %s", memory, pids);
+    else
+        add(view, "in use", source, "not counted");
+}
+
 static void look_at_cgroup(struct view *view, const char *cgroup_namespace)
 {
-    char text[4096];
+    char text[4096], source[64];
+
     read_self("cgroup", text, sizeof(text));
-    const char *v2 = strstr(text, "0::");
-    if (v2 == NULL)
-        add(view, "cgroup", cgroup_namespace, "no cgroup v2");
-    else
-        add(view, "cgroup", cgroup_namespace, "%.*s", (int)strcspn(v2 + 3, "\n"), v2 + 3);
+    char *group = strstr(text, "0::");
+    if (group != NULL) {
+        group += strlen("0::");
+        group[strcspn(group, "\n")] = '\0';
+    }
+    add(view, "cgroup", cgroup_namespace, "%s", group != NULL ? group : "no cgroup v2");
+    snprintf(source, sizeof(source), "%s %.40s", cgroup_namespace, group != NULL ? group : "");
+    look_at_limits(view, group != NULL ? group : "", source);
 }
 
 static void look_at_clock(struct view *view, const char *time_namespace)

@@ -77,14 +77,19 @@ struct root root_current(void)
 
 struct root root_prepare(const char *directory)
 {
-    struct root root = {.path = directory, .make_missing = true};
-
     explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
             directory, directory, directory);
     /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
     if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("root directory %s", directory);
     /* END */
+    return root_at(directory);
+}
+
+struct root root_at(const char *directory)
+{
+    struct root root = {.path = directory, .make_missing = true};
+
     root.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root.directory == -1)
         die("root directory %s", directory);

@@ -49,6 +49,9 @@ struct root root_current(void);
 /* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands. */
 struct root root_prepare(const char *directory);
 
+/* DIRECTORY, which is a mount point already. */
+struct root root_at(const char *directory);
+
 /* The same for a mount of DIRECTORY that is open as TREE. The box sees TREE in DIRECTORY's place.
  */
 struct root root_adopt(int tree, const char *directory);

@@ -35,7 +35,7 @@ static void add(struct cgroup_limits *limits, const char *file, const char *valu
     limits->count += i == limits->count;
 }
 
-void limit_cpus(struct cgroup_limits *limits, const char *text)
+static void limit_cpus(struct cgroup_limits *limits, const char *text)
 {
     char *end = NULL, value[64];
     long most = sysconf(_SC_NPROCESSORS_CONF);
@@ -49,7 +49,7 @@ void limit_cpus(struct cgroup_limits *limits, const char *text)
     add(limits, "cpu.max", value);
 }
 
-void limit_cpu_max(struct cgroup_limits *limits, const char *text)
+static void limit_cpu_max(struct cgroup_limits *limits, const char *text)
 {
     char quota[32] = "", period[32] = "", rest;
 
@@ -63,7 +63,7 @@ void limit_cpu_max(struct cgroup_limits *limits, const char *text)
     add(limits, "cpu.max", text);
 }
 
-void limit_cpu_weight(struct cgroup_limits *limits, const char *text)
+static void limit_cpu_weight(struct cgroup_limits *limits, const char *text)
 {
     tool_number(text, "cpu-weight", 1, 10000);
     add(limits, "cpu.weight", text);
@@ -109,7 +109,7 @@ bool cpu_list_within(const char *wanted, const char *there)
     return true;
 }
 
-void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text)
+static void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text)
 {
     const char *rest = text;
     long first, last;
@@ -153,25 +153,25 @@ static void add_bytes(struct cgroup_limits *limits, const char *file, const char
     add(limits, file, value);
 }
 
-void limit_memory(struct cgroup_limits *limits, const char *text)
+static void limit_memory(struct cgroup_limits *limits, const char *text)
 {
     /* Below this not even the fork of the command gets through. */
     add_bytes(limits, "memory.max", "memory", text, 1 << 20);
 }
 
-void limit_memory_swap(struct cgroup_limits *limits, const char *text)
+static void limit_memory_swap(struct cgroup_limits *limits, const char *text)
 {
     add_bytes(limits, "memory.swap.max", "memory-swap", text, 0);
 }
 
-void limit_pids(struct cgroup_limits *limits, const char *text)
+static void limit_pids(struct cgroup_limits *limits, const char *text)
 {
     if (strcmp(text, "max") != 0)
         tool_number(text, "pids", 1, 4194304); /* PID_MAX_LIMIT of the kernel */
     add(limits, "pids.max", text);
 }
 
-void limit_io_max(struct cgroup_limits *limits, const char *text)
+static void limit_io_max(struct cgroup_limits *limits, const char *text)
 {
     static const char *const keys[] = {"rbps", "wbps", "riops", "wiops"};
     char copy[192], value[192], *save = NULL;
@@ -212,7 +212,7 @@ void limit_io_max(struct cgroup_limits *limits, const char *text)
     add(limits, "io.max", value);
 }
 
-void limit_set(struct cgroup_limits *limits, const char *text)
+static void limit_set(struct cgroup_limits *limits, const char *text)
 {
     static const char *const ours[] = {"cgroup.procs", "cgroup.threads", "cgroup.kill",
                                        "cgroup.subtree_control", "cgroup.type"};
@@ -230,6 +230,41 @@ void limit_set(struct cgroup_limits *limits, const char *text)
     if (controller_of(file) == -1)
         fail("set: there is no controller '%.*s'", (int)strcspn(file, "."), file);
     add(limits, file, text + length + 1);
+}
+
+bool limit_option(struct cgroup_limits *limits, int option, const char *text)
+{
+    switch (option) {
+    case LIMIT_CPUS:
+        limit_cpus(limits, text);
+        return true;
+    case LIMIT_CPU_MAX:
+        limit_cpu_max(limits, text);
+        return true;
+    case LIMIT_CPU_WEIGHT:
+        limit_cpu_weight(limits, text);
+        return true;
+    case LIMIT_CPUSET_CPUS:
+        limit_cpuset_cpus(limits, text);
+        return true;
+    case LIMIT_MEMORY:
+        limit_memory(limits, text);
+        return true;
+    case LIMIT_MEMORY_SWAP:
+        limit_memory_swap(limits, text);
+        return true;
+    case LIMIT_PIDS:
+        limit_pids(limits, text);
+        return true;
+    case LIMIT_IO_MAX:
+        limit_io_max(limits, text);
+        return true;
+    case LIMIT_SET:
+        limit_set(limits, text);
+        return true;
+    default:
+        return false;
+    }
 }
 
 void limit_complete(struct cgroup_limits *limits)

@@ -19,18 +19,31 @@ struct cgroup_limits {
 };
 
 /*
- * Host. Each adds a limit from TEXT; the last one for a file holds. A TEXT that can't be meant ends
- * the tool: nothing has been made yet.
+ * The options of a tool that set limits, for its table of long options, from LIMIT_FIRST on; so
+ * that they are the same in each tool that has them.
  */
-void limit_cpus(struct cgroup_limits *limits, const char *text);        /* processors: "0.2" */
-void limit_cpu_max(struct cgroup_limits *limits, const char *text);     /* µs: "QUOTA PERIOD" */
-void limit_cpu_weight(struct cgroup_limits *limits, const char *text);  /* 1 to 10000 */
-void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text); /* list: "0,2-3" */
-void limit_memory(struct cgroup_limits *limits, const char *text);      /* bytes: "64M" */
-void limit_memory_swap(struct cgroup_limits *limits, const char *text); /* bytes beyond memory */
-void limit_pids(struct cgroup_limits *limits, const char *text);        /* processes and threads */
-void limit_io_max(struct cgroup_limits *limits, const char *text); /* "MAJ:MIN rbps=BYTES …" */
-void limit_set(struct cgroup_limits *limits, const char *text);    /* "FILE=VALUE" */
+enum {
+    LIMIT_FIRST = 1024, /* above every tool's own */
+    LIMIT_CPUS = LIMIT_FIRST,
+    LIMIT_CPU_MAX,
+    LIMIT_CPU_WEIGHT,
+    LIMIT_CPUSET_CPUS,
+    LIMIT_MEMORY,
+    LIMIT_MEMORY_SWAP,
+    LIMIT_PIDS,
+    LIMIT_IO_MAX,
+    LIMIT_SET,
+};
+
+/*
+ * Host. Add to LIMITS what OPTION, one of the above, says with TEXT; the last one for a file holds.
+ * False if it is none of them. A TEXT that can't be meant ends the tool: nothing has been made yet.
+ *
+ * CPUS is a number of processors ("0.2"), CPU_MAX "QUOTA PERIOD" in microseconds, MEMORY and
+ * MEMORY_SWAP are bytes ("64M"), PIDS processes and threads, IO_MAX "MAJ:MIN rbps=BYTES …", SET
+ * "FILE=VALUE".
+ */
+bool limit_option(struct cgroup_limits *limits, int option, const char *text);
 
 /* Host. Without a word on swap, a memory limit means none. Call it when all limits are added. */
 void limit_complete(struct cgroup_limits *limits);

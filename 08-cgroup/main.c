@@ -21,15 +21,16 @@ static const char usage[] =
     "Usage: cgroup [OPTION]... [--] [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) in a control group of its own.\n"
     "\n"
-    "  -c, --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
-    "      --cpu-max=\"QUOTA PERIOD\"   the same in microseconds\n"
+    "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
+    "      --cpu-max=\"QUOTA PERIOD\"\n"
+    "                         the same in microseconds\n"
     "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
-    "  -m, --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
+    "      --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
-    "  -p, --pids=N           processes and threads at a time\n"
-    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"   a disk's bytes and operations\n"
-    "                         a second; /dev/NAME for MAJ:MIN will do\n"
+    "      --pids=N           processes and threads at a time\n"
+    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
+    "                         a disk's bytes and operations a second; /dev/NAME will do, too\n"
     "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
     "  -n, --name=NAME        the group's name (default: ten-steps- and a random number)\n"
     "      --parent=PATH      the group to make it in, from the top of the tree (default: the\n"
@@ -45,6 +46,7 @@ static const char usage[] =
     "  echo '+cpu +memory +pids' > cgroup.subtree_control\n"
     "  mkdir demo\n"
     "  echo '20000 100000' > demo/cpu.max\n"
+    "  echo 64M > demo/memory.max; echo 32 > demo/pids.max\n"
     "  sh -c 'echo $$ > demo/cgroup.procs; exec unshare --cgroup sh'\n"
     "  rmdir demo\n";
 
@@ -56,17 +58,17 @@ struct options {
 
 static struct options parse_options(int argc, char **argv)
 {
-    enum { CPU_MAX = TOOL_OWN, CPU_WEIGHT, CPUSET, SWAP, IO_MAX, SET, PARENT };
+    enum { PARENT = TOOL_OWN };
     static const struct option long_options[] = {
-        {"cpus", required_argument, NULL, 'c'},
-        {"cpu-max", required_argument, NULL, CPU_MAX},
-        {"cpu-weight", required_argument, NULL, CPU_WEIGHT},
-        {"cpuset-cpus", required_argument, NULL, CPUSET},
-        {"memory", required_argument, NULL, 'm'},
-        {"memory-swap", required_argument, NULL, SWAP},
-        {"pids", required_argument, NULL, 'p'},
-        {"io-max", required_argument, NULL, IO_MAX},
-        {"set", required_argument, NULL, SET},
+        {"cpus", required_argument, NULL, LIMIT_CPUS},
+        {"cpu-max", required_argument, NULL, LIMIT_CPU_MAX},
+        {"cpu-weight", required_argument, NULL, LIMIT_CPU_WEIGHT},
+        {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
+        {"memory", required_argument, NULL, LIMIT_MEMORY},
+        {"memory-swap", required_argument, NULL, LIMIT_MEMORY_SWAP},
+        {"pids", required_argument, NULL, LIMIT_PIDS},
+        {"io-max", required_argument, NULL, LIMIT_IO_MAX},
+        {"set", required_argument, NULL, LIMIT_SET},
         {"name", required_argument, NULL, 'n'},
         {"parent", required_argument, NULL, PARENT},
         {"stat", no_argument, NULL, 's'},
@@ -76,47 +78,15 @@ static struct options parse_options(int argc, char **argv)
     int option;
 
     tool_start(argv, "cgroup", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "c:m:p:n:s", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            limit_cpus(limits, optarg);
-            break;
-        case CPU_MAX:
-            limit_cpu_max(limits, optarg);
-            break;
-        case CPU_WEIGHT:
-            limit_cpu_weight(limits, optarg);
-            break;
-        case CPUSET:
-            limit_cpuset_cpus(limits, optarg);
-            break;
-        case 'm':
-            limit_memory(limits, optarg);
-            break;
-        case SWAP:
-            limit_memory_swap(limits, optarg);
-            break;
-        case 'p':
-            limit_pids(limits, optarg);
-            break;
-        case IO_MAX:
-            limit_io_max(limits, optarg);
-            break;
-        case SET:
-            limit_set(limits, optarg);
-            break;
-        case 'n':
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "n:s", long_options, NULL)) != -1) {
+        if (option == 'n')
             options.plan.name = optarg;
-            break;
-        case PARENT:
+        else if (option == PARENT)
             options.plan.parent = optarg;
-            break;
-        case 's':
+        else if (option == 's')
             options.stat = true;
-            break;
-        default:
+        else if (!limit_option(limits, option, optarg))
             tool_option(option);
-        }
     }
     limit_complete(limits);
     if (options.plan.name != NULL)
@@ -152,8 +122,12 @@ int main(int argc, char **argv)
     spawn_block_signals(); /* from here on there is something to undo */
     if (cgroup_make(&group, &options.plan) != 0)
         return EXIT_TOOL;
+    int birthplace = -1;
+    /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
+    birthplace = group.directory;
+    /* END */
     double start = seconds_now();
-    struct child child = spawn_into_cgroup(namespaces, group.directory);
+    struct child child = spawn_into_cgroup(namespaces, birthplace);
     if (child.pid == 0) { /* in the box */
         if (user != 0)
             map_myself(user, user_group);

@@ -25,9 +25,9 @@ int descriptor_send(int socket, int descriptor)
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
-        return report("send a descriptor");
-    return 0;
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) == 1)
+        return 0;
+    return errno == EPIPE ? -EPIPE : report("send a descriptor"); /* who ended has told why */
 }
 
 int descriptor_receive(int socket)
@@ -45,6 +45,8 @@ int descriptor_receive(int socket)
     do
         got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (got == -1 && errno == EINTR);
+    if (got == -1 && errno != ECONNRESET)
+        return report("receive a descriptor");
     if (got != 1 || message.msg_controllen < CMSG_LEN(sizeof(int)))
         return -EPIPE;
     memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));

@@ -28,7 +28,7 @@ int overlay_idmap(const char *directory, int user_namespace)
     int error = errno;
     if (error == EINVAL || error == ENOSYS)
         hint("ids can be mapped on ext4, xfs and btrfs, on tmpfs from Linux 6.3 on; not on an "
-             "overlay or a network file system");
+             "overlay or a network file system; chapter 10 can do without: --userns host");
     close(tree);
     errno = error;
     return report("map the ids on %s", directory);

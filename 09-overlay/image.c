@@ -229,7 +229,7 @@ char **image_command(const struct image *image, char **command)
     char **entrypoint = image->config.entrypoint;
     size_t before = 0, after = 0, count = 0;
 
-    if (command[0] == NULL)
+    if (command == NULL || command[0] == NULL)
         command = image->config.command;
     while (entrypoint[before] != NULL)
         before++;

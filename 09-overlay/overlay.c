@@ -213,11 +213,33 @@ static int mount_short(const struct stack *stack, const char *target)
     return error;
 }
 
+/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
+static int copy_look(const struct stack *stack, const char *upper)
+{
+    struct stat status;
+    size_t layer = 0;
+    bool untold;
+
+    do {
+        if (stat(stack->lowers[layer], &status) == -1)
+            return report("lower %s", stack->lowers[layer]);
+        untold = status.st_mtim.tv_sec == 0 && status.st_mtim.tv_nsec == OVERLAY_ROOT_UNTOLD;
+    } while (untold && ++layer < stack->count);
+    if (chown(upper, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
+        return report("chown %s", upper); /* those two: an owner that this user namespace lacks */
+    if (chmod(upper, status.st_mode & 07777) == -1 ||
+        utimensat(AT_FDCWD, upper, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
+        return report("chmod %s", upper);
+    return 0;
+}
+
 int overlay_mount(const struct stack *stack, const char *target)
 {
     char *options = options_of_paths(stack);
     int error = 0;
 
+    if (stack->is_fresh && stack->count > 0 && copy_look(stack, stack->upper) != 0)
+        return -EACCES;
     if (options == NULL)
         return report("overlay");
     if (strlen(options) > LONGEST_OPTIONS) {
@@ -241,26 +263,6 @@ static int make_directory(char *path, const char *scratch, const char *name)
     return mkdir(path, 0755) == -1 ? report("mkdir %s", path) : 0;
 }
 
-/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
-static int copy_look(const struct stack *stack, const char *upper)
-{
-    struct stat status;
-    size_t layer = 0;
-    bool untold;
-
-    do {
-        if (stat(stack->lowers[layer], &status) == -1)
-            return report("lower %s", stack->lowers[layer]);
-        untold = status.st_mtim.tv_sec == 0 && status.st_mtim.tv_nsec == OVERLAY_ROOT_UNTOLD;
-    } while (untold && ++layer < stack->count);
-    if (chown(upper, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
-        return report("chown %s", upper); /* those two: an owner that this user namespace lacks */
-    if (chmod(upper, status.st_mode & 07777) == -1 ||
-        utimensat(AT_FDCWD, upper, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
-        return report("chmod %s", upper);
-    return 0;
-}
-
 int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
 {
     static char upper[PATH_MAX], work[PATH_MAX];
@@ -274,7 +276,8 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
         error = make_directory(work, scratch, "work");
     stack->upper = upper;
     stack->work = work;
-    return error == 0 && stack->count > 0 ? copy_look(stack, upper) : error;
+    stack->is_fresh = true;
+    return error;
 }
 
 static bool covers(const char *scratch, const char *path)

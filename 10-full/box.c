@@ -14,6 +14,7 @@
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/devices.h"
+#include "../04-mnt/tree.h"
 #include "../05-ipc/ipc.h"
 #include "../09-overlay/descriptor.h"
 #include "account.h"
@@ -67,25 +68,42 @@ static void mount_sys(const struct root *root, const struct plan *plan)
         mount_inside(root, "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
-static struct root make_root(const struct plan *plan, const struct child *child)
+/* The volumes as trees, in the order of the options; -1 for a tmpfs. To be freed. */
+static int *open_volumes(const struct plan *plan, const struct child *child)
 {
-    if (plan->mapped_mounts)
-        return root_adopt(receive(child), plan->options->source);
-    return root_prepare(plan->options->source);
+    int count = plan->options->volume_count;
+    int *trees = calloc((size_t)count + 1, sizeof(*trees));
+
+    if (trees == NULL)
+        die("calloc");
+    for (int i = 0; i < count; i++) {
+        const char *source = plan->options->volumes[i].source;
+        trees[i] = -1;
+        if (source == NULL)
+            continue;
+        if (plan->mapped) {
+            trees[i] = receive(child);
+            continue;
+        }
+        explain("# take what is at %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
+                source);
+        trees[i] = tree_copy(source);
+        if (trees[i] == -1)
+            die("volume %s", source);
+    }
+    return trees;
 }
 
-static void mount_volumes(const struct root *root, const struct plan *plan,
-                          const struct child *child)
+static void mount_volumes(const struct root *root, const struct plan *plan, int *trees)
 {
     for (int i = 0; i < plan->options->volume_count; i++) {
         const struct bind *volume = &plan->options->volumes[i];
-        if (volume->source == NULL)
+        if (trees[i] == -1)
             mount_inside(root, volume->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
-        else if (plan->mapped_mounts)
-            mount_tree(root, receive(child), volume->source, volume->target, volume->read_only);
         else
-            mount_bind(root, volume->source, volume->target, volume->read_only);
+            mount_tree(root, trees[i], volume->source, volume->target, volume->read_only);
     }
+    free(trees);
 }
 
 static void set_limits(const struct run_options *options)
@@ -110,8 +128,9 @@ static void let_go_of_output(const struct plan *plan)
 /* Give up all power that the command shall not have. The order matters: see capability.h. */
 static void drop_privileges(const struct plan *plan, const struct account *account)
 {
-    bool ordinary = plan->users.count > 0 && !plan->mapped_mounts;
+    bool ordinary = plan->users.count > 0 && !plan->mapped;
 
+    capability_check(&plan->options->capabilities);
     capability_bound(plan->capabilities);
     capability_keep();
     account_become(account, ordinary);
@@ -120,7 +139,7 @@ static void drop_privileges(const struct plan *plan, const struct account *accou
 }
 
 /* The road, with the number of the chapter that each step comes from. */
-noreturn void box_run(const struct plan *plan, struct child *child)
+noreturn void box_run(struct plan *plan, struct child *child)
 {
     const struct run_options *options = plan->options;
     struct account account;
@@ -132,40 +151,48 @@ noreturn void box_run(const struct plan *plan, struct child *child)
     if (plan->users.count > 0)
         idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
 
-    mounts_make_private();                     /* 03 */
-    struct root root = make_root(plan, child); /* 04, 09 */
-    mount_devices(&root);                      /* 04 */
-    ipc_mount_queues(&root);                   /* 05 */
-    mount_proc(&root);                         /* 03 */
-    mount_sys(&root, plan);                    /* 04 */
+    mounts_make_private(); /* 03 */
+    int *volumes = open_volumes(plan, child);
+    struct root root = layers_mount(&plan->layers, child, plan->mapped); /* 04, 09 */
+    mount_devices(&root);                                                /* 04 */
+    ipc_mount_queues(&root);                                             /* 05 */
+    mount_proc(&root);                                                   /* 03 */
+    mount_sys(&root, plan);                                              /* 04 */
+    if (plan->grouped)
+        mask_mount_cgroup(&root); /* 08 */
     if (plan->own_network)
-        mask_allow_ping(&root);                   /* 10 */
-    mask_paths(&root);                            /* 10 */
-    mount_volumes(&root, plan, child);            /* 04 */
-    account_find(&root, options->user, &account); /* 10 */
+        mask_allow_ping(&root);                /* 10 */
+    mask_paths(&root);                         /* 10 */
+    mount_volumes(&root, plan, volumes);       /* 04 */
+    account_find(&root, plan->user, &account); /* 10 */
     if (options->terminal)
         terminal = terminal_open(&root, child, account.user, true); /* 10 */
     if (options->read_only)
         mount_read_only(&root);          /* 04 */
+    harden_nosuid(&root);                /* 10 */
     root_pivot(&root);                   /* 04 */
     uts_set_hostname(options->hostname); /* 02 */
-    if (plan->network != NULL)
-        network_configure(plan->network); /* 07 */
+    if (plan->linked)
+        network_configure(&plan->network); /* 07 */
     else if (plan->own_network)
         network_loopback(); /* 07 */
 
-    environment_set(&options->environment, options->hostname, account.home); /* 10, from here on */
-    environment_enter(options->workdir);
+    environment_set(&plan->environment, options->hostname, account.home); /* 10, from here on */
+    environment_enter(plan->workdir);
     set_limits(options);
     harden_new_keyring();
     if (plan->log != -1)
         let_go_of_output(plan);
     if (options->terminal)
         terminal_become(terminal);
+    else
+        harden_new_session();
     drop_privileges(plan, &account);
-    if (options->init || options->has_offset)
+    if (options->init || options->has_offset) {
+        harden_undumpable();
         init_stay_behind(child); /* 03 */
+    }
     if (options->seccomp)
         seccomp_install(plan->capabilities);
-    spawn_exec(child, options->command); /* 02, 01 */
+    spawn_exec(child, plan->command); /* 02, 01 */
 }

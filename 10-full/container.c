@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +13,20 @@
 
 #include "../01-chroot/tool.h"
 #include "../09-overlay/descriptor.h"
+#include "../09-overlay/idmapped.h"
 #include "box.h"
-#include "range.h"
+#include "plan.h"
 #include "state.h"
 #include "terminal.h"
 
 /* What has to be undone when this process, the monitor of the box, ends. */
 static struct {
-    pid_t monitor; /* 0 while there is nothing to undo */
-    struct child child;
+    pid_t monitor;       /* 0 while there is nothing to undo */
+    struct child child;  /* 02: pid 0 while there is none */
+    struct plan plan;    /* 07: its network; 09: its layers */
+    struct cgroup group; /* 08: directory -1 while there is none */
     struct state state;
-    struct network network;
-} box;
+} box = {.group = {.directory = -1}};
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -39,8 +40,10 @@ static void undo(void)
         syscall(SYS_pidfd_send_signal, box.child.pidfd, SIGKILL, NULL, 0);
         waitpid(box.child.pid, NULL, 0);
     }
-    if (box.network.lease != NULL)
-        (void)network_release(&box.network); /* 07 */
+    if (box.plan.network.lease != NULL)
+        (void)network_release(&box.plan.network); /* 07 */
+    if (box.group.directory != -1)
+        (void)cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
     if (box.state.keep) {
         box.state.ended = time(NULL);
@@ -69,58 +72,26 @@ static void begin(const struct run_options *options)
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
     snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
-    join_words(options->command, box.state.command, sizeof(box.state.command));
+    box.state.capabilities = box.plan.capabilities;
+    box.state.seccomp = options->seccomp;
+    box.state.user_namespace = options->user_namespace;
     state_clear_dead();
     if (state_begin(options->name) < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();
     atexit(undo);
-}
-
-/* Which users there are inside: a range of the host's for root, oneself for an ordinary user. */
-static void plan_users(struct plan *plan)
-{
-    if (!plan->options->user_namespace)
-        return;
-    if (geteuid() != 0) {
-        plan->users = idmap_single(0, geteuid());
-        plan->groups = idmap_single(0, getegid());
-        return;
-    }
-    box.state.first_id = range_take();
-    plan->users.ranges[0] = (struct id_range){0, box.state.first_id, RANGE_IDS};
-    plan->users.count = 1;
-    plan->groups = plan->users;
-    plan->mapped_mounts = true;
-}
-
-/* What --network, --publish, --ip and --dns ask for. Before begin(), as mistakes end the tool. */
-static void plan_network(struct plan *plan)
-{
-    const struct run_options *options = plan->options;
-
-    plan->own_network = strcmp(options->network, "host") != 0;
-    if (strcmp(options->network, "bridge") != 0)
-        return;
-    plan->network = &box.network;
-    network_start(&box.network);
-    if (options->address != NULL)
-        network_read_network(options->address, "ip", &box.network.address, &box.network.prefix);
-    if (options->dns != NULL)
-        network_read_dns(&box.network, options->dns);
-    for (int i = 0; i < options->port_count; i++)
-        network_read_publish(&box.network, options->ports[i]);
+    spawn_block_signals(); /* from here on there is something to undo */
 }
 
 /* Link the box to the bridge, and note its address and ports. */
 static int attach_network(const struct run_options *options)
 {
     struct in_addr address;
-    int error = network_attach(&box.network, box.child.pid);
+    int error = network_attach(&box.plan.network, box.child.pid);
 
     if (error != 0)
         return error;
-    address.s_addr = htonl(box.network.lease->address);
+    address.s_addr = htonl(box.plan.network.lease->address);
     inet_ntop(AF_INET, &address, box.state.address, sizeof(box.state.address));
     for (int i = 0; i < options->port_count; i++) {
         size_t length = strlen(box.state.ports);
@@ -130,25 +101,29 @@ static int attach_network(const struct run_options *options)
     return 0;
 }
 
-/* The root and the volumes as the box's users own them, in the order in which the box asks. */
-static void send_mapped_mounts(const struct run_options *options)
+/* The volumes and the root as the box's users own them, in the order in which the box asks. */
+static int send_mapped_mounts(void)
 {
+    const struct run_options *options = box.plan.options;
     char path[64];
+    int error = 0;
 
     snprintf(path, sizeof(path), "/proc/%d/ns/user", box.child.pid);
     int users = open(path, O_RDONLY | O_CLOEXEC);
     if (users == -1)
-        die("open %s", path);
-    for (int i = -1; i < options->volume_count; i++) {
-        const char *source = i == -1 ? options->source : options->volumes[i].source;
-        if (source == NULL)
+        return report("open %s", path);
+    for (int i = 0; i < options->volume_count && error == 0; i++) {
+        if (options->volumes[i].source == NULL)
             continue;
-        int tree = range_map_mount(source, users);
-        if (descriptor_send(box.child.sync, tree) < 0)
-            exit(EXIT_TOOL);
-        close(tree);
+        int tree = overlay_idmap(options->volumes[i].source, users);
+        error = tree < 0 ? tree : descriptor_send(box.child.sync, tree);
+        if (tree >= 0)
+            close(tree);
     }
+    if (error == 0)
+        error = layers_send(&box.plan.layers, &box.child, users);
     close(users);
+    return error;
 }
 
 /*
@@ -210,61 +185,72 @@ static int open_log(const char *name)
     return log;
 }
 
-static uint64_t namespaces_of(const struct plan *plan)
+/* Note what the box is, before there is anything that only this note would tell of. */
+static int note(void)
 {
-    uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC;
+    const struct plan *plan = &box.plan;
 
+    join_words(plan->command, box.state.command, sizeof(box.state.command));
+    snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
+    box.state.first_id = plan->first_id;
+    if (box.group.directory != -1)
+        snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
+    return state_write(&box.state);
+}
+
+/* The host's part, while the box waits: who its users are, its network, its mounts. */
+static int serve_box(void)
+{
+    struct plan *plan = &box.plan;
+
+    box.state.pid = box.child.pid;
+    box.state.born = state_birth(box.child.pid);
     if (plan->users.count > 0)
-        namespaces |= CLONE_NEWUSER;
-    if (plan->own_network)
-        namespaces |= CLONE_NEWNET;
-    return namespaces;
+        idmap_write(box.child.pid, &plan->users, &plan->groups, plan->mapped); /* 06 */
+    int error = plan->linked ? attach_network(plan->options) : 0;              /* 07 */
+    if (error == 0)
+        error = state_write(&box.state);
+    if (error != 0)
+        return error;
+    spawn_go(&box.child);                           /* 02 */
+    return plan->mapped ? send_mapped_mounts() : 0; /* 09 */
 }
 
 /* The road on the host's side, with the number of the chapter that each step comes from. */
-int container_run(struct run_options *options)
+int container_run(const struct run_options *options)
 {
-    static char *shell[] = {"/bin/sh", NULL};
-    struct plan plan = {.options = options, .log = -1};
+    struct plan *plan = &box.plan;
     int waiting = -1;
 
-    if (options->command == NULL)
-        options->command = shell;
+    plan_options(plan, options);
     if (options->detach)
         waiting = detach(options->name);
-    plan_network(&plan);
     begin(options);
-    plan.capabilities = capability_chosen(&options->capabilities);
-    box.state.capabilities = plan.capabilities;
-    box.state.seccomp = options->seccomp;
-    box.state.user_namespace = options->user_namespace;
     if (options->detach)
-        plan.log = open_log(options->name);
-    plan_users(&plan);
+        plan->log = open_log(options->name);
+    if (plan_root(plan) != 0) /* 09, 06 */
+        return EXIT_TOOL;
+    if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
+        return EXIT_TOOL;
+    if (note() != 0)
+        return EXIT_TOOL;
 
-    struct child child = spawn(namespaces_of(&plan)); /* 02 */
+    struct child child = spawn_into_cgroup(plan_namespaces(plan), box.group.directory); /* 02 */
     if (child.pid == 0)
-        box_run(&plan, &child);
+        box_run(plan, &child);
+    if (child.pid == -1)
+        return EXIT_TOOL;
     box.child = child;
-    box.state.pid = child.pid;
-    box.state.born = state_birth(child.pid);
-    if (plan.users.count > 0)
-        idmap_write(child.pid, &plan.users, &plan.groups, plan.mapped_mounts); /* 06 */
-    if (plan.network != NULL && attach_network(options) != 0)                  /* 07 */
+    if (serve_box() != 0)
         return EXIT_TOOL;
-    if (state_write(&box.state) < 0)
-        return EXIT_TOOL;
-    spawn_go(&child); /* 02 */
-    if (plan.mapped_mounts)
-        send_mapped_mounts(options); /* 09 */
 
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
     if (options->detach)
         tell_started(waiting);
-    if (master != -1 && options->detach)
-        terminal_relay(master, &child, -1, plan.log);
-    else if (master != -1)
-        terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
+    if (options->detach)
+        terminal_relay(master, &child, -1, plan->log);
+    else
+        terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

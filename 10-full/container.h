@@ -5,6 +5,6 @@
 #include "options.h"
 
 /* Host. Run the box to its end. Returns the exit status that the tool should have. */
-int container_run(struct run_options *options);
+int container_run(const struct run_options *options);
 
 #endif

@@ -8,6 +8,7 @@
 #include "join.h"
 #include "json_print.h"
 #include "state.h"
+#include "stats.h"
 
 static const char usage[] =
     "Usage: full inspect [OPTION]... BOX\n"
@@ -78,6 +79,12 @@ static void draw(const struct state *state)
         pair("network", "bridge", "<->", state->address);
     if (state->ports[0] != '\0')
         pair("ports", state->ports, "-->", state->address);
+    struct use use = stats_read(state);
+    if (state->cgroup[0] != '\0')
+        pair("cgroup", state->cgroup, "-->", "/");
+    pair("cpu", "", "   ", use.cpu);
+    pair("memory", "", "   ", use.memory);
+    pair("processes", "", "   ", use.pids);
     if (state->layer[0] != '\0')
         pair("layer", state->layer, "-->", "what the box has written");
     draw_mounts(state->pid);

@@ -103,21 +103,22 @@ static int namespaces_of(pid_t pid)
     return flags;
 }
 
-/*
- * Enter the namespaces of the box: for the mount namespace that means its root too. The pid
- * namespace is only entered by children. Nothing in the box may look into this process meanwhile.
- */
-static void enter(const struct state *state)
+/* The box's first process, held against reuse of its pid. */
+static int open_process(const struct state *state)
 {
     int process = (int)syscall(SYS_pidfd_open, state->pid, 0);
 
     if (process == -1 || state_birth(state->pid) != state->born)
         fail("box %s: has ended", state->name);
-    harden_undumpable();
-    explain("nsenter --target %d --all\tsetns(pidfd of %d)", state->pid, state->pid);
-    if (setns(process, namespaces_of(state->pid)) == -1)
+    return process;
+}
+
+static void enter(const struct state *state, int process, int namespaces)
+{
+    explain("nsenter --target %d %s\tsetns(pidfd of %d)", state->pid,
+            namespaces == CLONE_NEWCGROUP ? "--cgroup" : "--all", state->pid);
+    if (setns(process, namespaces) == -1)
         die("enter the namespaces of box %s", state->name);
-    close(process);
 }
 
 static noreturn void run_inside(const struct options *options, const struct state *state,
@@ -139,6 +140,8 @@ static noreturn void run_inside(const struct options *options, const struct stat
     environment_enter(options->workdir);
     if (options->terminal)
         terminal_become(terminal);
+    else
+        harden_new_session();
     capability_bound(state->capabilities);
     capability_keep();
     account_become(&account, state->first_id == 0 && state->user_namespace);
@@ -149,7 +152,12 @@ static noreturn void run_inside(const struct options *options, const struct stat
     spawn_exec(child, options->command);
 }
 
-/* Returns twice, like spawn(). This process stays in the namespaces too. */
+/*
+ * Enter the namespaces of the box and make a child in them: returns twice, like spawn(). To enter
+ * the mount namespace is to enter its root; the pid namespace is only entered by children. The
+ * cgroup namespace comes last and in the child, as nobody moves into a group from outside its
+ * namespace. Nothing in the box may look into these processes meanwhile.
+ */
 static struct child enter_and_spawn(const struct state *state)
 {
     int cgroup = -1;
@@ -159,11 +167,16 @@ static struct child enter_and_spawn(const struct state *state)
     if (state->cgroup[0] != '\0' &&
         (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", state->cgroup);
-    enter(state);
+    int process = open_process(state), namespaces = namespaces_of(state->pid);
 
+    harden_undumpable();
+    enter(state, process, namespaces & ~CLONE_NEWCGROUP);
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
+    if (child.pid == 0 && (namespaces & CLONE_NEWCGROUP))
+        enter(state, process, CLONE_NEWCGROUP);
+    close(process);
     return child;
 }
 

@@ -11,10 +11,12 @@
 #include "commands.h"
 #include "container.h"
 #include "harden.h"
+#include "images.h"
 #include "inspect.h"
 #include "join.h"
 #include "options.h"
 #include "state.h"
+#include "stats.h"
 
 static const char usage[] =
     "Usage: full [OPTION]... COMMAND\n"
@@ -25,8 +27,12 @@ static const char usage[] =
     "  ps                       list the boxes\n"
     "  logs BOX                 print what a detached box has written\n"
     "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
-    "  inspect BOX              show a box beside its host\n"
+    "  inspect BOX              show a box beside its host; stats: what boxes use\n"
     "  rm BOX                   forget a box that has ended\n"
+    "  load FILE [NAME]         load an image; images lists them, rmi IMAGE removes one\n"
+    "  history IMAGE            show how an image was made\n"
+    "  commit BOX IMAGE         make an image out of what a box has written\n"
+    "  save IMAGE FILE          write an image for docker and others\n"
     "\n"
     "@\n"
     "'full COMMAND --help' says more about each.\n"
@@ -59,8 +65,22 @@ static int run_command(int argc, char **argv, char **whole)
         return command_wait(argc, argv);
     if (strcmp(command, "inspect") == 0)
         return command_inspect(argc, argv);
+    if (strcmp(command, "stats") == 0)
+        return command_stats(argc, argv);
     if (strcmp(command, "rm") == 0)
         return command_rm(argc, argv);
+    if (strcmp(command, "load") == 0)
+        return command_load(argc, argv);
+    if (strcmp(command, "images") == 0)
+        return command_images(argc, argv);
+    if (strcmp(command, "rmi") == 0)
+        return command_rmi(argc, argv);
+    if (strcmp(command, "history") == 0)
+        return command_history(argc, argv);
+    if (strcmp(command, "commit") == 0)
+        return command_commit(argc, argv);
+    if (strcmp(command, "save") == 0)
+        return command_save(argc, argv);
     hint("'full --help' lists the commands");
     fail("unknown command '%s'", command);
 }

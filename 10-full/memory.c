@@ -2,14 +2,16 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-enum { PAGE = 4096, MOST_PARTS = 8 };
+enum { PAGE = 4096, STACK = 120 << 10, MOST_PARTS = 8 };
 
 /* Parts of the program that hold nothing but what is in its file. */
 struct parts {
@@ -19,6 +21,12 @@ struct parts {
     } part[MOST_PARTS];
     int count;
 };
+
+/* The kernel and the program's own headers tell addresses as numbers. */
+static void *address(uintptr_t number)
+{
+    return (void *)number; // NOLINT(performance-no-int-to-ptr)
+}
 
 /* A system call without libc, whose pages are given back while it is made. */
 static inline __attribute__((always_inline)) long call(long number, uintptr_t a, uintptr_t b,
@@ -51,15 +59,38 @@ static inline __attribute__((always_inline)) long call(long number, uintptr_t a,
 __attribute__((section(".text.rest"), aligned(PAGE), noinline)) static long
 rest(const struct parts *parts, struct pollfd *files, nfds_t count)
 {
+    uintptr_t stack = ((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1)) - PAGE;
+
     for (int i = 0; i < parts->count; i++)
         call(SYS_madvise, parts->part[i].start, parts->part[i].length, MADV_DONTNEED, 0, 0);
+    /* Below this frame's page the stack holds what calls before have left there. */
+    call(SYS_madvise, stack - STACK, STACK, MADV_DONTNEED, 0, 0);
     return call(SYS_ppoll, (uintptr_t)files, count, 0, 0, 0);
 }
 
-/* The segments of the program that are never written to. Data is: it would be lost. elf(5) */
+/*
+ * Of a segment that is written to only the pages that have not been yet: what they hold is in the
+ * file still. Bit 61 of a page's word tells it. Documentation/admin-guide/mm/pagemap.rst
+ */
+static void give_back_unwritten(uintptr_t start, uintptr_t end)
+{
+    const uint64_t from_file = UINT64_C(1) << 61;
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+    for (uintptr_t page = start & ~(uintptr_t)(PAGE - 1); page < end; page += PAGE) {
+        uint64_t word = 0;
+        off_t at = (off_t)(page / PAGE * sizeof(word));
+        if (pread(pagemap, &word, sizeof(word), at) == sizeof(word) && (word & from_file))
+            madvise(address(page), PAGE, MADV_DONTNEED);
+    }
+    if (pagemap != -1)
+        close(pagemap);
+}
+
+/* The segments of the program that are never written to, after giving back of the others. elf(5) */
 static struct parts find_parts(void)
 {
-    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    const ElfW(Phdr) *segments = address(getauxval(AT_PHDR));
     unsigned long count = getauxval(AT_PHNUM);
     uintptr_t moved = 0; /* a position-independent program lies elsewhere than its file says */
     struct parts parts = {.count = 0};
@@ -69,8 +100,12 @@ static struct parts find_parts(void)
             moved = (uintptr_t)segments - segments[i].p_vaddr;
     for (unsigned long i = 0; i < count && parts.count < MOST_PARTS; i++) {
         uintptr_t start = moved + segments[i].p_vaddr;
-        if (segments[i].p_type != PT_LOAD || (segments[i].p_flags & PF_W))
+        if (segments[i].p_type != PT_LOAD)
             continue;
+        if (segments[i].p_flags & PF_W) {
+            give_back_unwritten(start, start + segments[i].p_filesz);
+            continue;
+        }
         parts.part[parts.count].start = start & ~(uintptr_t)(PAGE - 1);
         parts.part[parts.count++].length = segments[i].p_memsz + start % PAGE;
     }
@@ -86,7 +121,7 @@ int memory_poll(struct pollfd *files, nfds_t count)
     malloc_trim(0);
 #endif
     /* A protection unlike its neighbours': it only needs to be executed. */
-    if (mprotect((void *)page, PAGE, PROT_EXEC) == -1)
+    if (mprotect(address(page), PAGE, PROT_EXEC) == -1)
         return poll(files, count, -1);
     long ready = rest(&parts, files, count);
     if (ready < 0) {

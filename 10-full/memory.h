@@ -9,8 +9,8 @@
 
 /*
  * Host. As poll(2) without a time limit, but first give the kernel back the pages of the program's
- * code and constants, and what is free of the heap. They come back from the program's file when they
- * are used again. A static build then holds less than 100 kB while it waits.
+ * code and constants, and what is free of the heap. They come back from the program's file when
+ * they are used again. A static build then holds less than 100 kB while it waits.
  */
 int memory_poll(struct pollfd *files, nfds_t count);
 

@@ -3,16 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/tree.h"
 #include "state.h"
 
 /* systemd's list of who uses which ids leaves 0x70000000 to 0x7fffffff to nobody. */
 enum { FIRST_ID = 0x70000000, RANGES = 4096 };
-enum { ATTR_IDMAP = 0x100000 }; /* MOUNT_ATTR_IDMAP of <linux/mount.h>, see tree.c of chapter 4 */
 
 uint32_t range_take(void)
 {
@@ -30,22 +26,4 @@ uint32_t range_take(void)
             die("lock %s", path);
     }
     fail("all %d ranges of ids are in use by boxes", RANGES);
-}
-
-int range_map_mount(const char *path, int user_namespace)
-{
-    explain("# take what is at %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", path, path);
-    int tree = tree_copy(path);
-    if (tree == -1)
-        die("open %s", path);
-    explain("# mount -o X-mount.idmap=/proc/BOX/ns/user\tmount_setattr(\"%s\", MOUNT_ATTR_IDMAP)",
-            path);
-    if (tree_set(tree, ATTR_IDMAP, user_namespace, true) == -1) {
-        if (errno == EINVAL)
-            hint("the file system of %s, or this kernel, has no idmapped mounts: move it to ext4, "
-                 "xfs or btrfs, or do without a user namespace: --userns host",
-                 path);
-        die("show %s with the box's owners", path);
-    }
-    return tree;
 }

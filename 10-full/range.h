@@ -15,11 +15,4 @@ enum { RANGE_IDS = 65536 };
  */
 uint32_t range_take(void);
 
-/*
- * Host. A copy of the mount at PATH in which what belongs to user 0 on disk belongs to the root of
- * USER_NAMESPACE: files keep their owners, whatever range the box has. An "idmapped mount", see
- * mount_setattr(2). Where that can't be done, an error that names --userns host ends the tool.
- */
-int range_map_mount(const char *path, int user_namespace);
-
 #endif

@@ -97,11 +97,11 @@ a_script() {
     assert_equal "$(find "$new" -type f -perm /6000)" ""
 }
 
-@test "an ordinary user can make one, and it is his" {
+@test "an ordinary user can make one, and owns all of it" {
     requires userns
-    mkdir "$BATS_TEST_TMPDIR/his"
-    chown 65534 "$BATS_TEST_TMPDIR/his"
-    new=$BATS_TEST_TMPDIR/his/new
+    mkdir "$BATS_TEST_TMPDIR/own"
+    chown 65534 "$BATS_TEST_TMPDIR/own"
+    new=$BATS_TEST_TMPDIR/own/new
     as_user "$(tool mkrootfs)" "$new"
     assert_equal "$(find "$new" ! -user 65534)" ""
     as_user "$(tool mkrootfs)" "$new"
@@ -121,7 +121,7 @@ a_script() {
     in_root cat /etc/resolv.conf
     assert_equal "$output" "nameserver 192.0.2.1"
     in_root env cat /etc/hosts
-    # who was running keeps the file that he was started from
+    # what was running keeps the file that it was started from
     assert_contains "$(readlink "/proc/$old/exe")" "(deleted)"
     kill "$old"
     wait "$old" || true

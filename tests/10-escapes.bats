@@ -16,6 +16,13 @@ setup() {
     chmod 755 "$BATS_TEST_TMPDIR"
 }
 
+# A box that was killed outright is cleared away by the next command.
+teardown() {
+    stop_boxes
+    "$(tool full)" run --network none "$ROOTFS" true || true
+    host_compare
+}
+
 # open_way COMMAND…: here the way out is open. If this kernel does not have what the way is about,
 # it is closed everywhere, and that is said.
 open_way() {
@@ -95,12 +102,17 @@ stopped_in_all() {
     exec 9<&-
 }
 
+# Does a process have the file open?
+is_held() {
+    find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | grep -q .
+}
+
 @test "escape: the tool's own program overwritten" {
     local victim=$BATS_TEST_TMPDIR/victim program sum
     cp "$PROBE" "$victim"
     "$victim" pause 3>&- &
     TOOL_PIDS+=("$!")
-    (sleep 0.3 && kill "${TOOL_PIDS[-1]}") 3>&- &
+    (wait_until 5 is_held "$victim" && kill "${TOOL_PIDS[-1]}") 3>&- &
     mkdir "$BATS_TEST_TMPDIR/root"
     cp "$ESCAPE" "$BATS_TEST_TMPDIR/root/escape"
     mkdir "$BATS_TEST_TMPDIR/root/proc"
@@ -110,6 +122,19 @@ stopped_in_all() {
     stopped --init -- exe 1
     stopped --init --userns host -- exe 1
     stopped --init --userns host --cap-add SYS_PTRACE -- exe 1
+    # The way it was found: the box waits for somebody to enter it.
+    local options name
+    for options in "" "--userns host --cap-add SYS_PTRACE"; do
+        name=$(random_name box)
+        # shellcheck disable=SC2086 # several words or none
+        start_box full run --network none --name "$name" $options "$ROOTFS" /escape exe 3
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            ended "$TOOL_PID" || run "$program" exec "$name" /bin/true
+        done
+        wait_box 10
+        assert_equal "$status" 1
+        cat "$BOX_OUT"
+    done
     assert_equal "$(sha256sum "$program")" "$sum"
 }
 

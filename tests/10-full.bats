@@ -6,20 +6,22 @@ setup() {
     host_remember
     make_rootfs
     full=$(tool full)
+    # Chapter 7's layer has checks of its own. Without it a box has loopback alone.
+    alone=(--network none)
 }
 
 # in_full [OPTION]… SCRIPT: run a shell script in a new box.
 in_full() {
-    "$full" run "${@:1:$#-1}" "$ROOTFS" /bin/sh -c "${*: -1}"
+    "$full" run "${alone[@]}" "${@:1:$#-1}" "$ROOTFS" /bin/sh -c "${*: -1}"
 }
 
 @test "one command, isolated in every layer" {
-    start_box full run "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
     assert_isolated "$BOX_PID" mnt uts pid ipc user
 }
 
 @test "--userns host: the same without a user namespace" {
-    start_box full run --userns host "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" --userns host "$ROOTFS" sleep 60
     assert_isolated "$BOX_PID" mnt uts pid ipc
     assert_shared "$BOX_PID" user
 }
@@ -27,15 +29,15 @@ in_full() {
 @test "an ordinary user gets all that too, in a user namespace" {
     requires userns
     make_rootfs user
-    start_command as_user "$full" run "$ROOTFS" sleep 60
+    start_command as_user "$full" run "${alone[@]}" "$ROOTFS" sleep 60
     assert_isolated "$BOX_PID" mnt uts pid ipc user
     assert_equal "$(stat -c %u "/proc/$BOX_PID")" 65534
-    run -0 as_user "$full" run "$ROOTFS" id -u
+    run -0 as_user "$full" run "${alone[@]}" "$ROOTFS" id -u
     assert_equal "$output" 0
 }
 
 @test "the root filesystem is the root, and the old root is gone" {
-    start_box full run "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOTFS")"
     run -1 sh -c "cut -d' ' -f5 /proc/$BOX_PID/mountinfo | grep -E '^/(run|tmp|mnt)'"
 }
@@ -46,7 +48,7 @@ in_full() {
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
     run ! in_full "cat $BATS_TEST_TMPDIR/secret"
     refute_contains "$output" "$secret"
-    run ! "$full" run "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    run ! "$full" run "${alone[@]}" "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/secret"
     refute_contains "$output" "$secret"
 }
 
@@ -74,9 +76,9 @@ in_full() {
 }
 
 @test "--init: the command is the child of a PID 1 that reaps" {
-    run -0 "$full" run --init "$ROOTFS" /probe zombie
+    run -0 "$full" run "${alone[@]}" --init "$ROOTFS" /probe zombie
     assert_equal "$output" reaped
-    start_box full run --init "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" --init "$ROOTFS" sleep 60
     [[ $(status_of "$BOX_PID" NSpid) =~ ^"$BOX_PID"[[:space:]]+2$ ]]
     kill -TERM "$TOOL_PID"
     wait_box
@@ -86,7 +88,7 @@ in_full() {
 @test "IPC objects are the box's own, seen in both directions" {
     local key=$((RANDOM + 1000))
     "$PROBE" queue-make "$key"
-    run -0 "$full" run "$ROOTFS" /probe queue-make "$key"
+    run -0 "$full" run "${alone[@]}" "$ROOTFS" /probe queue-make "$key"
     ipcrm --queue-key "$key"
     "$PROBE" mq-make /theirs
     run -0 in_full '/probe mq-make /ours && ls /dev/mqueue'
@@ -95,7 +97,7 @@ in_full() {
 }
 
 @test "/dev has what programs expect and none of the machine's devices" {
-    start_box full run "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
     assert_equal "$(cd "/proc/$BOX_PID/root/dev" && stat -c '%n %t:%T' full null random urandom zero |
         tr '\n' ' ')" "full 1:7 null 1:3 random 1:8 urandom 1:9 zero 1:5 "
     run -0 in_full 'echo gone >/dev/null && head -c 4 /dev/zero | wc -c && ls /dev/pts'
@@ -104,7 +106,7 @@ in_full() {
 }
 
 @test "/sys is read-only" {
-    start_box full run "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
     grep -q ' /sys ro' "/proc/$BOX_PID/mountinfo"
     run ! in_full 'ls /sys/kernel && echo 1 >/sys/kernel/mm/ksm/run'
     assert_contains "$output" "mm"
@@ -113,7 +115,7 @@ in_full() {
 @test "the environment is not the host's, but for TERM" {
     local secret
     secret=$(random_name)
-    run -0 env TERM=vt100 "SENTINEL=$secret" "$full" run --hostname bird "$ROOTFS" /usr/bin/env
+    run -0 env TERM=vt100 "SENTINEL=$secret" "$full" run "${alone[@]}" --hostname bird "$ROOTFS" /usr/bin/env
     refute_contains "$output" "$secret"
     assert_contains "$output" "TERM=vt100"
     assert_contains "$output" "HOSTNAME=bird"
@@ -123,12 +125,12 @@ in_full() {
 @test "--env sets a variable, or hands one's own down" {
     local secret
     secret=$(random_name)
-    run -0 env "SENTINEL=$secret" "$full" run --env SENTINEL --env "NAME=a b" --env NONE "$ROOTFS" \
+    run -0 env "SENTINEL=$secret" "$full" run "${alone[@]}" --env SENTINEL --env "NAME=a b" --env NONE "$ROOTFS" \
         /usr/bin/env
     assert_contains "$output" "SENTINEL=$secret"
     assert_contains "$output" "NAME=a b"
     refute_contains "$output" "NONE"
-    expect_error 125 "is not NAME" "$full" run --env =value "$ROOTFS" true
+    expect_error 125 "is not NAME" "$full" run "${alone[@]}" --env =value "$ROOTFS" true
 }
 
 @test "--workdir, and / without it" {
@@ -136,7 +138,7 @@ in_full() {
     assert_equal "$output" /
     run -0 in_full --workdir /usr/bin pwd
     assert_equal "$(basename "$output")" bin
-    expect_error 125 "working directory /none" "$full" run --workdir /none "$ROOTFS" true
+    expect_error 125 "working directory /none" "$full" run "${alone[@]}" --workdir /none "$ROOTFS" true
 }
 
 @test "--volume: seen inside and written to, and with :ro only seen" {
@@ -153,10 +155,10 @@ in_full() {
 
 @test "--volume: a source that is missing, and malformed ones, are errors" {
     expect_error 125 "No such file or directory" \
-        "$full" run --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
-    expect_error 125 "is not SOURCE:TARGET" "$full" run --volume /usr "$ROOTFS" true
-    expect_error 125 "leads out of the root" "$full" run --volume /usr:/../data "$ROOTFS" true
-    expect_error 125 "absolute path" "$full" run --volume /usr:data "$ROOTFS" true
+        "$full" run "${alone[@]}" --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
+    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr "$ROOTFS" true
+    expect_error 125 "leads out of the root" "$full" run "${alone[@]}" --volume /usr:/../data "$ROOTFS" true
+    expect_error 125 "absolute path" "$full" run "${alone[@]}" --volume /usr:data "$ROOTFS" true
 }
 
 @test "--volume: a symbolic link in the root filesystem can't lead it out" {
@@ -166,7 +168,7 @@ in_full() {
     ln -s "$victim" "$ROOT/absolute"
     ln -s "../../../../../../../../../../../..$victim" "$ROOT/climbing"
     for link in absolute climbing absolute/below climbing/below; do
-        run "$full" run --volume "/usr/bin:/$link" "$ROOT" /bin/probe ids
+        run "$full" run "${alone[@]}" --volume "/usr/bin:/$link" "$ROOT" /bin/probe ids
         assert_equal "$(ls -A "$victim")" ""
     done
 }
@@ -179,7 +181,7 @@ in_full() {
         make_bare_root
         ln -s "$victim" "$ROOT/$name"
         before=$(</proc/self/mountinfo)
-        run "$full" run "$ROOT" /bin/probe ids
+        run "$full" run "${alone[@]}" "$ROOT" /bin/probe ids
         assert_equal "$(ls -A "$victim")" ""
         assert_equal "$(</proc/self/mountinfo)" "$before"
     done
@@ -199,7 +201,7 @@ in_full() {
     local boxes=/run/ten-steps/boxes
     run -0 in_full true
     assert_equal "$(ls "$boxes")" ""
-    start_box full run "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
     stop_boxes
     run -0 in_full true
     assert_equal "$(ls "$boxes")" ""
@@ -210,17 +212,17 @@ in_full() {
     expect_error 125 "a command is missing" "$full"
     expect_error 125 "unknown command 'fly'" "$full" fly
     expect_error 125 "a root directory is missing" "$full" run
-    expect_error 125 "No such file or directory" "$full" run "$BATS_TEST_TMPDIR/none"
-    expect_error 125 "$BATS_TEST_TMPDIR/file" "$full" run "$BATS_TEST_TMPDIR/file" true
-    expect_error 127 "No such file or directory" "$full" run "$ROOTFS" /no/such/program
-    expect_error 126 "Permission denied" "$full" run "$ROOTFS" /etc/passwd
-    expect_error 125 "host name: 65 bytes" "$full" run --hostname "$(printf %065d 1)" "$ROOTFS" true
-    expect_error 125 "host name: empty" "$full" run --hostname "" "$ROOTFS" true
+    expect_error 125 "No such file or directory" "$full" run "${alone[@]}" "$BATS_TEST_TMPDIR/none"
+    expect_error 125 "$BATS_TEST_TMPDIR/file" "$full" run "${alone[@]}" "$BATS_TEST_TMPDIR/file" true
+    expect_error 127 "No such file or directory" "$full" run "${alone[@]}" "$ROOTFS" /no/such/program
+    expect_error 126 "Permission denied" "$full" run "${alone[@]}" "$ROOTFS" /etc/passwd
+    expect_error 125 "host name: 65 bytes" "$full" run "${alone[@]}" --hostname "$(printf %065d 1)" "$ROOTFS" true
+    expect_error 125 "host name: empty" "$full" run "${alone[@]}" --hostname "" "$ROOTFS" true
 }
 
 @test "without a shell in the root the hint says how to get one" {
     mkdir "$BATS_TEST_TMPDIR/empty"
-    expect_error 127 "/bin/sh" "$full" run "$BATS_TEST_TMPDIR/empty"
+    expect_error 127 "/bin/sh" "$full" run "${alone[@]}" "$BATS_TEST_TMPDIR/empty"
     assert_hint mkrootfs
 }
 
@@ -238,7 +240,7 @@ in_full() {
             "/proc/$BOX_PID/mountinfo" | grep -E '/(|dev|dev/pts|dev/shm|proc) ' | sort
         find "/proc/$BOX_PID/root/dev/" -xdev -printf 'device %P %y %l\n' | sort
     }
-    start_box full run --userns host --init --hostname bird "$ROOTFS" sleep 60
+    start_box full run "${alone[@]}" --userns host --init --hostname bird "$ROOTFS" sleep 60
     local at_once chained
     at_once=$(describe)
     start_command "$(tool ipc)" "$(tool uts)" --hostname bird "$(tool pid)" --init \

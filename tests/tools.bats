@@ -19,8 +19,8 @@ setup() {
         "net --none"
         "cgroup"
         "overlay --lower $ROOTFS"
-        "full run $ROOTFS"
-        "full run --init --userns host $ROOTFS"
+        "full run --network none $ROOTFS"
+        "full run --network none --init --userns host $ROOTFS"
     )
     names=(chroot uts pid mnt ipc user net cgroup overlay full)
 }
@@ -90,7 +90,8 @@ has_defaults() {
     local option
     run -0 "$1" --help
     while read -r option; do
-        grep -A3 -E -- "$option" <<<"$output" | grep -qE 'default|repeat|without' ||
+        grep -qx 'Limits are off by default.' <<<"$output" ||
+            grep -B1 -A3 -e "$option" <<<"$output" | grep -qE 'default|repeat|without' ||
             fail "--help does not tell the default of $option" || return
     done < <(grep -oE '^ +(-[a-zA-Z], )?--[a-z-]+=' <<<"$output" | grep -oE -- '--[a-z-]+')
 }
@@ -207,7 +208,8 @@ reports_once() {
         strace -f -o /dev/null -e inject=clone3:error=ENOSPC "$(tool uts)" true
     assert_hint "/proc/sys/user"
     expect_error 125 "Function not implemented" \
-        strace -f -o /dev/null -e inject=clone3:error=ENOSYS "$(tool uts)" true
+        strace -f -o /dev/null -e inject=mount:error=ENOSYS "$(tool pid)" true
+    assert_hint kernel
     expect_error 125 "Cannot allocate memory" \
         strace -f -o /dev/null -e inject=mount:error=ENOMEM:when=2 "$(tool pid)" true
     expect_error 125 "Operation not permitted" \
@@ -409,6 +411,7 @@ explains_truly() {
 }
 
 # What a process can tell of its surroundings; run as the command, by the tool and by the script.
+# shellcheck disable=SC2089,SC2090 # for sh -c
 observer='
     uname -n
     cat /proc/sys/kernel/domainname
@@ -424,7 +427,7 @@ observer='
 # or in another root, starts the rest of the script there. What the host does afterwards is done
 # while that waits.
 shell_commands() {
-    local before=() inside=() after=() start= side command line
+    local before=() inside=() after=() start='' side command line
     while IFS= read -r line; do
         side=${line%%#*} side=${side// /}
         command=$(sed -E 's/^ *[a-z]+# //; s/  +[a-z_0-9]+\(.*//' <<<"$line")
@@ -456,6 +459,7 @@ shell_commands() {
 
 does_the_same_in_the_shell() {
     local kind by_tool by_shell
+    # shellcheck disable=SC2090
     export observer
     for kind in mnt uts pid ipc user net cgroup; do
         export "$kind=$(namespace_of $$ $kind)"

@@ -1,0 +1,154 @@
+#include "images.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../09-overlay/image.h"
+#include "state.h"
+
+/* The operands, MIN to MAX of them; a command for images has no options but those of every tool. */
+static char **parse_operands(int argc, char **argv, const char *name, const char *usage, int min,
+                             int max)
+{
+    static const struct option options[] = {TOOL_OPTIONS};
+    int option;
+
+    tool_start(argv, name, usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
+        tool_option(option);
+    if (argc - optind < min || argc - optind > max) {
+        hint("'%s --help' says what it takes", name);
+        fail("too %s operands", argc - optind < min ? "few" : "many");
+    }
+    return argv + optind;
+}
+
+static int exit_status(int error)
+{
+    return error == 0 ? EXIT_SUCCESS : EXIT_TOOL;
+}
+
+int command_load(int argc, char **argv)
+{
+    static const char usage[] =
+        "Usage: full load [OPTION]... FILE [NAME]\n"
+        "Load the image in FILE, a tar as 'docker save' writes it or of an OCI layout.\n"
+        "\n"
+        "@\n"
+        "NAME is what to call it (default: the names that it brings along).\n"
+        "\n"
+        "Example: full load demo.tar demo\n"
+        "\n"
+        "The same in the shell:\n"
+        "  docker save demo -o demo.tar\n"
+        "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
+    char **operands = parse_operands(argc, argv, "full load", usage, 1, 2);
+    char id[SHA256_HEX + 1];
+
+    return exit_status(image_load(operands[0], operands[1], id, true));
+}
+
+int command_images(int argc, char **argv)
+{
+    static const char usage[] = "Usage: full images [OPTION]...\n"
+                                "List the images.\n"
+                                "\n"
+                                "@\n"
+                                "\n"
+                                "Example: full images\n"
+                                "\n"
+                                "The same in the shell:\n"
+                                "  ls /var/lib/ten-steps/images\n";
+
+    parse_operands(argc, argv, "full images", usage, 0, 0);
+    return exit_status(image_list());
+}
+
+int command_rmi(int argc, char **argv)
+{
+    static const char usage[] = "Usage: full rmi [OPTION]... IMAGE...\n"
+                                "Remove images, and the layers that no other image has.\n"
+                                "\n"
+                                "@\n"
+                                "\n"
+                                "Example: full rmi demo\n"
+                                "\n"
+                                "The same in the shell:\n"
+                                "  rm -r /var/lib/ten-steps/layers/DIGEST\n";
+    char **operands = parse_operands(argc, argv, "full rmi", usage, 1, argc);
+    int error = 0;
+
+    for (; *operands != NULL; operands++)
+        if (image_remove(*operands) != 0)
+            error = -1;
+    return exit_status(error);
+}
+
+int command_history(int argc, char **argv)
+{
+    static const char usage[] = "Usage: full history [OPTION]... IMAGE\n"
+                                "Show the steps in which an image was made.\n"
+                                "\n"
+                                "@\n"
+                                "\n"
+                                "Example: full history demo\n"
+                                "\n"
+                                "The same in the shell:\n"
+                                "  docker history demo\n";
+    char **operands = parse_operands(argc, argv, "full history", usage, 1, 1);
+
+    return exit_status(image_history(operands[0]));
+}
+
+int command_save(int argc, char **argv)
+{
+    static const char usage[] =
+        "Usage: full save [OPTION]... IMAGE FILE\n"
+        "Write an image to FILE, a tar that docker, podman and skopeo load.\n"
+        "\n"
+        "@\n"
+        "\n"
+        "Example: full save demo demo.tar\n"
+        "\n"
+        "The same in the shell:\n"
+        "  docker save demo -o demo.tar\n";
+    char **operands = parse_operands(argc, argv, "full save", usage, 2, 2);
+
+    return exit_status(image_save(operands[0], operands[1]));
+}
+
+int command_commit(int argc, char **argv)
+{
+    static const char usage[] =
+        "Usage: full commit [OPTION]... BOX IMAGE\n"
+        "Make an image out of a box: what it has written becomes one more layer.\n"
+        "\n"
+        "@\n"
+        "\n"
+        "Example: full commit web demo:changed\n"
+        "\n"
+        "The same in the shell:\n"
+        "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
+    char **operands = parse_operands(argc, argv, "full commit", usage, 2, 2);
+    char path[PATH_MAX + 8], id[SHA256_HEX + 1];
+    struct state state;
+
+    if (state_read(operands[0], &state) < 0)
+        return EXIT_TOOL;
+    if (state.layer[0] == '\0') {
+        hint("that has a box that runs an image and is named, or detached, and not --rm");
+        fail("box %s: keeps no layer of its own", state.name);
+    }
+    snprintf(path, sizeof(path), "%s/upper", state.layer);
+    int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (upper == -1)
+        die("open %s", path);
+    int error = image_commit(state.source, upper, operands[1], state.command, id);
+    close(upper);
+    if (error == 0)
+        printf("%s\n", id);
+    return exit_status(error);
+}

@@ -1,0 +1,170 @@
+#include "layers.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../01-chroot/cause.h"
+#include "../01-chroot/tool.h"
+#include "../09-overlay/descriptor.h"
+#include "../09-overlay/idmapped.h"
+#include "../09-overlay/store.h"
+
+static void read_boot(char *boot, size_t size)
+{
+    first_line("/proc/sys/kernel/random/boot_id", boot, size);
+}
+
+/* Remove what boxes of before the last boot have written: nothing else is left of them. */
+static void clear_old(const char *boxes)
+{
+    char path[PATH_MAX + NAME_MAX + 8], boot[64], then[64];
+    struct dirent *entry;
+    DIR *directory = opendir(boxes);
+
+    read_boot(boot, sizeof(boot));
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s/boot", boxes, entry->d_name);
+        first_line(path, then, sizeof(then));
+        if (entry->d_name[0] == '.' || strcmp(boot, then) == 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", boxes, entry->d_name);
+        (void)remove_tree(path);
+    }
+    if (directory != NULL)
+        closedir(directory);
+}
+
+static int note_boot(const char *directory)
+{
+    char path[PATH_MAX + 8], boot[64];
+
+    snprintf(path, sizeof(path), "%s/boot", directory);
+    read_boot(boot, sizeof(boot));
+    FILE *file = fopen(path, "we");
+    if (file == NULL || fprintf(file, "%s\n", boot) < 0 || fclose(file) != 0)
+        return report("write %s", path);
+    return 0;
+}
+
+/* A directory in the store for what the box NAME writes: upper, and overlay's own work beside it.
+ */
+static int make_upper(struct layers *layers, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat top;
+
+    snprintf(path, sizeof(path), "%s/boxes", store_open());
+    if (mkdir(path, 0700) == -1 && errno != EEXIST)
+        return report("make %s", path);
+    clear_old(path);
+    if (snprintf(layers->upper, PATH_MAX, "%.4000s/%s", path, name) >= PATH_MAX)
+        return refuse("%s/%s: the name is too long", path, name);
+    if (remove_tree(layers->upper) < 0) /* of a run that was killed on its way */
+        return -1;
+    if (mkdir(layers->upper, 0700) == -1)
+        return report("make %s", layers->upper);
+    if (note_boot(layers->upper) < 0)
+        return -1;
+
+    /* The root of the stack looks as its topmost layer does. */
+    mode_t mode = stat(layers->stack.lowers[0], &top) == 0 ? top.st_mode & 07777 : 0755;
+    static char upper[PATH_MAX + 8],
+        work[PATH_MAX + 8]; /* as long as the stack, and there is one a process */
+    snprintf(upper, sizeof(upper), "%s/upper", layers->upper);
+    snprintf(work, sizeof(work), "%s/work", layers->upper);
+    if (mkdir(upper, 0755) == -1 || chmod(upper, mode) == -1 || mkdir(work, 0700) == -1)
+        return report("make %s", upper);
+    layers->stack.upper = upper;
+    layers->stack.work = work;
+    return 0;
+}
+
+int layers_open(struct layers *layers, const char *source, const char *name, bool keep)
+{
+    struct stat status;
+
+    *layers = (struct layers){.directory = NULL};
+    if (strchr(source, '/') != NULL || (stat(source, &status) == 0 && S_ISDIR(status.st_mode))) {
+        layers->directory = source;
+        if (stat(source, &status) == -1)
+            return report("root directory %s", source);
+        if (!S_ISDIR(status.st_mode)) {
+            errno = ENOTDIR;
+            return report("root directory %s", source);
+        }
+        return 0;
+    }
+    int error = image_open(source, &layers->image);
+    if (error != 0)
+        return error;
+    image_stack(&layers->image, &layers->stack);
+    return keep ? make_upper(layers, name) : 0;
+}
+
+static int send_mapped(const char *directory, const struct child *child, int users)
+{
+    int tree = overlay_idmap(directory, users);
+    if (tree < 0)
+        return tree;
+    int error = descriptor_send(child->sync, tree);
+    close(tree);
+    return error;
+}
+
+int layers_send(const struct layers *layers, const struct child *child, int users)
+{
+    char path[PATH_MAX];
+
+    if (layers->directory != NULL)
+        return send_mapped(layers->directory, child, users);
+    snprintf(path, sizeof(path), "%s/layers", store_open());
+    int error = send_mapped(path, child, users);
+    if (error == 0 && layers->upper[0] != '\0')
+        error = send_mapped(layers->upper, child, users);
+    return error;
+}
+
+/* Put the tree that the host sends in the place of DIRECTORY. */
+static void replace(struct layers *layers, const struct child *child, const char *directory,
+                    const char *scratch, const char *name)
+{
+    int tree = descriptor_receive(child->sync);
+
+    if (tree < 0 || overlay_replace(&layers->stack, directory, tree, scratch, name) != 0)
+        exit(EXIT_TOOL);
+    close(tree);
+}
+
+struct root layers_mount(struct layers *layers, const struct child *child, bool mapped)
+{
+    static char merged[PATH_MAX]; /* named in errors and --explain to the end */
+    char path[PATH_MAX];
+
+    if (layers->directory != NULL && mapped) {
+        int tree = descriptor_receive(child->sync);
+        if (tree < 0)
+            exit(EXIT_TOOL);
+        return root_adopt(tree, layers->directory);
+    }
+    if (layers->directory != NULL)
+        return root_prepare(layers->directory);
+
+    const char *scratch = overlay_scratch(&layers->stack, NULL);
+    if (scratch == NULL || overlay_temporary(&layers->stack, scratch, merged) != 0)
+        exit(EXIT_TOOL);
+    if (mapped) {
+        snprintf(path, sizeof(path), "%s/layers", store_open());
+        replace(layers, child, path, scratch, "layers");
+        if (layers->upper[0] != '\0')
+            replace(layers, child, layers->upper, scratch, "box");
+    }
+    if (overlay_mount(&layers->stack, merged) != 0)
+        exit(EXIT_TOOL);
+    return root_at(merged);
+}

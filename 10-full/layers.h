@@ -1,0 +1,40 @@
+/*
+ * The root of a box: a directory as it is, or a layer of its own on those of an image (chapter 9).
+ * With a user namespace that root has made, both are seen through idmapped mounts.
+ */
+#ifndef LAYERS_H
+#define LAYERS_H
+
+#include <limits.h>
+
+#include "../02-uts/spawn.h"
+#include "../04-mnt/mount.h"
+#include "../09-overlay/image.h"
+
+struct layers {
+    const char *directory; /* the root, if it is a directory; otherwise NULL, and: */
+    struct image image;    /* held against removal as long as this process lives */
+    struct stack stack;
+    char upper[PATH_MAX]; /* the box's directory with its upper and work; "" if thrown away */
+};
+
+/*
+ * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. With KEEP
+ * the layer of the box NAME goes to the disk, into the store; otherwise into memory. Returns 0 or,
+ * after report(), -errno.
+ */
+int layers_open(struct layers *layers, const char *source, const char *name, bool keep);
+
+/*
+ * Host, while the box waits in layers_mount(). Send it what it needs, mapped for the user namespace
+ * open as USERS. Returns 0 or, after report(), -errno.
+ */
+int layers_send(const struct layers *layers, const struct child *child, int users);
+
+/*
+ * Box, in its mount namespace. Make the root and return it; with MAPPED out of what layers_send()
+ * sends. An error ends the tool.
+ */
+struct root layers_mount(struct layers *layers, const struct child *child, bool mapped);
+
+#endif

@@ -1,0 +1,136 @@
+#include "plan.h"
+
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../08-cgroup/controller.h"
+#include "range.h"
+
+static void plan_network(struct plan *plan)
+{
+    const struct run_options *options = plan->options;
+
+    plan->own_network = strcmp(options->network, "host") != 0;
+    plan->linked = strcmp(options->network, "bridge") == 0;
+    if (!plan->linked)
+        return;
+    network_start(&plan->network);
+    if (options->address != NULL)
+        network_read_network(options->address, "ip", &plan->network.address, &plan->network.prefix);
+    if (options->dns != NULL)
+        network_read_dns(&plan->network, options->dns);
+    for (int i = 0; i < options->port_count; i++)
+        network_read_publish(&plan->network, options->ports[i]);
+}
+
+/* Is there a cgroup v2 tree in which root may make a group even if nobody has asked for limits? */
+static bool tree_is_there(void)
+{
+    static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    struct statfs system;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (statfs(places[i], &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
+            return access(places[i], W_OK) == 0;
+    return false;
+}
+
+static void plan_group(struct plan *plan)
+{
+    const struct run_options *options = plan->options;
+    struct cgroup_limits *limits = &plan->group.limits;
+
+    if (options->cpus != NULL)
+        limit_option(limits, LIMIT_CPUS, options->cpus);
+    if (options->cpuset != NULL)
+        limit_option(limits, LIMIT_CPUSET_CPUS, options->cpuset);
+    if (options->memory != NULL)
+        limit_option(limits, LIMIT_MEMORY, options->memory);
+    if (options->pids != NULL)
+        limit_option(limits, LIMIT_PIDS, options->pids);
+    limit_complete(limits);
+    plan->group.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
+    plan->grouped = limits->count > 0 || (geteuid() == 0 && tree_is_there());
+}
+
+void plan_options(struct plan *plan, const struct run_options *options)
+{
+    plan->options = options; /* the rest is zero: static, and pages not written to cost nothing */
+    plan->log = -1;
+    plan_network(plan);
+    plan_group(plan);
+    plan->capabilities = capability_chosen(&options->capabilities);
+    plan->environment = options->environment;
+    plan->user = options->user;
+    plan->workdir = options->workdir;
+    plan->command = options->command;
+}
+
+/* A range of the host's ids for root, oneself for an ordinary user. */
+static void plan_users(struct plan *plan)
+{
+    if (!plan->options->user_namespace)
+        return;
+    if (geteuid() != 0) {
+        plan->users = idmap_single(0, geteuid());
+        plan->groups = idmap_single(0, getegid());
+        return;
+    }
+    plan->first_id = range_take();
+    plan->users.ranges[0] = (struct id_range){0, plan->first_id, RANGE_IDS};
+    plan->users.count = 1;
+    plan->groups = plan->users;
+    plan->mapped = true;
+}
+
+/* The image's variables come first, so that the options' count; the rest counts if not given. */
+static void plan_image(struct plan *plan)
+{
+    const struct config *config = &plan->layers.image.config;
+    struct environment both = {.variables = NULL};
+
+    for (char **variable = config->environment; *variable != NULL; variable++)
+        environment_add(&both, *variable);
+    for (int i = 0; i < plan->environment.count; i++)
+        environment_add(&both, plan->environment.variables[i]);
+    plan->environment = both;
+    if (plan->user == NULL)
+        plan->user = config->user;
+    if (plan->workdir == NULL)
+        plan->workdir = config->directory;
+    plan->command = image_command(&plan->layers.image, plan->command);
+}
+
+int plan_root(struct plan *plan)
+{
+    static char *shell[] = {"/bin/sh", NULL};
+    const struct run_options *options = plan->options;
+    int error = layers_open(&plan->layers, options->source, options->name, options->keep);
+
+    if (error != 0)
+        return error;
+    if (plan->layers.directory == NULL)
+        plan_image(plan);
+    if (plan->command == NULL || plan->command[0] == NULL)
+        plan->command = shell;
+    plan_users(plan);
+    return 0;
+}
+
+uint64_t plan_namespaces(const struct plan *plan)
+{
+    uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC;
+
+    if (plan->users.count > 0)
+        namespaces |= CLONE_NEWUSER;
+    if (plan->own_network)
+        namespaces |= CLONE_NEWNET;
+    if (plan->grouped)
+        namespaces |= CLONE_NEWCGROUP;
+    return namespaces;
+}

@@ -1,0 +1,251 @@
+#!/usr/bin/env bats
+# Chapter 10: what the processes of a box may do, who they are, and the terminal they sit at.
+load helpers
+
+setup() {
+    host_remember
+    requires root tool:full
+    make_rootfs
+    install "$COURSE/.build/escape" "$ROOTFS/escape"
+    full=$(tool full)
+    printf '%s\n' root:x:0:0:root:/root:/bin/sh ann:x:1000:1001::/home/ann:/bin/sh \
+        'bad:x:7' 'worse:x:-1:0::/:/bin/sh' 'far:x:70000:70000::/:/bin/sh' >"$ROOTFS/etc/passwd"
+    printf '%s\n' root:x:0: ann:x:1001: staff:x:50:bob,ann adm:x:4:annabel,joann \
+        >"$ROOTFS/etc/group"
+}
+
+# A box that was killed outright is cleared away by the next command.
+teardown() {
+    stop_boxes
+    "$(tool full)" run --network none "$ROOTFS" true || true
+    host_compare
+}
+
+# The set as a number; capabilities CHOWN(0) … as in the kernel's <linux/capability.h>.
+bits() {
+    local bit set=0
+    for bit in "$@"; do
+        set=$((set | 1 << bit))
+    done
+    printf '%016x\n' "$set"
+}
+USUAL=(0 1 3 4 5 6 7 8 10 18 31)
+
+# capabilities [OPTION]…: what a box with the options has, seen from outside.
+capabilities() {
+    start_box full run --network none "$@" "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" CapInh)" "$(bits)"
+    assert_equal "$(status_of "$BOX_PID" CapAmb)" "$(bits)"
+    assert_equal "$(status_of "$BOX_PID" CapPrm)" "$(status_of "$BOX_PID" CapEff)"
+}
+
+@test "capabilities: the short list, and nothing inheritable or ambient" {
+    local options
+    for options in "" "--userns host"; do
+        # shellcheck disable=SC2086 # two words or none
+        capabilities $options
+        assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits "${USUAL[@]}")"
+        assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits "${USUAL[@]}")"
+    done
+}
+
+@test "capabilities: --cap-add and --cap-drop, in any order and spelling" {
+    capabilities --cap-add net_raw --cap-drop CAP_CHOWN
+    assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits "${USUAL[@]:1}" 13)"
+    capabilities --cap-add CAP_Net_Raw --cap-drop ALL
+    assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits 13)"
+    capabilities --cap-drop all
+    assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits)"
+    capabilities --cap-drop CHOWN --cap-add ALL
+    assert_equal "$((0x$(status_of "$BOX_PID" CapBnd) & 1))" 0
+    [ "$((0x$(status_of "$BOX_PID" CapBnd) >> 21 & 1))" -eq 1 ] || fail "no CAP_SYS_ADMIN in ALL"
+}
+
+@test "capabilities: an unknown one is an error" {
+    expect_error 125 "there is no capability 'FLY'" "$full" run --network none --cap-add FLY "$ROOTFS" true
+    assert_hint capabilities
+}
+
+@test "capabilities: a user other than root has none" {
+    start_box full run --network none --user ann --cap-add NET_RAW "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits)"
+    assert_equal "$(status_of "$BOX_PID" CapPrm)" "$(bits)"
+}
+
+@test "no_new_privs and the filter are on; --seccomp off takes the filter away" {
+    start_box full run --network none "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" NoNewPrivs)" 1
+    assert_equal "$(status_of "$BOX_PID" Seccomp)" 2
+    start_box full run --network none --seccomp off "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" NoNewPrivs)" 1
+    assert_equal "$(status_of "$BOX_PID" Seccomp)" 0
+}
+
+@test "the filter as compiled says what the list says, for each call number" {
+    run -0 "$COURSE/.build/filter"
+    [[ $output =~ ^([0-9]+)\ instructions,\ at\ most\ ([0-9]+)\ steps$ ]]
+    # A tree: a list of this length would need as many steps as there are calls.
+    [ "${BASH_REMATCH[2]}" -lt 30 ] || fail "too many steps for a tree"
+}
+
+@test "the filter lets the kernel's answer through, or its own" {
+    local call
+    # No capability is missing with ALL, so what is refused is refused by the filter.
+    for call in keyctl:250 add_key:248 io_uring_setup:425 swapoff:168 userfaultfd:323; do
+        [ "$(uname -m)" = x86_64 ] || skip "the numbers are x86-64's"
+        run -1 "$full" run --network none --cap-add ALL "$ROOTFS" /escape call "${call#*:}"
+        assert_contains "$output" "Operation not permitted"
+    done
+    run -1 "$full" run --network none "$ROOTFS" /escape call 470
+    assert_contains "$output" "Function not implemented"
+}
+
+@test "--user: names and numbers, as the box's own files have them" {
+    start_box full run --network none --userns host --user ann "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" Uid)" $'1000\t1000\t1000\t1000'
+    assert_equal "$(status_of "$BOX_PID" Gid)" $'1001\t1001\t1001\t1001'
+    assert_equal "$(status_of "$BOX_PID" Groups | xargs)" 50
+    start_box full run --network none --userns host --user 1000:staff "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" Gid)" $'50\t50\t50\t50'
+    assert_equal "$(status_of "$BOX_PID" Groups | xargs)" ""
+    start_box full run --network none --userns host --user 4321:8765 "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" Uid)" $'4321\t4321\t4321\t4321'
+    assert_equal "$(status_of "$BOX_PID" Gid)" $'8765\t8765\t8765\t8765'
+    run -0 "$full" run --network none --user ann "$ROOTFS" sh -c 'id -u; id -g; id -G; echo $HOME'
+    assert_equal "${lines[*]}" "1000 1001 1001 50 /home/ann"
+}
+
+@test "--user: the host's groups don't come along" {
+    start_command setpriv --groups 7777 "$full" run --network none --userns host "$ROOTFS" sleep 60
+    refute_contains "$(status_of "$BOX_PID" Groups)" 7777
+}
+
+@test "--user: those that are not there, malformed or not mapped are errors" {
+    local user
+    for user in nobody bad worse '-1' 4294967295 99999999999 'ann:nogroup'; do
+        run -125 "$full" run --network none --user="$user" "$ROOTFS" true
+        assert_contains "$output" "is not in the box's /etc/"
+    done
+    expect_error 125 "become group 70000: Invalid argument" "$full" run --network none --user far "$ROOTFS" true
+    assert_hint "user namespace"
+}
+
+@test "--user: an /etc/passwd that is a link to the host's, or no file, is not followed" {
+    rm "$ROOTFS/etc/passwd"
+    ln -s "$BATS_TEST_TMPDIR/passwd" "$ROOTFS/etc/passwd"
+    echo 'eve:x:66:66::/:/bin/sh' >"$BATS_TEST_TMPDIR/passwd"
+    run -125 "$full" run --network none --user eve "$ROOTFS" true
+    rm "$ROOTFS/etc/passwd"
+    mkfifo "$ROOTFS/etc/passwd"
+    expect_error 125 "is not a file" "$full" run --network none --user eve "$ROOTFS" true
+    rm "$ROOTFS/etc/passwd"
+}
+
+@test "ping works without a capability, though its file asks for one" {
+    requires command:ping command:setcap
+    "$(tool mkrootfs)" "$ROOTFS" ping
+    setcap cap_net_raw+ep "$ROOTFS/bin/ping"
+    run -0 "$full" run --network none "$ROOTFS" ping -c 1 -W 2 127.0.0.1
+    run -0 "$full" run --network none --userns host "$ROOTFS" ping -c 1 -W 2 127.0.0.1
+    run -0 "$full" run --network none --user ann "$ROOTFS" ping -c 1 -W 2 127.0.0.1
+}
+
+@test "no descriptor but 0, 1 and 2, in an init neither" {
+    exec 9<"$BATS_TEST_TMPDIR"
+    start_box full run --network none --init "$ROOTFS" sleep 60
+    assert_equal "$(find "/proc/$BOX_PID/fd" -type l -printf '%f ')" "0 1 2 "
+    run -0 find "/proc/$(status_of "$BOX_PID" PPid)/fd" -type l -printf '[%l]'
+    refute_contains "$output" "[$BATS_TEST_TMPDIR]"
+    exec 9<&-
+}
+
+@test "the monitor's own memory is at most 100 kB while it waits" {
+    start_box full run --network none "$ROOTFS" sleep 60
+    [[ $(file -L "$full" 2>/dev/null) != *"dynamically linked"* ]] ||
+        fail "cannot run here: it is promised of a static build only"
+    wait_until 5 monitor_is_small || { cat "/proc/$TOOL_PID/smaps_rollup" && return 1; }
+}
+
+monitor_is_small() {
+    [ "$(awk '/^Pss:/ { print $2 }' "/proc/$TOOL_PID/smaps_rollup")" -le 100 ]
+}
+
+# on_terminal COMMAND: run a shell command on a terminal of 30 by 90, and print what comes out.
+on_terminal() {
+    timeout 20 script --quiet --return --command "stty rows 30 cols 90; $1" /dev/null </dev/null |
+        tr -d '\r'
+}
+
+@test "-t: a terminal of the box's own, and the size of the host's" {
+    run -0 on_terminal "$full run --network none -t $ROOTFS sh -c 'tty; stty size; ls -l /dev/console'"
+    assert_contains "$output" /dev/pts/0
+    assert_contains "$output" "30 90"
+    assert_contains "$output" "136,"
+    run -0 on_terminal "$full run --network none $ROOTFS sh -c 'tty; test -e /dev/console'; true"
+    refute_contains "$output" /dev/pts/0
+}
+
+@test "-t: the size follows the host's" {
+    run -0 on_terminal "(sleep 0.5; stty rows 44 cols 111 </dev/tty) & $full run --network none -t $ROOTFS \
+        sh -c 'while test \"\$(stty size)\" != \"44 111\"; do sleep 0.1; done; echo follows'"
+    assert_contains "$output" follows
+}
+
+@test "-t: all output comes out, and the command's status" {
+    run -0 sh -c "$full run --network none -t $ROOTFS seq 20000 </dev/null | wc -l"
+    assert_equal "$output" 20000
+    run -7 sh -c "$full run --network none -t $ROOTFS sh -c 'exit 7' </dev/null"
+}
+
+@test "-t: standard input that is no terminal is typed, and its end too" {
+    run -0 sh -c "printf 'cat\nhello\n' | $full run --network none -t $ROOTFS sh"
+    assert_equal "$(grep -c hello <<<"$output")" 2 # typed, and from cat
+}
+
+@test "-t: nobody reads the output any more: the box's terminal hangs up" {
+    run -0 sh -c "$full run --network none -t $ROOTFS yes </dev/null | head -1"
+    assert_equal "${output%$'\r'}" y
+}
+
+@test "-t: the host's terminal is as before, also when the tool is killed" {
+    local signal
+    for signal in TERM KILL SEGV; do
+        run on_terminal "before=\$(stty -g); $full run --network none --init -t $ROOTFS sleep 60 </dev/tty & tool=\$!;
+            until [ \"\$(stty -g)\" != \"\$before\" ]; do sleep 0.05; done; echo raw;
+            kill -$signal \$tool; for i in \$(seq 40); do
+            [ \"\$(stty -g)\" != \"\$before\" ] || break; sleep 0.05; done;
+            [ \"\$(stty -g)\" = \"\$before\" ] && echo restored; kill -9 \$tool 2>/dev/null; true"
+        assert_contains "$output" raw
+        assert_contains "$output" restored
+    done
+}
+
+@test "-t: job control, Ctrl-Z and Ctrl-C reach the box and not the tool" {
+    local keys=$BATS_TEST_TMPDIR/keys
+    mkfifo "$keys"
+    timeout 20 script --quiet --return --command \
+        "$full run --network none -t $ROOTFS bash --norc" "$BATS_TEST_TMPDIR/typescript" \
+        <"$keys" >"$BATS_TEST_TMPDIR/out" 3>&- &
+    TOOL_PIDS+=("$!")
+    exec 8>"$keys"
+    type_and_wait 'echo $((6*7))\r' 42
+    type_and_wait 'sleep 33; echo ended-$?\r' ''
+    wait_until 5 pgrep --full --exact 'sleep 33'
+    type_and_wait '\003' '\^C'
+    type_and_wait 'sleep 34\r' ''
+    wait_until 5 pgrep --full --exact 'sleep 34'
+    type_and_wait '\032' Stopped
+    type_and_wait 'kill %%1; wait; exit 5\r' ''
+    type_and_wait 'exit 5\r' ''
+    exec 8>&-
+    status=0
+    wait "${TOOL_PIDS[-1]}" || status=$?
+    assert_equal "$status" 5
+}
+
+# Type KEYS (as printf has them) and wait until TEXT has come out.
+type_and_wait() {
+    # shellcheck disable=SC2059 # it is a format
+    printf "$1" >&8
+    wait_until 5 grep -q -e "$2" "$BATS_TEST_TMPDIR/out"
+}

@@ -1,0 +1,138 @@
+/*
+ * talk: both ends of a conversation over the network, for the checks of chapter 7.
+ *
+ *   talk serve tcp|udp ADDRESS PORT NAME   answer everybody with "NAME saw THEIR-ADDRESS", for ever
+ *   talk ask tcp|udp ADDRESS PORT          print the answer; 1 if there is none within a second
+ *   talk dns ADDRESS ANSWER                be a nameserver for which all names have one address
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <stdnoreturn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static struct sockaddr_in address_of(const char *text, const char *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+
+    if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
+        exit(2);
+    return address;
+}
+
+static int open_socket(const char *protocol)
+{
+    struct timeval second = {.tv_sec = 1};
+    int on = 1, file = socket(AF_INET, strcmp(protocol, "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM, 0);
+
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+    return file;
+}
+
+static int listen_at(const char *protocol, const char *where, const char *port)
+{
+    struct sockaddr_in address = address_of(where, port);
+    int file = open_socket(protocol);
+
+    if (bind(file, (struct sockaddr *)&address, sizeof(address)) == -1 ||
+        (strcmp(protocol, "tcp") == 0 && listen(file, 64) == -1)) {
+        perror("talk: bind");
+        exit(1);
+    }
+    return file;
+}
+
+static noreturn void serve(const char *protocol, int file, const char *name)
+{
+    for (;;) {
+        struct sockaddr_in peer;
+        socklen_t size = sizeof(peer);
+        char text[128], address[INET_ADDRSTRLEN];
+        int client = file;
+
+        if (strcmp(protocol, "tcp") == 0)
+            client = accept(file, (struct sockaddr *)&peer, &size);
+        else if (recvfrom(file, text, sizeof(text), 0, (struct sockaddr *)&peer, &size) == -1)
+            continue;
+        if (client == -1)
+            continue;
+        inet_ntop(AF_INET, &peer.sin_addr, address, sizeof(address));
+        int length = snprintf(text, sizeof(text), "%s saw %s\n", name, address);
+        if (client == file) {
+            sendto(file, text, (size_t)length, 0, (struct sockaddr *)&peer, size);
+        } else {
+            if (write(client, text, (size_t)length) == -1)
+                perror("talk: write");
+            close(client);
+        }
+    }
+}
+
+static int ask(const char *protocol, const char *where, const char *port)
+{
+    struct sockaddr_in address = address_of(where, port);
+    struct timeval second = {.tv_sec = 1};
+    int file = open_socket(protocol);
+    char text[128];
+
+    setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+    if (connect(file, (struct sockaddr *)&address, sizeof(address)) == -1) {
+        perror("talk: connect");
+        return 1;
+    }
+    if (strcmp(protocol, "udp") == 0 && send(file, "hello", 5, 0) == -1) {
+        perror("talk: send");
+        return 1;
+    }
+    ssize_t length = recv(file, text, sizeof(text), 0);
+    if (length <= 0) {
+        perror("talk: recv");
+        return 1;
+    }
+    return fwrite(text, 1, (size_t)length, stdout) != (size_t)length;
+}
+
+/* RFC 1035: the question comes back with one answer of type A to it, or none for other types. */
+static noreturn void answer_names(int file, const char *answer)
+{
+    unsigned char text[512], record[16] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
+    struct sockaddr_in peer;
+
+    inet_pton(AF_INET, answer, record + 12);
+    for (;;) {
+        socklen_t size = sizeof(peer);
+        ssize_t length = recvfrom(file, text, 400, 0, (struct sockaddr *)&peer, &size);
+        if (length < 17)
+            continue;
+        ssize_t end = 12;
+        while (end < length && text[end] != 0)
+            end += text[end] + 1;
+        end += 5; /* the name's end, type and class */
+        if (end > length)
+            continue;
+        int is_a = text[end - 3] == 1;
+        text[2] = 0x85, text[3] = 0x80;
+        text[6] = 0, text[7] = (unsigned char)is_a;
+        memset(text + 8, 0, 4);
+        if (is_a)
+            memcpy(text + end, record, sizeof(record));
+        sendto(file, text, (size_t)end + (is_a ? sizeof(record) : 0), 0, (struct sockaddr *)&peer,
+               size);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 6 && strcmp(argv[1], "serve") == 0)
+        serve(argv[2], listen_at(argv[2], argv[3], argv[4]), argv[5]);
+    if (argc == 5 && strcmp(argv[1], "ask") == 0)
+        return ask(argv[2], argv[3], argv[4]);
+    if (argc == 4 && strcmp(argv[1], "dns") == 0)
+        answer_names(listen_at("udp", argv[2], "53"), argv[3]);
+    fprintf(stderr, "talk: see the head of talk.c\n");
+    return 2;
+}
