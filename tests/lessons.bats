@@ -120,3 +120,7 @@ follow() {
     requires cgroup_v2
     follow 08-cgroup
 }
+
+@test "lesson 09-overlay" {
+    follow 09-overlay
+}
