@@ -110,7 +110,7 @@ static void set_limits(const struct run_options *options)
 {
     for (int i = 0; i < options->limit_count; i++)
         if (setrlimit(options->limits[i].resource, &options->limits[i].limit) == -1)
-            die("ulimit");
+            die("ulimit %s", options->limits[i].name);
 }
 
 /* What a detached box prints goes to its log, or its terminal; errors still to who started it. */

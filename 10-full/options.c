@@ -110,7 +110,7 @@ static void add_limit(struct run_options *options, const char *text)
     const char *soft = strsep(&value, ":"), *hard = value != NULL ? value : soft;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i].name) == 0)
-            option.resource = known[i].resource;
+            option = (struct limit_option){known[i].name, known[i].resource, {0, 0}};
     if (option.resource == -1 || soft == NULL)
         fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
     option.limit.rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);

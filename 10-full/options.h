@@ -12,6 +12,7 @@
 
 /* One --ulimit. */
 struct limit_option {
+    const char *name;
     int resource; /* RLIMIT_*; see setrlimit(2) */
     struct rlimit limit;
 };
