@@ -1,10 +1,14 @@
 # Ten Steps to a Container.
 #
 #: make            build all tools
+#: make run        a first container: the view of host beside box, then a shell
+#: make doctor     what this machine can run, and what helps where it can't
 #: make test       check all chapters; installs what that needs first
 #: make test-02    check one chapter
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
+#: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
+#: make test-exercises   leave out each exercise and see whether the checks notice
 #: make lint       look over the code with compilers and analysers
 #: make clean      remove what was built
 #: make help       print this
@@ -63,11 +67,23 @@ probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 setup:
 	@tests/setup
 
+run: all
+	@tests/tour
+
+doctor: all
+	@tests/doctor
+
 test: setup all probes
 	@tests/run
 
 test-%: setup all probes
 	@tests/run tests/$*-*.bats
+
+test-exercises: setup all probes
+	@tests/unsolved
+
+grade: setup all probes
+	@tests/grade
 
 test-vm: setup all probes
 	@tests/vm tests/run
@@ -84,4 +100,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup test test-vm shell-vm lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm lint clean help

@@ -160,8 +160,11 @@ struct child spawn(uint64_t namespaces)
 
 void spawn_go(const struct child *child)
 {
-    /* If the box has died meanwhile, spawn_wait() will tell. */
-    (void)send(child->sync, "go", 2, MSG_NOSIGNAL);
+    if (send(child->sync, "go", 2, MSG_NOSIGNAL) != -1)
+        return;
+    if (errno != EPIPE && errno != ECONNRESET) /* else the box has died, and spawn_wait() tells */
+        (void)report("tell the box to go on");
+    shutdown(child->sync, SHUT_RDWR); /* it will never hear "go", and must not wait for it */
 }
 
 void spawn_wait_go(const struct child *child)
@@ -172,6 +175,8 @@ void spawn_wait_go(const struct child *child)
     do
         got = recv(child->sync, go, sizeof(go), 0);
     while (got == -1 && errno == EINTR);
+    if (got == -1 && errno != ECONNRESET)
+        die("wait for the host");
     if (got != sizeof(go)) /* end of file is not "go": the host has failed or died */
         _exit(EXIT_TOOL);
 }

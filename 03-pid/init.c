@@ -20,8 +20,9 @@ static void close_all_but(const int *keep, int count)
         for (int i = 0; i < count; i++)
             if ((unsigned)keep[i] >= first && (unsigned)keep[i] < stop)
                 stop = (unsigned)keep[i];
-        if (stop > first)
-            syscall(SYS_close_range, first, stop == UINT_MAX ? stop : stop - 1, 0);
+        if (stop > first &&
+            syscall(SYS_close_range, first, stop == UINT_MAX ? stop : stop - 1, 0) == -1)
+            die("close_range");
     }
 }
 

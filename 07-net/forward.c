@@ -38,7 +38,8 @@ static bool drops(const struct nlmsghdr *message, struct chain *chain)
     return true;
 }
 
-static bool find_chain(struct netlink *filter, struct chain *chain)
+/* Returns 1 if there is one, 0 if not, or -errno. */
+static int find_chain(struct netlink *filter, struct chain *chain)
 {
     struct nfgenmsg header = {.nfgen_family = NFPROTO_UNSPEC};
     const struct nlmsghdr *message;
@@ -50,11 +51,14 @@ static bool find_chain(struct netlink *filter, struct chain *chain)
     error = netlink_ask(filter);
     while (error == 0 && (message = netlink_next(filter, &error)) != NULL)
         found = found || drops(message, chain);
-    return found;
+    return error == 0 ? found : error;
 }
 
-/* Does a rule of the table compare something with the bridge's name? Then it is looked after. */
-static bool mentions(struct netlink *filter, const struct chain *chain, const char *bridge)
+/*
+ * Does a rule of the table compare something with the bridge's name? Then somebody has thought of
+ * it. As above.
+ */
+static int mentions(struct netlink *filter, const struct chain *chain, const char *bridge)
 {
     struct nfgenmsg header = {.nfgen_family = (uint8_t)chain->family};
     const struct nlmsghdr *message;
@@ -68,7 +72,7 @@ static bool mentions(struct netlink *filter, const struct chain *chain, const ch
     error = netlink_ask(filter);
     while (error == 0 && (message = netlink_next(filter, &error)) != NULL)
         found = found || memmem(message, message->nlmsg_len, bridge, strlen(bridge) + 1) != NULL;
-    return found;
+    return error == 0 ? found : error;
 }
 
 /*
@@ -108,11 +112,15 @@ static bool old_table_drops(const char *bridge)
     return dropping;
 }
 
-void forward_warn(struct netlink *filter, const char *bridge)
+int forward_warn(struct netlink *filter, const char *bridge)
 {
     struct chain chain;
+    int found = find_chain(filter, &chain);
+    int spoken_of = found > 0 ? mentions(filter, &chain, bridge) : 0;
 
-    if (find_chain(filter, &chain) && !mentions(filter, &chain, bridge)) {
+    if (found < 0 || spoken_of < 0)
+        return netlink_report(filter, found < 0 ? found : spoken_of);
+    if (found && !spoken_of) {
         const char *family = chain.family == NFPROTO_INET ? "inet" : "ip";
         hint("'nft insert rule %s %s %s iifname %s accept' and the same with oifname let the boxes "
              "through",
@@ -127,4 +135,5 @@ void forward_warn(struct netlink *filter, const char *bridge)
         (void)refuse("the box can't reach the outside nor be reached: the iptables chain FORWARD "
                      "drops what is forwarded");
     }
+    return 0;
 }

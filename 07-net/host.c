@@ -152,9 +152,10 @@ int host_sweep(struct host *host)
         const struct link *box = link_named(&host->links, dead.name + strlen(NAT_PREFIX));
         if (box != NULL && host_is_box(box) && !has_ended(box))
             continue;
-        error = nat_delete(&host->filter, dead.name);
+        /* In this order: once the table is gone, nobody knows any more what is to be restored. */
+        error = setting_restore(dead.note, tables, dead.name);
         if (error == 0)
-            error = setting_restore(dead.note, tables, dead.name);
+            error = nat_delete(&host->filter, dead.name);
         tables->tables[i--] = tables->tables[--tables->count];
     }
     for (int i = 0; i < host->links.link_count && error == 0; i++) {

@@ -70,29 +70,46 @@ static int take_address(const struct nlmsghdr *message, struct links *links)
     return 0;
 }
 
-int link_list(struct netlink *netlink, struct links *links)
+static int ask_for_links(struct netlink *netlink, struct links *links)
 {
     struct ifinfomsg any_link = {.ifi_family = AF_UNSPEC};
-    struct ifaddrmsg any_address = {.ifa_family = AF_INET};
     const struct nlmsghdr *message;
-    int error = 0;
 
-    memset(links, 0, sizeof(*links));
     netlink_message(netlink, RTM_GETLINK, NLM_F_DUMP, &any_link, sizeof(any_link),
                     "ip -details link show\tRTM_GETLINK all");
     netlink_put_number(netlink, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    error = netlink_ask(netlink);
+    int error = netlink_ask(netlink);
     while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
         if (message->nlmsg_type == RTM_NEWLINK)
             error = take_link(message, links);
-    if (error != 0)
-        return error;
+    return error;
+}
+
+static int ask_for_addresses(struct netlink *netlink, struct links *links)
+{
+    struct ifaddrmsg any_address = {.ifa_family = AF_INET};
+    const struct nlmsghdr *message;
+
     netlink_message(netlink, RTM_GETADDR, NLM_F_DUMP, &any_address, sizeof(any_address),
                     "ip -4 address show\tRTM_GETADDR all");
-    error = netlink_ask(netlink);
+    int error = netlink_ask(netlink);
     while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
         if (message->nlmsg_type == RTM_NEWADDR)
             error = take_address(message, links);
+    return error;
+}
+
+int link_list(struct netlink *netlink, struct links *links)
+{
+    int error;
+
+    memset(links, 0, sizeof(*links));
+    do { /* a list that was changed while it was told may lack something */
+        link_free(links);
+        error = ask_for_links(netlink, links);
+    } while (error == 0 && netlink->interrupted);
+    if (error == 0)
+        error = ask_for_addresses(netlink, links);
     return error;
 }
 
@@ -134,14 +151,41 @@ struct link *link_numbered(const struct links *links, int index)
     return NULL;
 }
 
-void link_add_bridge(struct netlink *netlink, const char *name, uint32_t group)
+/*
+ * A link's hardware address made of its IPv4 address (02: none that a manufacturer gives). So the
+ * one is never seen with another one of the other: who has learned them may keep them, also when
+ * the next box gets the address, or when the port goes whose hardware address a bridge would
+ * borrow.
+ */
+struct mac {
+    uint8_t bytes[6];
+};
+
+static struct mac mac_of(uint32_t address)
+{
+    return (struct mac){{0x02, 0x10, (uint8_t)(address >> 24), (uint8_t)(address >> 16),
+                         (uint8_t)(address >> 8), (uint8_t)address}};
+}
+
+static const char *mac_text(struct mac mac, char *text)
+{
+    const uint8_t *byte = mac.bytes;
+    sprintf(text, "%02x:%02x:%02x:%02x:%02x:%02x", byte[0], byte[1], byte[2], byte[3], byte[4],
+            byte[5]);
+    return text;
+}
+
+void link_add_bridge(struct netlink *netlink, const char *name, uint32_t address, uint32_t group)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct mac mac = mac_of(address);
+    char text[24];
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s group %u up type bridge\tRTM_NEWLINK bridge %s", name, group,
-                    name);
+                    "ip link add %s address %s group %u up type bridge\tRTM_NEWLINK bridge %s",
+                    name, mac_text(mac, text), group, name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
+    netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
     netlink_put_number(netlink, IFLA_GROUP, group);
     size_t info = netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "bridge");
@@ -159,15 +203,17 @@ void link_set_alias(struct netlink *netlink, const char *name, const char *alias
 }
 
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
-                   int name_space, bool hairpin)
+                   int name_space, uint32_t address, bool hairpin)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
+    struct mac mac = mac_of(address);
+    char text[24];
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s group %u master %s up type veth peer eth0 netns BOX\t"
-                    "RTM_NEWLINK veth %s",
-                    name, bridge->group, bridge->name, name);
+                    "ip link add %s group %u master %s up type veth peer eth0 address %s netns BOX"
+                    "\tRTM_NEWLINK veth %s",
+                    name, bridge->group, bridge->name, mac_text(mac, text), name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
     netlink_put_number(netlink, IFLA_GROUP, bridge->group);
     netlink_put_number(netlink, IFLA_MASTER, (uint32_t)bridge->index);
@@ -178,6 +224,7 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     size_t other_end = netlink_open_nest(netlink, VETH_INFO_PEER);
     netlink_put_header(netlink, &peer, sizeof(peer));
     netlink_put_string(netlink, IFLA_IFNAME, "eth0");
+    netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
     /* EXERCISE 7.2: the peer is born in the box's namespace, not here. rtnetlink(7) */
     netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */

@@ -55,17 +55,17 @@ void link_forget(struct links *links, int index);
 struct link *link_named(const struct links *links, const char *name);
 struct link *link_numbered(const struct links *links, int index);
 
-/* Host. A bridge, up, in GROUP. ALIAS is a note of ours on a link: ip-link(8). */
-void link_add_bridge(struct netlink *netlink, const char *name, uint32_t group);
+/* Host. A bridge, up, in GROUP, which will get ADDRESS. ALIAS is a note of ours: ip-link(8). */
+void link_add_bridge(struct netlink *netlink, const char *name, uint32_t address, uint32_t group);
 void link_set_alias(struct netlink *netlink, const char *name, const char *alias);
 
 /*
  * Host. A veth pair: the end NAME here, up, a port of BRIDGE and in its group; the other end
- * "eth0", born in the network namespace open as NAMESPACE. See veth(4). HAIRPIN: the bridge may
- * send a packet back through the port that it came from.
+ * "eth0", born in the network namespace open as NAMESPACE, which will get ADDRESS. See veth(4).
+ * HAIRPIN: the bridge may send a packet back through the port that it came from.
  */
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
-                   int name_space, bool hairpin);
+                   int name_space, uint32_t address, bool hairpin);
 
 /* Host. Delete the link NAME. / Delete all links of GROUP, which takes no longer than one. */
 void link_delete(struct netlink *netlink, const char *name);

@@ -18,7 +18,8 @@
 #define NAMES   "/run/netns"
 #define PARENT  "/run/ten-steps"
 #define MARKERS PARENT "/netns"
-#define MADE    ".made" /* a marker that says: the directory of names is ours, too */
+#define MADE    ".made"    /* a marker that says: the directory of names is ours, too */
+#define MOUNTED ".mounted" /* and this: its mount on itself is */
 
 static int marker = -1; /* the file that this tool keeps locked while its name exists */
 
@@ -68,13 +69,14 @@ static int unmount(const char *path)
     return umount2(path, MNT_DETACH);
 }
 
-/* The last one removes the directory of names, if it is ours, and that of the markers. */
+/* The last one removes the directory of names, as far as it is ours, and that of the markers. */
 static void leave(int directory)
 {
-    if (faccessat(directory, MADE, F_OK, 0) == 0 && is_empty(NAMES)) {
-        (void)unmount(NAMES);
-        rmdir(NAMES);
-        unlinkat(directory, MADE, 0);
+    if (is_empty(NAMES)) {
+        if (unlinkat(directory, MOUNTED, 0) == 0)
+            (void)unmount(NAMES);
+        if (unlinkat(directory, MADE, 0) == 0)
+            rmdir(NAMES);
     }
     rmdir(MARKERS);
     rmdir(PARENT);
@@ -118,6 +120,14 @@ void named_sweep(void)
     leave(directory);
 }
 
+static void mark(int directory, const char *what)
+{
+    int file = openat(directory, what, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    if (file != -1)
+        close(file);
+}
+
 /*
  * The directory of names is a mount of its own, and shared: so a name made in one mount namespace
  * is seen in all others, and so is its removal.
@@ -125,7 +135,7 @@ void named_sweep(void)
 static int make_directory(int directory)
 {
     if (mkdir(NAMES, 0755) == 0)
-        close(openat(directory, MADE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        mark(directory, MADE);
     else if (errno != EEXIST)
         return report("mkdir " NAMES);
     explain("mount --make-shared " NAMES "\tmount(NULL, \"" NAMES "\", NULL, MS_SHARED, NULL)");
@@ -137,6 +147,7 @@ static int make_directory(int directory)
             "\", NULL, MS_BIND|MS_REC, NULL)");
     if (mount(NAMES, NAMES, NULL, MS_BIND | MS_REC, NULL) == -1)
         return report("mount " NAMES);
+    mark(directory, MOUNTED);
     explain("mount --make-shared " NAMES "\tmount(NULL, \"" NAMES "\", NULL, MS_SHARED, NULL)");
     if (mount(NULL, NAMES, NULL, MS_SHARED, NULL) == -1)
         return report("mount " NAMES);

@@ -255,12 +255,17 @@ static int take_table(const struct nlmsghdr *message, struct nat_tables *tables)
 int nat_list(struct netlink *netlink, struct nat_tables *tables)
 {
     const struct nlmsghdr *message;
+    int error;
 
     memset(tables, 0, sizeof(*tables));
-    nft_message(netlink, NFT_MSG_GETTABLE, NLM_F_DUMP, "nft list tables ip\tNFT_MSG_GETTABLE all");
-    int error = netlink_ask(netlink);
-    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
-        error = take_table(message, tables);
+    do { /* as with links */
+        nat_free(tables);
+        nft_message(netlink, NFT_MSG_GETTABLE, NLM_F_DUMP,
+                    "nft list tables ip\tNFT_MSG_GETTABLE all");
+        error = netlink_ask(netlink);
+        while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
+            error = take_table(message, tables);
+    } while (error == 0 && netlink->interrupted);
     return error;
 }
 

@@ -236,6 +236,7 @@ int netlink_ask(struct netlink *netlink)
 {
     ssize_t sent = send(netlink->socket, netlink->buffer, netlink->length, 0);
 
+    netlink->interrupted = false;
     netlink->count = 0;
     netlink->length = netlink->next = 0;
     return sent == -1 ? failed(netlink, "send: %s", netlink->steps[0]) : 0;
@@ -261,6 +262,7 @@ const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
         message = (void *)netlink->buffer;
     }
     netlink->next += NLMSG_ALIGN(message->nlmsg_len);
+    netlink->interrupted |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
     if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
         errno = -*(const int *)NLMSG_DATA(message); /* both begin with the error number */
         netlink->length = netlink->next = 0;

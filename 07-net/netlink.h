@@ -25,6 +25,7 @@ struct netlink {
     size_t length;     /* bytes of the buffer in use */
     size_t message;    /* where the message being built begins */
     size_t next;       /* netlink_next(): where the next message in the buffer begins */
+    bool interrupted;  /* the last list changed while it was told: NLM_F_DUMP_INTR */
     bool overflow;     /* the buffer was too small: netlink_send() will say so */
     int count;         /* messages in the buffer */
     uint32_t first;    /* number of the first of them */

@@ -59,7 +59,7 @@ static int make_bridge(struct network *network, struct host *host, struct link *
     if (error != 0)
         return error;
     bridge->group = network->bridge_address & INT32_MAX; /* a number that nobody else has */
-    link_add_bridge(&host->route, network->bridge, bridge->group);
+    link_add_bridge(&host->route, network->bridge, network->bridge_address, bridge->group);
     link_set_alias(&host->route, network->bridge, HOST_MARK);
     network->touched = true;
     error = host_send(host);
@@ -241,10 +241,12 @@ static int add_pair(struct network *network, struct host *host, const struct lin
     name_link(network);
     snprintf(alias, sizeof(alias), HOST_MARK " %s", link_address_text(network->address, address));
     network->touched = true;
-    link_add_pair(&host->route, network->link, bridge, name_space, network->port_count > 0);
+    link_add_pair(&host->route, network->link, bridge, name_space, network->address,
+                  network->port_count > 0);
     link_set_alias(&host->route, network->link, alias);
     int error = host_send(host);
     close(name_space);
+    network->link_index = error == 0 ? (int)if_nametoindex(network->link) : 0;
     return error;
 }
 
@@ -279,9 +281,7 @@ static int add_rules(struct network *network, struct host *host)
         return error;
     /* From here on it is known what to restore, even if this process is killed. */
     error = setting_apply(nat.note);
-    if (error == 0)
-        forward_warn(&host->filter, network->bridge);
-    return error;
+    return error == 0 ? forward_warn(&host->filter, network->bridge) : error;
 }
 
 int network_attach(struct network *network, pid_t box)
@@ -357,13 +357,14 @@ static int release(struct network *network)
 {
     struct host host;
     int error = host_enter(&host, network_has_rules(network));
-    struct link *link = error == 0 ? link_named(&host.links, network->link) : NULL;
+    struct link *link = link_numbered(&host.links, network->link_index);
 
     if (link != NULL)
         host_end_box(link);
     if (error == 0)
         error = host_sweep(&host);
-    if (error == 0 && link_named(&host.links, network->link) != NULL) {
+    link = link_numbered(&host.links, network->link_index);
+    if (error == 0 && link != NULL) {
         /* Other boxes live on: the kernel deletes the pair once the namespace is cleared away. */
         link_set_alias(&host.route, network->link, link->alias);
         error = netlink_send(&host.route);

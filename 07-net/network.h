@@ -44,7 +44,8 @@ struct network {
     /* What has been done. */
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair */
-    bool touched;           /* is there anything to undo? */
+    int link_index; /* and its number: the name may be another box's by the end of this one */
+    bool touched;   /* is there anything to undo? */
 };
 
 /* Host. The defaults. An error ends the tool. */

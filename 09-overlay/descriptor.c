@@ -45,6 +45,8 @@ int descriptor_receive(int socket)
     do
         got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (got == -1 && errno == EINTR);
+    if (got == -1 && errno != ECONNRESET)
+        return report("receive a descriptor");
     if (got != 1 || message.msg_controllen < CMSG_LEN(sizeof(int)))
         return -EPIPE;
     memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));

@@ -57,6 +57,17 @@ static int open_null(void)
     return null;
 }
 
+/* PATH in ROOT as a descriptor, or -1 if this kernel has no such file; then nothing is to be done.
+ */
+static int find_file(const struct root *root, const char *path)
+{
+    int place = root_find(root, path);
+
+    if (place == -1 && errno != ENOENT)
+        die("look at %s", path);
+    return place;
+}
+
 /* A copy of the mount that the descriptor FILE is on, of FILE and what is below it. */
 static int copy_of(int file, const char *shown)
 {
@@ -87,10 +98,10 @@ static void cover_file(const struct root *root, const char *path, int place, int
 static void hide(const struct root *root, const char *path, int null)
 {
     struct stat status;
-    int place = root_find(root, path);
+    int place = find_file(root, path);
 
     if (place == -1)
-        return; /* not in this kernel */
+        return;
     if (fstat(place, &status) == -1)
         die("look at %s", path);
     if (S_ISDIR(status.st_mode))
@@ -103,7 +114,7 @@ static void hide(const struct root *root, const char *path, int null)
 /* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
 static void forbid_writing(const struct root *root, const char *path)
 {
-    int place = root_find(root, path);
+    int place = find_file(root, path);
 
     if (place == -1)
         return;
@@ -159,10 +170,10 @@ void mask_allow_ping(const struct root *root)
 {
     const char *path = "/proc/sys/net/ipv4/ping_group_range";
     char name[32];
-    int setting = root_find(root, path);
+    int setting = find_file(root, path);
 
     if (setting == -1)
-        return; /* a kernel without IPv4 */
+        return; /* without IPv4 */
     snprintf(name, sizeof(name), "/proc/self/fd/%d", setting);
     int file = open(name, O_WRONLY | O_CLOEXEC);
     if (file == -1 || dprintf(file, "0 %u", last_group()) < 0)

@@ -60,7 +60,8 @@ static void plan_group(struct plan *plan)
 
 void plan_options(struct plan *plan, const struct run_options *options)
 {
-    *plan = (struct plan){.options = options, .log = -1};
+    plan->options = options; /* the rest is zero: static, and pages not written to cost nothing */
+    plan->log = -1;
     plan_network(plan);
     plan_group(plan);
     plan->capabilities = capability_chosen(&options->capabilities);

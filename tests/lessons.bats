@@ -110,3 +110,9 @@ follow() {
     done < <(grep -ohE '(^|`|sudo )make [a-z][a-z0-9-]*($|`| [A-Z])' README.md [01][0-9]-*/README.md |
         sed -E 's/.*make ([a-z0-9-]*).*/\1/' | sort -u)
 }
+
+# bats test_tags=cgroup_v2
+@test "lesson 08-cgroup" {
+    requires cgroup_v2
+    follow 08-cgroup
+}

@@ -90,7 +90,8 @@ has_defaults() {
     local option
     run -0 "$1" --help
     while read -r option; do
-        grep -A3 -E -- "$option" <<<"$output" | grep -qE 'default|repeat|without' ||
+        grep -qx 'Limits are off by default.' <<<"$output" ||
+            grep -B1 -A3 -e "$option" <<<"$output" | grep -qE 'default|repeat|without' ||
             fail "--help does not tell the default of $option" || return
     done < <(grep -oE '^ +(-[a-zA-Z], )?--[a-z-]+=' <<<"$output" | grep -oE -- '--[a-z-]+')
 }
@@ -207,7 +208,8 @@ reports_once() {
         strace -f -o /dev/null -e inject=clone3:error=ENOSPC "$(tool uts)" true
     assert_hint "/proc/sys/user"
     expect_error 125 "Function not implemented" \
-        strace -f -o /dev/null -e inject=clone3:error=ENOSYS "$(tool uts)" true
+        strace -f -o /dev/null -e inject=mount:error=ENOSYS "$(tool pid)" true
+    assert_hint kernel
     expect_error 125 "Cannot allocate memory" \
         strace -f -o /dev/null -e inject=mount:error=ENOMEM:when=2 "$(tool pid)" true
     expect_error 125 "Operation not permitted" \

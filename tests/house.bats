@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# The house rules of the source tree. These checks look at the course itself, not at BIN_DIR.
+load helpers
+
+setup() {
+    cd "$COURSE" || return
+    sources=([01][0-9]-*/*.c)
+    headers=([01][0-9]-*/*.h)
+}
+
+# No tool is run here, so the host need not be compared.
+teardown() {
+    :
+}
+
+@test "a chapter includes only its own headers and those of earlier chapters" {
+    local file line chapter from bad=
+    for file in "${sources[@]}" "${headers[@]}"; do
+        chapter=${file%%-*}
+        while IFS= read -r line; do
+            case $line in
+            ../[01][0-9]-*/*)
+                from=${line#../} from=${from%%-*}
+                [ "$((10#$from))" -lt "$((10#$chapter))" ] || bad+="$file includes $line"$'\n'
+                [ -f "${line#../}" ] || bad+="$file includes $line, which is not there"$'\n'
+                ;;
+            */*) bad+="$file includes $line"$'\n' ;;
+            *) [ -f "${file%/*}/$line" ] || bad+="$file includes $line, which is not there"$'\n' ;;
+            esac
+        done < <(sed -n 's/^ *# *include *"\(.*\)".*/\1/p' "$file")
+    done
+    assert_equal "$bad" ""
+}
+
+@test "nothing but the C library is linked" {
+    run ! grep -nE -- '(^|[[:space:]])-l(cap|seccomp|mnl|nl|nftnl|crypto|z|pthread|m)\b' Makefile
+}
+
+@test "main.c can be read in one sitting: 150 lines; a module has at most 500" {
+    local file lines bad=
+    for file in "${sources[@]}"; do
+        lines=$(wc -l <"$file")
+        [[ $file != */main.c ]] || [ "$lines" -le 150 ] || bad+="$file: $lines lines"$'\n'
+        [ "$lines" -le 500 ] || bad+="$file: $lines lines"$'\n'
+    done
+    assert_equal "$bad" ""
+}
+
+@test "a function has at most 60 lines" {
+    run -0 awk '
+        FNR == 1 { start = 0 }
+        /^\{/ { start = FNR }
+        /^\}/ && start { if (FNR - start - 1 > 60) print FILENAME ":" start ": " FNR - start - 1; start = 0 }
+    ' "${sources[@]}"
+    assert_equal "$output" ""
+}
+
+@test "two to four exercises in every chapter, numbered from 1, each closed, each of a few lines" {
+    local chapter number numbers bad=
+    for chapter in [01][0-9]-*/; do
+        [ -e "$chapter/main.c" ] || continue
+        number=$((10#${chapter%%-*}))
+        numbers=$(grep -ohE "EXERCISE [0-9]+\.[0-9]+" "$chapter"*.c | cut -d' ' -f2 | sort -V)
+        [ "$numbers" = "$(seq -f "$number.%g" "$(wc -l <<<"$numbers")")" ] ||
+            bad+="$chapter: its exercises are" bad+=" $numbers"$'\n'
+        # The last chapter has the privileges of a box besides the box.
+        [ "$(wc -l <<<"$numbers")" -ge 2 ] && [ "$(wc -l <<<"$numbers")" -le $((number == 10 ? 6 : 5)) ] ||
+            bad+="$chapter: $(wc -l <<<"$numbers") exercises"$'\n'
+    done
+    assert_equal "$bad" ""
+    run -0 awk '
+        /EXERCISE [0-9]/ { if (open) print FILENAME ":" FNR ": not closed"; open = FNR }
+        /\/\* END \*\// { if (!open || FNR - open > 16) print FILENAME ":" FNR ": too long"; open = 0 }
+    ' "${sources[@]}"
+    assert_equal "$output" ""
+}
+
+@test "every public function says what it does" {
+    run -0 awk '
+        # A declaration has a comment above it, or another declaration that has one.
+        # If the header is one group alone, its heading will do.
+        /^#define [A-Z0-9_]+_H$/ { told = 2; next }
+        /\*\/ *$/ { told = 1; next }
+        /^$/ { told = told == 2; next }
+        /^[a-z].*\(/ && !/^(typedef|static|extern "C"|enum|struct [a-z_]+ \{)/ {
+            if (!told) print FILENAME ":" FNR ": " $0
+        }
+    ' "${headers[@]}"
+    assert_equal "$output" ""
+}
+
+@test "every header begins with what it is for, and is guarded" {
+    local header bad=
+    for header in "${headers[@]}"; do
+        [[ $(head -c 2 "$header") == '/*' ]] || bad+="$header has no heading"$'\n'
+        grep -q '^#ifndef ' "$header" || bad+="$header is not guarded"$'\n'
+    done
+    assert_equal "$bad" ""
+}
+
+@test "every tool begins with what it does" {
+    local main bad=
+    for main in [01][0-9]-*/main.c; do
+        [[ $(sed -n 2p "$main") =~ ^\ \*\ [a-z]+:\  ]] || bad+="$main "
+    done
+    assert_equal "$bad" ""
+}
+
+@test "nothing in the tree names a place on somebody's machine" {
+    run ! grep -rnE '/(work|root/\.[a-z]|home/(user|runner))/' \
+        Makefile README.md .ci tests [01][0-9]-*/*.[ch] [01][0-9]-*/*.md --exclude=house.bats
+}
+
+@test "at the top there is only what the design has" {
+    requires command:git
+    local file bad=
+    git -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1 || cd /
+    [ "$PWD" != / ] || return 0 # unpacked from an archive: there is nothing to compare with
+    while read -r file; do
+        case $file in
+        README.md | LICENSE | Makefile | tests | .ci | .gitignore | .clang-format | .clang-tidy | .shellcheckrc) ;;
+        [01][0-9]-*) [ -d "$file" ] || bad+="$file " ;;
+        *) bad+="$file " ;;
+        esac
+    done < <(git -c safe.directory='*' ls-files | cut -d/ -f1 | sort -u)
+    assert_equal "$bad" ""
+}
+
+@test "make help has a line for each goal that a reader types" {
+    local goal help
+    help=$(make -s help)
+    for goal in run doctor test test-02 test-exercises grade lint clean help; do
+        assert_contains "$help" "make $goal" || return
+    done
+}
+
+@test "the starter tree has every hint, no solution, and compiles" {
+    local starter=$BATS_TEST_TMPDIR/starter
+    tests/starter "$starter"
+    run -0 bash -c 'cat "$1"/[01][0-9]-*/*.c | grep -c "EXERCISE [0-9]"' sh "$starter"
+    assert_equal "$output" "$(cat "${sources[@]}" | grep -c 'EXERCISE [0-9]')"
+    run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
+        open == 2 { print FILENAME ": " $0 }' "$starter"/[01][0-9]-*/*.c
+    assert_equal "$output" ""
+    run make -s -C "$starter"
+    assert_equal "$status" 0
+}
