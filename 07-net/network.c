@@ -377,6 +377,26 @@ static int release(struct network *network)
     return error;
 }
 
+int network_clear(uint32_t address)
+{
+    struct network gone = {.address = address};
+    bool is_there = true;
+    int error = 0;
+
+    name_link(&gone);
+    for (int i = 0; i < 50 && is_there && error == 0; i++) {
+        struct host host;
+        if (i > 0)
+            usleep(10000);
+        error = host_enter(&host, false);
+        if (error == 0)
+            error = host_sweep(&host);
+        is_there = error == 0 && link_named(&host.links, gone.link) != NULL;
+        host_leave(&host);
+    }
+    return error;
+}
+
 int network_release(struct network *network)
 {
     int error = 0;
