@@ -191,7 +191,7 @@ static int read_answers(struct netlink *netlink)
 
     while ((got = recv(netlink->socket, netlink->buffer, sizeof(netlink->buffer), MSG_DONTWAIT)) >
            0) {
-        int length = (int)got;
+        unsigned length = (unsigned)got;
         const struct nlmsghdr *answer = (void *)netlink->buffer;
         for (; NLMSG_OK(answer, length); answer = NLMSG_NEXT(answer, length)) {
             const struct nlmsgerr *body = NLMSG_DATA(answer);

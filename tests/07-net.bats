@@ -100,7 +100,7 @@ nothing_of_ours() {
 }
 
 @test "the box sees its own links, routes, sockets, /proc/net and /sys/class/net" {
-    local sentinel port
+    local sentinel
     sentinel=d$(random_name)
     ip link add "$sentinel" type bridge
     serve $$ tcp "$HOST" 8000 host
