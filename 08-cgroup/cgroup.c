@@ -18,6 +18,8 @@
 #include "../03-pid/proc.h"
 #include "controller.h"
 
+#define MADE_UP "ten-steps-" /* how a name begins that the user has not chosen */
+
 enum { LONGEST_WAIT = 10000 }; /* milliseconds, for another run's lock or for killed processes */
 
 void cgroup_check_name(const char *name)
@@ -44,7 +46,8 @@ static int lock_tree(const struct cgroup_tree *tree)
             nanosleep(&pause, NULL);
             continue;
         }
-        hint("another run is changing the tree and does not come to an end");
+        if (errno == EWOULDBLOCK)
+            hint("another run is changing the tree and does not come to an end");
         int error = report("lock %s", tree->top);
         close(lock);
         return error;
@@ -181,7 +184,13 @@ static void sweep(const struct cgroup_tree *tree, const char *group)
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
             snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path))
             continue;
-        if (!controllers_are_used(path)) {
+        /*
+         * A run may have been killed before it made its note. But further down the note may just be
+         * being made, in a box that holds the lock of its own branch.
+         */
+        bool made_up =
+            strcmp(group, tree->top) == 0 && strncmp(entry->d_name, MADE_UP, strlen(MADE_UP)) == 0;
+        if (!controllers_are_used(path) && !made_up) {
             sweep(tree, path);
             continue;
         }
@@ -203,7 +212,7 @@ static int make_directory(struct cgroup *group, const char *name)
 
     do {
         if (name == NULL && getrandom(&number, sizeof(number), 0) == sizeof(number))
-            snprintf(made_up, sizeof(made_up), "ten-steps-%08x", number);
+            snprintf(made_up, sizeof(made_up), MADE_UP "%08x", number);
         snprintf(group->path, sizeof(group->path), "%.*s/%s", LONGEST_GROUP - 256, group->parent,
                  name != NULL ? name : made_up);
         explain("mkdir %s\tmkdir(\"%s\", 0755)", group->path, group->path);
@@ -222,7 +231,11 @@ static int check_type(const struct cgroup *group)
 {
     char type[32];
 
-    group_read(group->path, "cgroup.type", type, sizeof(type));
+    int error = group_read(group->path, "cgroup.type", type, sizeof(type));
+    if (error != 0) {
+        errno = -error;
+        return report("read %s/cgroup.type", group->path);
+    }
     if (strcmp(type, "domain") == 0)
         return 0;
     hint("see 'cat %.300s/cgroup.type', and cgroups(7) on threaded groups: choose another --parent",
@@ -249,6 +262,7 @@ static int make_group(struct cgroup *group, const char *name, unsigned controlle
     if (error != 0) {
         if (group->directory != -1)
             close(group->directory);
+        group->directory = -1;
         remove_groups(group->path);
     }
     return error;
