@@ -59,7 +59,7 @@ $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
-$(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
+$(BUILD)/filter $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
 probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
@@ -86,7 +86,7 @@ grade: setup all probes
 	@tests/grade
 
 test-vm: setup all probes
-	@tests/vm tests/run
+	@tests/vm --time=5000 env IN_VM=1 tests/run
 
 shell-vm: all probes
 	@tests/vm --shell

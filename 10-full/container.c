@@ -24,9 +24,10 @@ static struct {
     pid_t monitor;       /* 0 while there is nothing to undo */
     struct child child;  /* 02: pid 0 while there is none */
     struct plan plan;    /* 07: its network; 09: its layers */
-    struct cgroup group; /* 08: directory -1 while there is none */
+    struct cgroup group; /* 08 */
+    bool has_group;
     struct state state;
-} box = {.group = {.directory = -1}};
+} box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -42,7 +43,7 @@ static void undo(void)
     }
     if (box.plan.network.lease != NULL)
         (void)network_release(&box.plan.network); /* 07 */
-    if (box.group.directory != -1)
+    if (box.has_group)
         (void)cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
     if (box.state.keep) {
@@ -68,7 +69,9 @@ static void join_words(char **command, char *text, size_t size)
 
 static void begin(const struct run_options *options)
 {
-    box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
+    box.state.keep = options->keep;
+    box.state.created = time(NULL);
+    box.state.status = EXIT_TOOL;
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
     snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
@@ -193,7 +196,7 @@ static int note(void)
     join_words(plan->command, box.state.command, sizeof(box.state.command));
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
     box.state.first_id = plan->first_id;
-    if (box.group.directory != -1)
+    if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
     return state_write(&box.state);
 }
@@ -232,10 +235,12 @@ int container_run(const struct run_options *options)
         return EXIT_TOOL;
     if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
         return EXIT_TOOL;
+    box.has_group = plan->grouped;
     if (note() != 0)
         return EXIT_TOOL;
 
-    struct child child = spawn_into_cgroup(plan_namespaces(plan), box.group.directory); /* 02 */
+    struct child child =
+        spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
     if (child.pid == 0)
         box_run(plan, &child);
     if (child.pid == -1)
@@ -245,12 +250,12 @@ int container_run(const struct run_options *options)
         return EXIT_TOOL;
 
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    if (options->detach)
+    if (options->detach) {
         tell_started(waiting);
-    if (options->detach)
         terminal_relay(master, &child, -1, plan->log);
-    else
+    } else {
         terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
+    }
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

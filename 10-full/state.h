@@ -12,7 +12,6 @@
 #ifndef STATE_H
 #define STATE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,8 +26,8 @@ struct state {
     char command[1024];           /* for people to read */
     char address[32];             /* of eth0, "" without a network of its own */
     char ports[256];              /* published, as --publish has them, separated by blanks */
-    char cgroup[3072];            /* its directory, "" for none */
-    char layer[PATH_MAX];         /* the directory of the upper layer, "" if that is thrown away */
+    char cgroup[1024];            /* its directory, "" for none */
+    char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */

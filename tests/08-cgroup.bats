@@ -148,7 +148,7 @@ spin='while :; do :; done'
 }
 
 @test "--cpus limits all processes in the box together" {
-    start_box cgroup --cpus 0.3 sh -c "for i in 1 2 3; do sh -c '$spin' & done; exec sleep 60"
+    start_box cgroup --cpuset-cpus 0 --cpus 0.3 sh -c "for i in 1 2 3; do sh -c '$spin' & done; exec sleep 60"
     local group
     group=$(our_groups)
     wait_until 5 counted "$group" cpu.stat nr_throttled
