@@ -89,12 +89,12 @@ int host_enter(struct host *host, bool rules)
 
 void host_leave(struct host *host)
 {
+    if (host->lock != -1)
+        close(host->lock); /* first: the others need not wait until the rest is cleared away */
     link_free(&host->links);
     nat_free(&host->tables);
     netlink_close(&host->route);
     netlink_close(&host->filter);
-    if (host->lock != -1)
-        close(host->lock);
 }
 
 /* Does a link keep the bridge in use? */
