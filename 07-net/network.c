@@ -246,7 +246,9 @@ static int add_pair(struct network *network, struct host *host, const struct lin
     link_set_alias(&host->route, network->link, alias);
     int error = host_send(host);
     close(name_space);
-    network->link_index = error == 0 ? (int)if_nametoindex(network->link) : 0;
+    /* Also after an error, which may have come behind the pair's making; but not if it was there.
+     */
+    network->link_index = error == -EEXIST ? 0 : (int)if_nametoindex(network->link);
     return error;
 }
 
