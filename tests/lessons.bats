@@ -72,6 +72,10 @@ follow() {
     follow 06-user
 }
 
+@test "lesson 07-net" {
+    follow 07-net
+}
+
 @test "every link in a lesson leads to a file that is there" {
     local lesson link broken=
     for lesson in README.md [01][0-9]-*/README.md; do
@@ -115,4 +119,8 @@ follow() {
 @test "lesson 08-cgroup" {
     requires cgroup_v2
     follow 08-cgroup
+}
+
+@test "lesson 09-overlay" {
+    follow 09-overlay
 }
