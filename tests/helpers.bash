@@ -9,6 +9,9 @@
 
 bats_require_minimum_version 1.5.0
 
+# Seconds for one command. A virtual machine is emulated, ten times slower.
+RUN_LIMIT=$((${IN_VM:-0} ? 300 : 30))
+
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
 COURSE=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
 PROBE=$COURSE/.build/probe
