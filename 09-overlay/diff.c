@@ -93,6 +93,13 @@ static void print_line(char kind, const char *above, const char *name)
     putchar('\n');
 }
 
+static void free_names(struct dirent **names, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
 /* All of a directory made anew hides what was below: those names are deleted unless made again. */
 static int print_hidden(int upper, const struct below *below, const char *path)
 {
@@ -111,7 +118,7 @@ static int print_hidden(int upper, const struct below *below, const char *path)
                 fstatat(upper, names[j]->d_name, &status, AT_SYMLINK_NOFOLLOW) == -1)
                 print_line('D', path, names[j]->d_name);
         }
-        entries_free(names, count);
+        free_names(names, count);
     }
     return 0;
 }
@@ -166,7 +173,7 @@ static int print_directory(int upper, const struct below *below, const char *pat
         return report("read %s/ in the upper layer", path);
     for (int i = 0; i < count && error == 0; i++)
         error = print_entry(upper, below, path, names[i]->d_name, opaque);
-    entries_free(names, count);
+    free_names(names, count);
     return error;
 }
 

@@ -1,15 +1,14 @@
-/* The entries of a directory that is open, as scandirat(3), which not every libc has, reads them.
- */
+/* What is in an open directory, read at once, so that it may be changed meanwhile. */
 #ifndef ENTRIES_H
 #define ENTRIES_H
 
 #include <dirent.h>
 
 /*
- * Either side. Read the entries of DIRECTORY, but for "." and "..", sorted by the bytes of their
- * names. Returns how many, or -1 with errno set. *ENTRIES is for entries_free().
+ * Either side. Read DIRECTORY, which stays open, without "." and "..", in the order of the names'
+ * bytes. As scandirat(3), which not every libc has: returns how many there are, or -1 with errno,
+ * and puts an allocated array of allocated entries into ENTRIES.
  */
 int entries_read(int directory, struct dirent ***entries);
-void entries_free(struct dirent **entries, int count);
 
 #endif
