@@ -115,11 +115,27 @@ static int open_process(const struct state *state)
     return process;
 }
 
-static void enter(const struct state *state, int process, int namespaces)
+/*
+ * The box's cgroup namespace, to be entered later. The descriptor is opened now: once in the box's
+ * user namespace, a process of the host's such as the box's init may not be looked into any more.
+ */
+static int open_cgroup_namespace(const struct state *state)
 {
-    explain("nsenter --target %d %s\tsetns(pidfd of %d)", state->pid,
-            namespaces == CLONE_NEWCGROUP ? "--cgroup" : "--all", state->pid);
-    if (setns(process, namespaces) == -1)
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", state->pid);
+    int namespace = open(path, O_RDONLY | O_CLOEXEC);
+    if (namespace == -1)
+        die("open %s", path);
+    return namespace;
+}
+
+static void enter(const struct state *state, int there, int namespaces)
+{
+    explain("nsenter --target %d %s\tsetns(%s of %d)", state->pid,
+            namespaces == CLONE_NEWCGROUP ? "--cgroup" : "--all",
+            namespaces == CLONE_NEWCGROUP ? "ns/cgroup" : "pidfd", state->pid);
+    if (setns(there, namespaces) == -1)
         die("enter the namespaces of box %s", state->name);
 }
 
@@ -170,15 +186,17 @@ static struct child enter_and_spawn(const struct state *state)
         (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", state->cgroup);
     int process = open_process(state), namespaces = namespaces_of(state);
+    int for_child = namespaces & CLONE_NEWCGROUP ? open_cgroup_namespace(state) : -1;
 
     harden_undumpable();
     enter(state, process, namespaces & ~CLONE_NEWCGROUP);
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
-    if (child.pid == 0 && (namespaces & CLONE_NEWCGROUP))
-        enter(state, process, CLONE_NEWCGROUP);
+    if (child.pid == 0 && for_child != -1)
+        enter(state, for_child, CLONE_NEWCGROUP);
     close(process);
+    close(for_child);
     return child;
 }
 
