@@ -6,6 +6,7 @@ load helpers
 HOST=10.9.0.1
 WORLD=10.9.0.2
 TALK=$COURSE/.build/talk
+TMUX_SOCKET=
 
 setup_file() {
     unshare --net sleep infinity 3>&- 4>&- &
@@ -41,6 +42,7 @@ setup() {
 
 teardown() {
     local names
+    [ -z "$TMUX_SOCKET" ] || tmux -S "$TMUX_SOCKET" kill-server || true
     read -r -a names < <(all_boxes)
     [ "${#names[@]}" -eq 0 ] || "$full" rm -f "${names[@]}"
     read -r -a names < <(as_user "$full" ps -a --json | jq -r '[.[].name] | join(" ")')
@@ -336,6 +338,9 @@ controller_is_here() {
     [ "$inside" -ge $((${before%%.*} + 1000000)) ] && [ "$inside" -le $((${after%%.*} + 1000000)) ]
     detached bird --network=none --boot-time-offset=1000 sleep 60
     assert_isolated "$(last_descendant "$(of bird pid)")" time
+    run -0 "$full" exec bird cat /proc/uptime
+    read -r after _ </proc/uptime
+    [ "${output%%.*}" -ge $((${before%%.*} + 1000)) ] && [ "${output%%.*}" -le $((${after%%.*} + 1000)) ]
     expect_error 125 "by -10000000 seconds" "$full" run "${alone[@]}" --boot-time-offset -10000000 "$ROOTFS" true
 }
 
@@ -798,7 +803,6 @@ runs_in_box() {
     wait_until 5 [ -s "$BATS_TEST_TMPDIR/after" ]
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
     rm -f before
-    tmux -S "$TMUX_SOCKET" kill-server
 }
 
 @test "exec -t: the same in a box that runs, also when it is killed" {
@@ -806,15 +810,17 @@ runs_in_box() {
     detached bird --network=none sleep 60
     open_terminal
     sit_in_box "cd $BATS_TEST_TMPDIR; stty -a | tail -n +2 >before; $full exec -it -e 'PS1=box\$ ' bird bash --norc"
-    pkill_tool=$(pgrep -f "$full exec -it" | head -1)
-    kill -KILL "$pkill_tool"
+    local shell tool
+    shell=$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_pid}')
+    tool=$(cat "/proc/$shell/task/$shell/children")
+    [[ $(tr '\0' ' ' <"/proc/${tool% }/cmdline") == *"exec -it"* ]]
+    kill -KILL "${tool% }"
     wait_until 5 sees 'Killed'
     type_in 'clear; stty -a | tail -n +2 >after; echo done' Enter
     wait_until 5 sees '^done'
     wait_until 5 [ -s "$BATS_TEST_TMPDIR/after" ]
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
     run -0 "$full" exec bird true
-    tmux -S "$TMUX_SOCKET" kill-server
 }
 
 @test "-d -t: a terminal without anybody, and what is written there is in the log" {
