@@ -65,7 +65,7 @@ $(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $<
 
-$(BUILD)/filter $(BUILD)/bare: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
+$(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
 probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
@@ -92,7 +92,7 @@ grade: setup all probes
 	@tests/grade
 
 test-vm: setup all probes
-	@tests/vm tests/run
+	@tests/vm --time=5000 env IN_VM=1 tests/run
 
 shell-vm: all probes
 	@tests/vm --shell
@@ -100,7 +100,7 @@ shell-vm: all probes
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
 
-bench: setup all $(BUILD)/bare $(BUILD)/stopwatch
+bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
 	@tests/bench
 
 lint: setup

@@ -379,6 +379,26 @@ static int release(struct network *network)
     return error;
 }
 
+int network_clear(uint32_t address)
+{
+    struct network gone = {.address = address};
+    bool is_there = true;
+    int error = 0;
+
+    name_link(&gone);
+    for (int i = 0; i < 50 && is_there && error == 0; i++) {
+        struct host host;
+        if (i > 0)
+            usleep(10000);
+        error = host_enter(&host, false);
+        if (error == 0)
+            error = host_sweep(&host);
+        is_there = error == 0 && link_named(&host.links, gone.link) != NULL;
+        host_leave(&host);
+    }
+    return error;
+}
+
 /*
  * While the kernel clears away a network namespace, for up to 30 ms, all others wait who ask for
  * links. So the box's is held until what is asked here has been answered.

@@ -79,4 +79,11 @@ void network_loopback(void);
  */
 int network_release(struct network *network);
 
+/*
+ * Host. The box at ADDRESS was killed with its tool: take back what is left of it and others like
+ * it. The kernel takes a moment to clear away its namespace; half a second at most is waited for
+ * that. Returns 0, or -errno after report().
+ */
+int network_clear(uint32_t address);
+
 #endif

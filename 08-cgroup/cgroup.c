@@ -396,6 +396,19 @@ int cgroup_remove(struct cgroup *group)
     return error;
 }
 
+int cgroup_clear(void)
+{
+    struct cgroup_tree tree;
+    int error = tree_find(&tree);
+    int lock = error == 0 ? lock_tree(&tree) : error;
+
+    if (lock < 0)
+        return lock;
+    sweep(&tree, tree.top);
+    close(lock);
+    return 0;
+}
+
 void cgroup_mount(const struct cgroup_tree *tree)
 {
     /*

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "overlay.h"
 #include "pump.h"
 #include "store.h"
 #include "tarfile.h"
@@ -29,6 +30,21 @@ struct worker {
     pid_t process; /* 0: not started yet, or ended */
 };
 
+enum { NOT_SET = 01710 }; /* a mode that directories do not have, until tar sets one */
+
+/* If tar has found nothing about the root directory of the layer, let that be seen. */
+static void mark_untold(const char *directory)
+{
+    const struct timespec times[] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = OVERLAY_ROOT_UNTOLD}};
+    struct stat status;
+
+    if (stat(directory, &status) == -1)
+        die("%s", directory);
+    if ((status.st_mode & 07777) == NOT_SET &&
+        (chmod(directory, 0755) == -1 || utimensat(AT_FDCWD, directory, times, 0) == -1))
+        die("%s", directory);
+}
+
 /* A worker's whole life. Its layer's file is descriptor 3; all others are closed. */
 static noreturn void work(const struct worker *worker)
 {
@@ -41,11 +57,12 @@ static noreturn void work(const struct worker *worker)
     if (asprintf(&directory, "%s/diff", worker->import->temporary) == -1 ||
         asprintf(&size_path, "%s/size", worker->import->temporary) == -1)
         die("asprintf");
-    if (mkdir(directory, 0755) == -1)
+    if (mkdir(directory, 0700) == -1 || chmod(directory, NOT_SET) == -1)
         die("make %s", directory);
     layer.directory = directory;
     if (layer_unpack(&layer, worker->told->digest) != 0)
         exit(EXIT_TOOL);
+    mark_untold(directory);
 
     uint64_t bytes = worker->told->unpacked > 0 ? worker->told->unpacked : worker->told->read;
     int length = snprintf(size, sizeof(size), "%llu\n", (unsigned long long)bytes);
@@ -159,6 +176,7 @@ static int run_guarded(struct worker *workers, size_t count, struct import *impo
     int result = run_all(workers, count, &signals);
     stop(workers, count);
     show_progress(workers, count, true);
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
     if (result > 0) {
         import_end(imports, import_count);
         signal(result, SIG_DFL);

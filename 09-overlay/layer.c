@@ -36,7 +36,7 @@ static const char *decompressor(const struct layer *layer)
  * Names are not looked up here, only numbers count. Attributes that overlay itself would read are
  * not for an image to set.
  */
-static pid_t start_tar(const struct layer *layer, int input)
+static struct worker_box start_tar(const struct layer *layer, int input)
 {
     const char *const command[] = {"tar",
                                    "--extract",
@@ -61,8 +61,8 @@ static pid_t start_tar(const struct layer *layer, int input)
     return work_start(&work);
 }
 
-static pid_t start_decompressor(const struct layer *layer, const char *program, int input,
-                                int output)
+static struct worker_box start_decompressor(const struct layer *layer, const char *program,
+                                            int input, int output)
 {
     const char *const command[] = {program, "-dc", NULL};
     const struct work work = {
@@ -91,7 +91,7 @@ static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 
         error = sha256_start(&sum);
     if (error != 0)
         return error;
-    pid_t tar = start_tar(layer, to_tar[0]);
+    struct worker_box tar = start_tar(layer, to_tar[0]);
     pid_t pump = pump_start(&(struct pump){.input = layer->file,
                                            .offset = layer->offset,
                                            .size = layer->size,
@@ -102,10 +102,13 @@ static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 
         return pump;
     close(to_tar[0]);
     close(to_tar[1]);
-    if (process_wait(tar) != 0 || process_wait(pump) != 0)
-        return -EINVAL; /* told by it */
+    int failed = work_wait(&tar);
+    if (process_wait(pump) != 0)
+        return -EIO; /* told by it */
     error = sha256_end(&sum, tar_digest);
-    return error == 0 ? compare(layer, "the file", layer->digest, tar_digest) : error;
+    if (error == 0) /* first of all: of damaged bytes tar may say anything */
+        error = compare(layer, "the file", layer->digest, tar_digest);
+    return error == 0 && failed ? work_tell(&tar) : error;
 }
 
 /* One that is compressed: file -> decompressor, digest; decompressor -> tar, digest. */
@@ -114,17 +117,13 @@ static int unpack_compressed(const struct layer *layer, const char *program,
 {
     int to_program[2], from_program[2], to_tar[2];
     struct sha256 file_sum, tar_sum;
-    char file_digest[SHA256_HEX + 1], path[4096];
+    char file_digest[SHA256_HEX + 1];
 
-    if (!program_find(program, path, sizeof(path))) {
-        hint("install the program %s", program);
-        return refuse("%s: compressed by %s, which this machine has not", layer->label, program);
-    }
     if (pump_pipe(to_program) != 0 || pump_pipe(from_program) != 0 || pump_pipe(to_tar) != 0 ||
         sha256_start(&file_sum) != 0 || sha256_start(&tar_sum) != 0)
         return -EIO;
-    pid_t unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
-    pid_t tar = start_tar(layer, to_tar[0]);
+    struct worker_box unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
+    struct worker_box tar = start_tar(layer, to_tar[0]);
     pid_t first = pump_start(&(struct pump){.input = layer->file,
                                             .offset = layer->offset,
                                             .size = layer->size,
@@ -138,34 +137,43 @@ static int unpack_compressed(const struct layer *layer, const char *program,
                                              .progress = layer->unpacked});
     if (first < 0 || second < 0)
         return -EAGAIN;
-    close(to_program[0]);
-    close(to_program[1]);
-    close(from_program[0]);
-    close(from_program[1]);
-    close(to_tar[0]);
-    /*
-     * Our end of tar's pipe stays open until the decompressor has ended well: otherwise tar would
-     * complain too, about an end that comes too early.
-     */
-    if (process_wait(unpacker) != 0) {
-        kill(tar, SIGKILL);
-        return -EINVAL;
-    }
-    close(to_tar[1]);
-    if (process_wait(tar) != 0 || process_wait(first) != 0 || process_wait(second) != 0)
-        return -EINVAL;
+    const int ours[] = {to_program[0],   to_program[1], from_program[0],
+                        from_program[1], to_tar[0],     to_tar[1]};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        close(ours[i]);
+    int unpacker_failed = work_wait(&unpacker), tar_failed = work_wait(&tar);
+    if (process_wait(first) != 0 || process_wait(second) != 0)
+        return -EIO;
     int error = sha256_end(&file_sum, file_digest);
     if (error == 0)
         error = sha256_end(&tar_sum, tar_digest);
-    return error == 0 ? compare(layer, "the file", layer->digest, file_digest) : error;
+    if (error == 0)
+        error = compare(layer, "the file", layer->digest, file_digest);
+    if (error == 0 && unpacker_failed)
+        error = work_tell(&unpacker);
+    return error == 0 && tar_failed ? work_tell(&tar) : error;
+}
+
+/* Is the program there? The box has the same ones. */
+static int check_program(const struct layer *layer, const char *program)
+{
+    char path[4096];
+
+    if (program_find(program, path, sizeof(path)))
+        return 0;
+    hint("install the program %s", program);
+    return refuse("%s: needs %s, which this machine has not", layer->label, program);
 }
 
 int layer_unpack(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
 {
     const char *program = decompressor(layer);
-    int error = program == NULL ? unpack_plain(layer, tar_digest)
-                                : unpack_compressed(layer, program, tar_digest);
+    int error = check_program(layer, program ? program : "tar");
 
+    if (error == 0 && program == NULL)
+        error = unpack_plain(layer, tar_digest);
+    else if (error == 0)
+        error = unpack_compressed(layer, program, tar_digest);
     if (error != 0)
         return error;
     return compare(layer, "the tar", layer->tar_digest, tar_digest);

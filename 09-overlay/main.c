@@ -8,16 +8,14 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/mount.h"
 #include "descriptor.h"
 #include "diff.h"
+#include "enter.h"
 #include "image.h"
 #include "overlay.h"
 
@@ -29,9 +27,8 @@ static const char usage[] =
     "  -l, --lower=DIR        a layer that is only read; repeatable, topmost first\n"
     "  -u, --upper=DIR        the layer that is written to (default: a tmpfs, thrown away)\n"
     "  -w, --work=DIR         an empty directory beside it, for the kernel's own use\n"
-    "  -i, --image=FILE       the layers of the image in this tar, as docker save writes it, or an "
-    "OCI\n"
-    "                         layout, in place of --lower; each is unpacked once, into the store\n"
+    "  -i, --image=FILE       the layers of the image in this tar, docker's or OCI's, which are\n"
+    "                         unpacked into the store first unless they are there already\n"
     "  -d, --diff             print at the end what was added (A), changed (C) and deleted (D)\n"
     "  -m, --mount=DIR        mount the stack on DIR and keep the root (default: it is the root)\n"
     "@\n"
@@ -51,14 +48,6 @@ struct options {
     char **command;
 };
 
-static void add_lower(struct stack *stack, const char *directory)
-{
-    if (stack->count == OVERLAY_MOST_LAYERS)
-        fail("lower %s: one layer more than the %d that the kernel stacks", directory,
-             OVERLAY_MOST_LAYERS);
-    stack->lowers[stack->count++] = directory;
-}
-
 static struct options parse_options(int argc, char **argv)
 {
     static const struct option long_options[] = {{"lower", required_argument, NULL, 'l'},
@@ -74,7 +63,7 @@ static struct options parse_options(int argc, char **argv)
     tool_start(argv, "overlay", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "l:u:w:dm:i:", long_options, NULL)) != -1) {
         if (option == 'l')
-            add_lower(&options.stack, optarg);
+            stack_add(&options.stack, optarg);
         else if (option == 'u')
             options.stack.upper = optarg;
         else if (option == 'w')
@@ -92,19 +81,6 @@ static struct options parse_options(int argc, char **argv)
         fail("--image and --lower: the layers come from one or the other");
     options.command = tool_command(argc, argv);
     return options;
-}
-
-/* /proc, /sys and /dev of outside, if the stack has directories to mount them on. */
-static void bring_along(const struct root *root, const char *scratch)
-{
-    static const char *const places[] = {"/proc", "/sys", "/dev"};
-    struct stat status;
-
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (strcmp(places[i], scratch) != 0 &&
-            fstatat(root->directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(status.st_mode))
-            mount_bind(root, places[i], places[i], false);
 }
 
 static int send_upper(const struct stack *stack, const struct child *child)
@@ -125,11 +101,8 @@ static noreturn void run_box(struct options *options, const struct child *child)
         exit(EXIT_TOOL);
     if (options->diff && send_upper(stack, child) != 0) /* its path ends with the old root */
         exit(EXIT_TOOL);
-    if (options->mount == NULL) {
-        struct root root = root_at(merged);
-        bring_along(&root, scratch);
-        root_pivot(&root);
-    }
+    if (options->mount == NULL)
+        stack_enter(merged, scratch);
     spawn_exec(child, options->command);
 }
 

@@ -26,6 +26,14 @@ bool overlay_in_user_namespace(void)
     return sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && count != 4294967295U;
 }
 
+void stack_add(struct stack *stack, const char *lower)
+{
+    if (stack->count == OVERLAY_MOST_LAYERS)
+        fail("lower %s: one layer more than the %d that the kernel stacks", lower,
+             OVERLAY_MOST_LAYERS);
+    stack->lowers[stack->count++] = lower;
+}
+
 /* Is INNER the directory OUTER or below it? Both are absolute and without symbolic links. */
 static bool lies_in(const char *inner, const char *outer)
 {
@@ -206,17 +214,22 @@ static int mount_short(const struct stack *stack, const char *target)
 }
 
 /* The root of the stack is the upper directory: let it look like that of the topmost layer. */
-static int copy_look(const char *from, const char *to)
+static int copy_look(const struct stack *stack, const char *upper)
 {
     struct stat status;
+    size_t layer = 0;
+    bool untold;
 
-    if (stat(from, &status) == -1)
-        return report("lower %s", from);
-    if (chown(to, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
-        return report("chown %s", to); /* those two: an owner that this user namespace lacks */
-    if (chmod(to, status.st_mode & 07777) == -1 ||
-        utimensat(AT_FDCWD, to, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
-        return report("chmod %s", to);
+    do {
+        if (stat(stack->lowers[layer], &status) == -1)
+            return report("lower %s", stack->lowers[layer]);
+        untold = status.st_mtim.tv_sec == 0 && status.st_mtim.tv_nsec == OVERLAY_ROOT_UNTOLD;
+    } while (untold && ++layer < stack->count);
+    if (chown(upper, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
+        return report("chown %s", upper); /* those two: an owner that this user namespace lacks */
+    if (chmod(upper, status.st_mode & 07777) == -1 ||
+        utimensat(AT_FDCWD, upper, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
+        return report("chmod %s", upper);
     return 0;
 }
 
@@ -225,7 +238,7 @@ int overlay_mount(const struct stack *stack, const char *target)
     char *options = options_of_paths(stack);
     int error = 0;
 
-    if (stack->is_fresh && stack->count > 0 && copy_look(stack->lowers[0], stack->upper) != 0)
+    if (stack->is_fresh && stack->count > 0 && copy_look(stack, stack->upper) != 0)
         return -EACCES;
     if (options == NULL)
         return report("overlay");

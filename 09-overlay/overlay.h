@@ -15,6 +15,12 @@
 
 enum { OVERLAY_MOST_LAYERS = 500 }; /* OVL_MAX_STACK of the kernel */
 
+/*
+ * A layer's tar may say nothing about the root directory itself. Then that of the layer has this
+ * many nanoseconds past the year 1970 as its time, and the layer below it tells how the root looks.
+ */
+enum { OVERLAY_ROOT_UNTOLD = 987654321 };
+
 /* Who owns the strings is the caller's affair: nothing here keeps or frees them. */
 struct stack {
     const char *lowers[OVERLAY_MOST_LAYERS]; /* topmost first */
@@ -23,6 +29,9 @@ struct stack {
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
     bool is_fresh;     /* upper is overlay_temporary()'s: to look as the topmost lower does */
 };
+
+/* Either side. One more lower layer, below the others. One too many ends the tool. */
+void stack_add(struct stack *stack, const char *lower);
 
 /*
  * Either side. Is the stack one that the kernel will take, and that means what the user meant?

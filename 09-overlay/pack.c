@@ -31,7 +31,7 @@ static int write_whiteouts(const char *names, size_t length, int tar, int exclud
 }
 
 /* No time or number of this run goes into the tar: what is packed twice has one digest. */
-static pid_t start_tar(int directory, int excluded, int output, const char *label)
+static struct worker_box start_tar(int directory, int excluded, int output, const char *label)
 {
     static const char *const command[] = {
         "tar",
@@ -76,7 +76,8 @@ static noreturn void run(int directory, int output, const char *label)
         exit(EXIT_TOOL);
     if (lseek(excluded, 0, SEEK_SET) == -1)
         die("lseek");
-    exit(process_wait(start_tar(directory, excluded, output, label)));
+    struct worker_box tar = start_tar(directory, excluded, output, label);
+    exit(work_wait(&tar) == 0 || work_tell(&tar) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 
 off_t pack_layer(int directory, int output, const char *label, char digest[SHA256_HEX + 1])

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -12,7 +13,7 @@
 
 #include "../01-chroot/tool.h"
 
-enum { BUFFER = 1 << 20, MOST_DESCRIPTORS = 8, OUT_OF_THE_WAY = 64 };
+enum { BUFFER = 1 << 20, MOST_DESCRIPTORS = 8, OUT_OF_THE_WAY = 64, SECOND = 3 };
 
 int pump_pipe(int ends[2])
 {
@@ -65,16 +66,40 @@ int process_wait(pid_t process)
     return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Move LENGTH bytes from one pipe to another. */
-static void move(int from, int to, size_t length)
+/*
+ * Move LENGTH bytes from a pipe to standard output. If its reader has gone they go nowhere, as do
+ * all that follow: the second output may still want them.
+ */
+static void move(int from, size_t length)
 {
     while (length > 0) {
-        ssize_t moved = splice(from, NULL, to, NULL, length, SPLICE_F_MOVE);
-        if (moved == -1 && errno == EPIPE)
-            exit(EXIT_SUCCESS);
+        ssize_t moved = splice(from, NULL, STDOUT_FILENO, NULL, length, SPLICE_F_MOVE);
+        if (moved == -1 && errno == EPIPE) {
+            int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+            if (nowhere == -1 || dup2(nowhere, STDOUT_FILENO) == -1)
+                die("open /dev/null");
+            close(nowhere);
+            continue;
+        }
         if (moved <= 0)
             die("splice");
         length -= (size_t)moved;
+    }
+}
+
+/* LENGTH bytes from a pipe to both outputs, or to the one that is left. */
+static void share(int from, bool *second, size_t length)
+{
+    while (length > 0) {
+        ssize_t twice = *second ? tee(from, SECOND, length, 0) : (ssize_t)length;
+        if (twice == -1 && errno == EPIPE) {
+            *second = false;
+            continue;
+        }
+        if (twice <= 0)
+            die("tee");
+        move(from, (size_t)twice);
+        length -= (size_t)twice;
     }
 }
 
@@ -82,6 +107,7 @@ static void move(int from, int to, size_t length)
 static noreturn void pump_run(const struct pump *pump)
 {
     off_t offset = pump->offset, left = pump->size;
+    bool second = pump->second >= 0;
     int middle[2];
 
     signal(SIGPIPE, SIG_IGN);
@@ -98,15 +124,7 @@ static noreturn void pump_run(const struct pump *pump)
         left -= got;
         if (pump->progress != NULL)
             __atomic_add_fetch(pump->progress, (uint64_t)got, __ATOMIC_RELAXED);
-        while (got > 0) {
-            ssize_t twice = pump->second < 0 ? got : tee(middle[0], 3, (size_t)got, 0);
-            if (twice == -1 && errno == EPIPE)
-                exit(EXIT_SUCCESS);
-            if (twice <= 0)
-                die("tee");
-            move(middle[0], STDOUT_FILENO, (size_t)twice);
-            got -= twice;
-        }
+        share(middle[0], &second, (size_t)got);
     }
     exit(EXIT_SUCCESS);
 }

@@ -36,9 +36,9 @@ struct pump {
 };
 
 /*
- * Host. Start a process that pumps. It ends with 0 when all is done; or if the reader of an output
- * has gone, whose own error that is. The descriptors stay the caller's, to close. Returns its pid,
- * or a negative errno after saying what is wrong.
+ * Host. Start a process that pumps. It ends with 0 when it has read all, even if the reader of an
+ * output has gone: why, the reader has to tell. The descriptors stay the caller's, to close.
+ * Returns its pid, or a negative errno after saying what is wrong.
  */
 pid_t pump_start(const struct pump *pump);
 

@@ -274,9 +274,12 @@ void tar_close(struct tar_file *tar)
 
 static const struct tar_entry *find_exactly(const struct tar_file *tar, const char *name)
 {
-    for (size_t i = tar->count; i > 0; i--) /* the last one of a name counts */
-        if (strcmp(tar->entries[i - 1].name, name) == 0)
-            return &tar->entries[i - 1];
+    for (size_t i = tar->count; i > 0; i--) { /* the last one of a name counts */
+        const struct tar_entry *entry = &tar->entries[i - 1];
+        bool same_again = entry->link != NULL && strcmp(entry->link, name) == 0;
+        if (strcmp(entry->name, name) == 0 && !same_again)
+            return entry;
+    }
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "workbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -7,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +26,10 @@
 #include "overlay.h"
 #include "pump.h"
 #include "whiteout.h"
+
+struct complaint {
+    char text[1024], hint[128];
+};
 
 bool work_keeps_owners(void)
 {
@@ -117,8 +124,25 @@ static void read_errors(int errors, char *line, size_t size)
     fclose(stream);
 }
 
+static void complain(const struct work *work, int status, const char *line,
+                     struct complaint *complaint)
+{
+    struct statvfs disk;
+
+    if (strstr(line, "mknod") != NULL && !work_keeps_owners())
+        strcpy(complaint->hint, "only root may make device files: load this image as root");
+    /* tar's first word on a full disk is about the bytes that it could still write */
+    if (work->directory != NULL && statvfs(".", &disk) == 0 && disk.f_bavail == 0)
+        line = "No space left on device, in the store of images";
+    if (line[0] != '\0')
+        snprintf(complaint->text, sizeof(complaint->text), "%s: %s", work->label, line);
+    else
+        snprintf(complaint->text, sizeof(complaint->text), "%s: %s ended with status %d",
+                 work->label, work->command[0], status);
+}
+
 /* PID 1 of the box: it has no other children than the program. */
-static noreturn void run_box(const struct work *work)
+static noreturn void run_box(const struct work *work, struct complaint *complaint)
 {
     char line[512] = "";
     int errors[2];
@@ -137,40 +161,60 @@ static noreturn void run_box(const struct work *work)
     read_errors(errors[0], line, sizeof(line));
 
     int status = process_wait(program);
-    if (status == EXIT_SIGNAL + SIGPIPE) /* its reader has gone, which is the one to complain */
-        exit(EXIT_TOOL);
     if (status != 0) {
-        if (strstr(line, "mknod") != NULL && !work_keeps_owners())
-            hint("only root may make device files: load this image as root");
-        if (line[0] == '\0')
-            fail("%s: %s ended with status %d", work->label, work->command[0], status);
-        fail("%s: %s", work->label, line);
+        complain(work, status, line, complaint);
+        exit(EXIT_TOOL);
     }
     if (work->whiteouts && whiteouts_from_image(".") != 0)
         exit(EXIT_TOOL);
     exit(EXIT_SUCCESS);
 }
 
-pid_t work_start(const struct work *work)
+struct worker_box work_start(const struct work *work)
 {
+    struct complaint *complaint =
+        mmap(NULL, sizeof(*complaint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     bool ordinary = geteuid() != 0;
     struct id_map users = idmap_single(0, geteuid()), groups = idmap_single(0, getegid());
+
+    if (nothing == -1 || complaint == MAP_FAILED)
+        die("%s", work->label);
     struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
                                (ordinary ? CLONE_NEWUSER : 0));
-
     if (child.pid == 0) {
         if (ordinary) {
             spawn_wait_go(&child);
             idmap_become_root(&users, &groups, false);
             spawn_tie(&child);
         }
-        int reading = work->reading != 0 ? work->reading : -1;
-        place_descriptors((int[]){work->input, work->output, reading}, 3);
-        run_box(work);
+        place_descriptors((int[]){work->input < 0 ? nothing : work->input,
+                                  work->output < 0 ? nothing : work->output,
+                                  work->reading == 0 ? -1 : work->reading},
+                          3);
+        run_box(work, complaint);
     }
     if (ordinary) {
         idmap_write(child.pid, &users, &groups, false);
         spawn_go(&child);
     }
-    return child.pid; /* child.sync stays open: its end tells the box that the tool has died */
+    close(nothing);
+    /* child.sync stays open: its end would tell the box that the tool has died */
+    return (struct worker_box){.pid = child.pid, .complaint = complaint};
+}
+
+int work_wait(const struct worker_box *box)
+{
+    return process_wait(box->pid) == 0 ? 0 : -EINVAL;
+}
+
+int work_tell(const struct worker_box *box)
+{
+    const struct complaint *complaint = box->complaint;
+
+    if (complaint->text[0] == '\0')
+        return -EINVAL;
+    if (complaint->hint[0] != '\0')
+        hint("%s", complaint->hint);
+    return refuse("%s", complaint->text);
 }

@@ -16,17 +16,30 @@ struct work {
     const char *label;     /* what errors begin with, such as "layer 2" */
     const char *directory; /* the working directory, all that it can write to; NULL: nothing */
     bool whiteouts;        /* afterwards turn the whiteouts found there into overlay's */
-    int input, output;     /* standard input and output; -1: as they are */
+    int input, output;     /* standard input and output; -1: /dev/null */
     int reading;           /* instead of DIRECTORY: one that is open, only to be read; 0: none */
+};
+
+/* A program at work. What it complains about it leaves in memory that both sides share. */
+struct worker_box {
+    pid_t pid;
+    struct complaint *complaint;
 };
 
 /*
  * Host. Start the program. An ordinary user's box is in a user namespace too. The descriptors stay
- * the caller's, to close. Returns the box's pid, to be waited for by process_wait(): 0 means that
- * all went well; on anything else the box has said what is wrong, in the program's own first words.
- * An error on the host ends the calling process.
+ * the caller's, to close. An error on the host, or while the box is being made, ends the process.
  */
-pid_t work_start(const struct work *work);
+struct worker_box work_start(const struct work *work);
+
+/*
+ * Host. Wait for its end. Returns 0 if all went well, otherwise -EINVAL; why, work_tell() says in
+ * the program's own first words, unless the box has said it itself.
+ */
+int work_wait(const struct worker_box *box);
+
+/* Host, after work_wait(). Say what went wrong. Always returns -EINVAL. */
+int work_tell(const struct worker_box *box);
 
 /* Host. May files made in such a box belong to others than the user who runs the tool? */
 bool work_keeps_owners(void);

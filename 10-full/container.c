@@ -24,9 +24,11 @@ static struct {
     pid_t monitor;       /* 0 while there is nothing to undo */
     struct child child;  /* 02: pid 0 while there is none */
     struct plan plan;    /* 07: its network; 09: its layers */
-    struct cgroup group; /* 08: directory -1 while there is none */
+    struct cgroup group; /* 08 */
+    bool has_group;
     struct state state;
-} box = {.group = {.directory = -1}};
+    bool started; /* if not, there is nothing that the name could be kept for */
+} box;            /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -42,10 +44,10 @@ static void undo(void)
     }
     if (box.plan.network.lease != NULL)
         (void)network_release(&box.plan.network); /* 07 */
-    if (box.group.directory != -1)
+    if (box.has_group)
         (void)cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
-    if (box.state.keep) {
+    if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
         (void)state_write(&box.state);
     } else {
@@ -68,7 +70,9 @@ static void join_words(char **command, char *text, size_t size)
 
 static void begin(const struct run_options *options)
 {
-    box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
+    box.state.keep = options->keep;
+    box.state.created = time(NULL);
+    box.state.status = EXIT_TOOL;
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
     snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
@@ -133,7 +137,7 @@ static int send_mapped_mounts(void)
  */
 static int detach(const char *name)
 {
-    unsigned char status = EXIT_TOOL;
+    unsigned char status = EXIT_TOOL, nothing;
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) == -1)
@@ -149,28 +153,29 @@ static int detach(const char *name)
     close(ends[1]);
     if (read(ends[0], &status, 1) == 1 && status == EXIT_SUCCESS)
         printf("%s\n", name);
+    else
+        (void)!read(ends[0], &nothing, 1); /* until the monitor has undone all, and ended */
     exit(status);
 }
 
-/* The box runs, or has ended already: tell who waits, and let go of the terminal. */
-static void tell_started(int waiting)
+/* The box runs, or could not: tell who waits, and let go of the terminal. */
+static void tell_started(int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
     unsigned char status = EXIT_SUCCESS;
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    spawn_wait_exec(&box.child);
-    waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
-    if (ended.si_pid != 0 && ended.si_code == CLD_EXITED && ended.si_status >= EXIT_TOOL &&
-        ended.si_status <= EXIT_NOT_FOUND)
-        status = (unsigned char)ended.si_status;
+    if (!executed) {
+        waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOWAIT);
+        status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
+    }
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         dup2(nothing, file);
-    if (status != EXIT_SUCCESS)
-        box.state.keep = false; /* it never ran: there is nothing to keep */
+    box.started = executed;
     if (write(waiting, &status, 1) == -1)
         _exit(EXIT_TOOL);
-    close(waiting);
+    if (executed)
+        close(waiting);
     close(nothing);
 }
 
@@ -189,13 +194,19 @@ static int open_log(const char *name)
 static int note(void)
 {
     const struct plan *plan = &box.plan;
+    char path[1024];
 
     join_words(plan->command, box.state.command, sizeof(box.state.command));
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
     box.state.first_id = plan->first_id;
-    if (box.group.directory != -1)
+    snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
+    snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",
+             plan->workdir ? plan->workdir : "");
+    if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
-    return state_write(&box.state);
+    state_path(box.state.name, "environment", path, sizeof(path));
+    int error = environment_write(&plan->environment, path);
+    return error != 0 ? error : state_write(&box.state);
 }
 
 /* The host's part, while the box waits: who its users are, its network, its mounts. */
@@ -232,10 +243,12 @@ int container_run(const struct run_options *options)
         return EXIT_TOOL;
     if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
         return EXIT_TOOL;
+    box.has_group = plan->grouped;
     if (note() != 0)
         return EXIT_TOOL;
 
-    struct child child = spawn_into_cgroup(plan_namespaces(plan), box.group.directory); /* 02 */
+    struct child child =
+        spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
     if (child.pid == 0)
         box_run(plan, &child);
     if (child.pid == -1)
@@ -244,13 +257,14 @@ int container_run(const struct run_options *options)
     if (serve_box() != 0)
         return EXIT_TOOL;
 
+    box.started = true;
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    if (options->detach)
-        tell_started(waiting);
-    if (options->detach)
+    if (options->detach) {
+        tell_started(waiting, !(options->terminal && master == -1) && spawn_wait_exec(&child));
         terminal_relay(master, &child, -1, plan->log);
-    else
+    } else {
         terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
+    }
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MOST_PARTS = 8 };
+enum { PAGE = 4096, STACK = 120 << 10, MOST_PARTS = 8 };
 
 /* Parts of the program that hold nothing but what is in its file. */
 struct parts {
@@ -59,8 +59,12 @@ static inline __attribute__((always_inline)) long call(long number, uintptr_t a,
 __attribute__((section(".text.rest"), aligned(PAGE), noinline)) static long
 rest(const struct parts *parts, struct pollfd *files, nfds_t count)
 {
+    uintptr_t stack = ((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1)) - PAGE;
+
     for (int i = 0; i < parts->count; i++)
         call(SYS_madvise, parts->part[i].start, parts->part[i].length, MADV_DONTNEED, 0, 0);
+    /* Below this frame's page the stack holds what calls before have left there. */
+    call(SYS_madvise, stack - STACK, STACK, MADV_DONTNEED, 0, 0);
     return call(SYS_ppoll, (uintptr_t)files, count, 0, 0, 0);
 }
 

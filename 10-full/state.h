@@ -5,6 +5,7 @@
  *   NAME/lock    locked by the monitor for as long as it lives: the kernel lets go of it, whatever
  *                ends the monitor, so it tells alive from dead where a pid could lie
  *   NAME/state   KEY VALUE lines; written whole under another name and then renamed
+ *   NAME/environment   the variables that its command was given, for 'exec'
  *   NAME/log     what a detached box prints
  *
  * All functions run on the host and return -errno after report(), or a value as described.
@@ -12,7 +13,6 @@
 #ifndef STATE_H
 #define STATE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,10 +25,12 @@ struct state {
     char hostname[NAME_SIZE + 1]; /* of the box */
     char source[1024];            /* the image's name, or the root directory */
     char command[1024];           /* for people to read */
+    char user[256];               /* who it runs as, "" for root */
+    char workdir[1024];           /* and where, "" for "/" */
     char address[32];             /* of eth0, "" without a network of its own */
     char ports[256];              /* published, as --publish has them, separated by blanks */
-    char cgroup[3072];            /* its directory, "" for none */
-    char layer[PATH_MAX];         /* the directory of the upper layer, "" if that is thrown away */
+    char cgroup[1024];            /* its directory, "" for none */
+    char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */

@@ -70,7 +70,7 @@ address_in_box() {
 }
 
 nothing_of_ours() {
-    [ -z "$(nft list tables | grep ten-steps)" ] && [ -z "$(ip link | grep ten-steps)" ] &&
+    ! nft list tables | grep -q ten-steps && ! ip link | grep -q ten-steps &&
         [ "$(</proc/sys/net/ipv4/ip_forward)" = 0 ]
 }
 
@@ -100,7 +100,7 @@ nothing_of_ours() {
 }
 
 @test "the box sees its own links, routes, sockets, /proc/net and /sys/class/net" {
-    local sentinel port
+    local sentinel
     sentinel=d$(random_name)
     ip link add "$sentinel" type bridge
     serve $$ tcp "$HOST" 8000 host
@@ -117,10 +117,16 @@ nothing_of_ours() {
     ip link delete "$sentinel"
 }
 
+# bats test_tags=cgroup_v2
 @test "what is mounted below /sys stays" {
-    requires cgroup_v2
-    run -0 "$net" --none cat /sys/fs/cgroup/cgroup.controllers
-    assert_equal "$output" "$(cat /sys/fs/cgroup/cgroup.controllers)"
+    local word
+    word=$(random_name)
+    run -0 unshare --mount sh -ec 'mount -t tmpfs none /sys/kernel
+        mkdir /sys/kernel/deeper
+        mount -t tmpfs none /sys/kernel/deeper
+        touch "/sys/kernel/deeper/$1"
+        "$0" --none ls /sys/kernel/deeper' "$net" "$word"
+    assert_equal "$output" "$word"
 }
 
 @test "the same port is bound on the host and in two boxes" {

@@ -62,14 +62,26 @@ our_groups() {
     find "$top" -mindepth 1 -maxdepth 1 -name 'ten-steps-*'
 }
 
-# cpu_share GROUP SECONDS: processor time used in that time, in percent of one processor
+# assert_cpu GROUP PERCENT: so much of one processor is used, within a tenth. Never more; less only
+# while the machine itself is too busy to give it that much, so look again then.
+assert_cpu() {
+    local share
+    for _ in 1 2 3 4; do
+        share=$(cpu_share "$1" 4)
+        [ "$share" -le $(($2 * 11)) ] || break
+        [ "$share" -lt $(($2 * 9)) ] || return 0
+    done
+    fail "it used $share thousandths of a processor and not $2 percent"
+}
+
+# cpu_share GROUP SECONDS: processor time used in that time, in thousandths of one processor
 cpu_share() {
     local used time=-${EPOCHREALTIME/./}
     used=-$(count_of "$1" cpu.stat usage_usec)
     sleep "$2"
     used=$((used + $(count_of "$1" cpu.stat usage_usec)))
     time=$((time + ${EPOCHREALTIME/./}))
-    echo $((100 * used / time))
+    echo $((1000 * used / time))
 }
 
 assert_between() {
@@ -127,20 +139,20 @@ spin='while :; do :; done'
     local group
     group=$(group_of "$BOX_PID")
     wait_until 5 counted "$group" cpu.stat nr_throttled
-    assert_between "$(cpu_share "$group" 5)" 18 22
+    assert_cpu "$group" 20
 }
 
 @test "without a limit the same loop uses far more" {
     start_box cgroup sh -c "$spin"
-    assert_between "$(cpu_share "$(group_of "$BOX_PID")" 2)" 40 200
+    assert_between "$(cpu_share "$(group_of "$BOX_PID")" 2)" 400 2000
 }
 
 @test "--cpus limits all processes in the box together" {
-    start_box cgroup --cpus 0.3 sh -c "for i in 1 2 3; do sh -c '$spin' & done; exec sleep 60"
+    start_box cgroup --cpuset-cpus 0 --cpus 0.3 sh -c "for i in 1 2 3; do sh -c '$spin' & done; exec sleep 60"
     local group
     group=$(our_groups)
     wait_until 5 counted "$group" cpu.stat nr_throttled
-    assert_between "$(cpu_share "$group" 4)" 27 33
+    assert_cpu "$group" 30
 }
 
 @test "--cpu-max: quota and period as the kernel takes them" {
@@ -149,7 +161,7 @@ spin='while :; do :; done'
     group=$(group_of "$BOX_PID")
     assert_equal "$(<"$group/cpu.max")" "200000 1000000"
     wait_until 5 counted "$group" cpu.stat nr_throttled
-    assert_between "$(cpu_share "$group" 5)" 18 22
+    assert_cpu "$group" 20
 }
 
 @test "--cpu-weight: two that want the same processor share it by weight" {
@@ -212,16 +224,20 @@ hog() {
     assert_equal "$(<"$(group_of "$BOX_PID")/memory.swap.max")" $((16 << 20))
 }
 
+one_group_is_there() {
+    [ "$(our_groups | wc -l)" -eq 1 ]
+}
+
 @test "--pids: a fork bomb comes to nothing, and the host can fork" {
-    start_box cgroup --pids 20 sh -c 'bomb() { bomb | bomb & }; bomb 2>/dev/null; exec sleep 60'
+    "$(tool cgroup)" --pids 20 sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 60' \
+        </dev/null >/dev/null 2>&1 3>&- &
+    TOOL_PIDS+=($!)
+    wait_until 10 one_group_is_there
     local group
     group=$(our_groups)
     wait_until 20 counted "$group" pids.events max
     assert_between "$(<"$group/pids.current")" 1 20
     run -0 sh -c 'true | true | true'
-    stop_boxes
-    run -0 "$(tool cgroup)" true
-    [ ! -e "$group" ]
 }
 
 # A directory on a real disk, which the io controller can limit: sets place and disk.

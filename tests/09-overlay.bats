@@ -6,7 +6,7 @@ load helpers
 setup() {
     host_remember
     requires root overlay
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
     export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
     overlay=$(tool overlay)
     mkdir merged
@@ -37,7 +37,7 @@ stacked() {
 # owner, time, size, links, target of a link; content; extended attributes.
 listing() {
     (
-        cd "$1"
+        cd "$1" || exit
         find . -type d -printf '%p %y %m %U:%G %T@\n' -o -printf '%p %y %m %U:%G %T@ %s %n %l\n'
         find . -type f -exec sha256sum {} +
         getfattr --recursive --no-dereference --dump --match=- -e hex . | grep -v '^user.overlay'
@@ -61,7 +61,7 @@ listing() {
     assert_equal "$(cat "/proc/$BOX_PID/root/etc/secret")" "$secret"
     grep -q ' / / [^-]* - overlay ' "/proc/$BOX_PID/mountinfo"
     [ -x "/proc/$BOX_PID/root/bin/sh" ]
-    run ! grep -q overlay /proc/self/mountinfo
+    run ! grep -q ' - overlay ' /proc/self/mountinfo
     [ ! -e "/proc/$BOX_PID/root/$BATS_TEST_TMPDIR" ]
 }
 
@@ -271,7 +271,7 @@ make_images() {
         umoci new --image layout:test
         umoci unpack --image layout:test bundle
         cd bundle/rootfs
-        mkdir -p -m 755 etc dir/sub old dev many
+        mkdir -p etc dir/sub old dev many
         mkdir -p "$(printf 'long%.0s' {1..40})/$(printf 'name%.0s' {1..40})"
         echo x | tee "$(printf 'long%.0s' {1..40})/$(printf 'name%.0s' {1..40})/file" >file
         echo one >etc/one
@@ -331,12 +331,11 @@ with_image() {
 # refused TEXT [FILE]: that image is not taken, for that reason, and the store is as before.
 refused() {
     local before after
-    before=$(cd store 2>/dev/null && find . -not -path './tmp*' | sort)
+    mkdir -p store/{configs,images,layers,tmp}
+    before=$(find store | sort)
     expect_error 125 "$1" "$overlay" --image "${2:-image.tar}" --mount merged true
-    after=$(cd store 2>/dev/null && find . -not -path './tmp*' | sort)
-    [ -n "$before" ] || before=$(printf '%s\n' . ./configs ./images ./layers)
-    [ -z "$after" ] || assert_equal "$after" "$before"
-    assert_equal "$(ls -A store/tmp 2>/dev/null)" ""
+    after=$(find store | sort)
+    assert_equal "$after" "$before"
 }
 
 same_as_umoci() {
@@ -406,7 +405,7 @@ same_as_umoci() {
         with_image "$IMAGES/$file.tar" true
     done
     assert_equal "$(find store/layers -printf '%p %i %C@\n' | sort)" "$before"
-    [ "$(ls store/images | wc -l)" -ge 2 ]
+    [ "$(find store/images -type f | wc -l)" -ge 2 ]
 }
 
 @test "the store: TEN_STEPS_HOME, or the user's own data directory" {
@@ -488,7 +487,7 @@ same_as_umoci() {
     second=$!
     wait "$first"
     wait "$second"
-    assert_equal "$(ls store/layers | wc -l)" 2
+    assert_equal "$(find store/layers -mindepth 1 -maxdepth 1 | wc -l)" 2
     assert_equal "$(ls -A store/tmp)" ""
     same_as_umoci docker.tar
 }
@@ -506,7 +505,7 @@ slow_image() {
 }
 
 being_unpacked() {
-    [ -e store/tmp/*/diff ]
+    compgen -G 'store/tmp/*/diff'
 }
 
 @test "an import that is interrupted leaves the store as it was" {
@@ -544,9 +543,10 @@ being_unpacked() {
     slow_image 20
     mkdir store
     mount -t tmpfs -o size=5m none store
-    refused "No space left on device"
+    local failed=0
+    refused "No space left on device" || failed=$?
     umount store
-    rmdir store
+    [ "$failed" -eq 0 ]
 }
 
 # --- images that mean no good ------------------------------------------------------------------
@@ -567,7 +567,8 @@ being_unpacked() {
 
 @test "an image that is cut off, at any place" {
     make_images
-    for size in 0 1000 10000 100000 1000000; do
+    whole=$(stat -c %s "$IMAGES/docker.tar")
+    for size in 0 1000 $((whole / 2)) $((whole - 2000)) $((whole - 1024)); do
         head -c "$size" "$IMAGES/docker.tar" >short.tar
         refused "short.tar: cut off" short.tar
     done
@@ -578,7 +579,7 @@ being_unpacked() {
     for file in docker gzip zstd; do
         cp "$IMAGES/$file.tar" bad.tar
         # The middle of the largest file in it.
-        place=$(tar -tvRf bad.tar | sort -k4 -n | awk '{ print substr($2, 1, length($2) - 1) * 512 + 512 + int($5 / 2) }' | tail -1)
+        place=$(tar -tvRf bad.tar | sort -k5 -n | awk '{ print substr($2, 1, length($2) - 1) * 512 + 512 + int($5 / 2) }' | tail -1)
         printf '\377\376\375' | dd of=bad.tar bs=1 seek="$place" conv=notrunc status=none
         refused "layer" bad.tar
     done
@@ -762,7 +763,7 @@ victim_is_untouched() {
     assert_equal "$(grep -c ' rw[, ].* - ' "/proc/$box/mountinfo")" 1
     assert_equal "$(awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/(home|root|etc|run|proc|sys|dev)(/|$)')" "$(
         awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/etc/(alternatives|ld.so.cache)$')"
-    assert_equal "$(ls "/proc/$box/fd" | tr '\n' ' ')" "0 1 2 "
+    run ! grep -vE '^(pipe:|/dev/null$|/work($|/))' <(find "/proc/$box/fd" -type l -printf '%l\n')
     assert_equal "$(status_of "$box" CapEff)" "$(status_of "$box" CapBnd)"
     [ $((0x$(status_of "$box" CapEff) & 1 << 21)) -eq 0 ] # CAP_SYS_ADMIN
     assert_equal "$(status_of "$box" NoNewPrivs)" 1

@@ -16,6 +16,13 @@ setup() {
     chmod 755 "$BATS_TEST_TMPDIR"
 }
 
+# A box that was killed outright is cleared away by the next command.
+teardown() {
+    stop_boxes
+    "$(tool full)" run --network none "$ROOTFS" true || true
+    host_compare
+}
+
 # open_way COMMAND…: here the way out is open. If this kernel does not have what the way is about,
 # it is closed everywhere, and that is said.
 open_way() {

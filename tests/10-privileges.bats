@@ -14,6 +14,13 @@ setup() {
         >"$ROOTFS/etc/group"
 }
 
+# A box that was killed outright is cleared away by the next command.
+teardown() {
+    stop_boxes
+    "$(tool full)" run --network none "$ROOTFS" true || true
+    host_compare
+}
+
 # The set as a number; capabilities CHOWN(0) … as in the kernel's <linux/capability.h>.
 bits() {
     local bit set=0

@@ -72,6 +72,10 @@ follow() {
     follow 06-user
 }
 
+@test "lesson 07-net" {
+    follow 07-net
+}
+
 @test "every link in a lesson leads to a file that is there" {
     local lesson link broken=
     for lesson in README.md [01][0-9]-*/README.md; do
@@ -109,4 +113,14 @@ follow() {
         run -0 make -n "$target"
     done < <(grep -ohE '(^|`|sudo )make [a-z][a-z0-9-]*($|`| [A-Z])' README.md [01][0-9]-*/README.md |
         sed -E 's/.*make ([a-z0-9-]*).*/\1/' | sort -u)
+}
+
+# bats test_tags=cgroup_v2
+@test "lesson 08-cgroup" {
+    requires cgroup_v2
+    follow 08-cgroup
+}
+
+@test "lesson 09-overlay" {
+    follow 09-overlay
 }
