@@ -37,18 +37,25 @@ static int enter(bool make)
     for (;;) {
         if (make && ((mkdir(PARENT, 0755) == -1 && errno != EEXIST) ||
                      (mkdir(MARKERS, 0755) == -1 && errno != EEXIST && errno != ENOENT)))
-            return -1;
+            break;
         int directory = open(MARKERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory == -1 && (!make || errno != ENOENT))
-            return -1;
-        if (directory == -1)
+        if (directory == -1 && make && errno == ENOENT)
             continue;
-        if (flock(directory, LOCK_EX) == 0 && fstat(directory, &here) == 0 && here.st_nlink > 0)
+        if (directory == -1)
+            break;
+        bool locked = flock(directory, LOCK_EX) == 0 && fstat(directory, &here) == 0;
+        if (locked && here.st_nlink > 0)
             return directory;
-        close(directory); /* it was removed while we waited */
-        if (!make)
-            return -1;
+        close(directory);
+        if (!make || !locked)
+            break;
+        /* It was removed while we waited. */
     }
+    int error = errno;
+    rmdir(MARKERS); /* unless somebody uses them */
+    rmdir(PARENT);
+    errno = error;
+    return -1;
 }
 
 static bool is_empty(const char *path)
