@@ -100,7 +100,7 @@ shell-vm: all probes
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
 
-bench: setup all $(BUILD)/bare $(BUILD)/stopwatch
+bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
 	@tests/bench
 
 lint: setup

@@ -393,6 +393,8 @@ int cgroup_remove(struct cgroup *group)
     close(group->directory);
     if (lock >= 0)
         close(lock);
+    else if (error == 0)
+        error = lock;
     return error;
 }
 

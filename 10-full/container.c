@@ -36,6 +36,8 @@ static struct {
  */
 static void undo(void)
 {
+    int error = 0;
+
     if (box.monitor != getpid())
         return; /* the box inherits this from before the clone */
     if (box.child.pid > 0) {
@@ -43,16 +45,18 @@ static void undo(void)
         waitpid(box.child.pid, NULL, 0);
     }
     if (box.plan.network.lease != NULL)
-        (void)network_release(&box.plan.network); /* 07 */
+        error |= network_release(&box.plan.network); /* 07 */
     if (box.has_group)
-        (void)cgroup_remove(&box.group); /* 08 */
+        error |= cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
     if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
-        (void)state_write(&box.state);
+        error |= state_write(&box.state);
     } else {
-        (void)state_forget(&box.state);
+        error |= state_forget(&box.state);
     }
+    if (error != 0)
+        _exit(EXIT_TOOL); /* what is left has been told: the command's status would hide it */
 }
 
 /* The words of COMMAND with blanks between, cut where TEXT ends. */
@@ -79,7 +83,6 @@ static void begin(const struct run_options *options)
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
     box.state.user_namespace = options->user_namespace;
-    state_clear_dead();
     if (state_begin(options->name) < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();

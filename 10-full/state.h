@@ -55,7 +55,8 @@ bool state_name_is_valid(const char *name);
 
 /*
  * Begin a box: make its directory and take its lock, which this process then holds to its end.
- * Returns a descriptor of the lock, or -EEXIST and the like.
+ * Before that, what boxes have left that are dead is cleared away. Returns a descriptor of the
+ * lock, or -EEXIST and the like.
  */
 int state_begin(const char *name);
 
