@@ -124,3 +124,7 @@ follow() {
 @test "lesson 09-overlay" {
     follow 09-overlay
 }
+
+@test "lesson 10-full" {
+    follow 10-full
+}
