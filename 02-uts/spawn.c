@@ -95,6 +95,14 @@ void spawn_block_signals(void)
     sigprocmask(SIG_BLOCK, &blocked, &mask_before);
 }
 
+/* The box's end of the socket, and what is said there if the box ends by exit(3): it has failed. */
+static int to_host = -1;
+
+static void tell_failure(void)
+{
+    (void)send(to_host, "failed", 6, MSG_NOSIGNAL);
+}
+
 struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
 {
     struct child child = {.pidfd = -1};
@@ -134,6 +142,9 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
     if (in_box) {
         child.pidfd = -1;
         tool_side("box");
+        if (to_host == -1)
+            atexit(tell_failure);
+        to_host = child.sync;
         spawn_tie(&child);
     }
     return child;
@@ -170,13 +181,16 @@ void spawn_wait_go(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
-void spawn_wait_exec(const struct child *child)
+bool spawn_wait_exec(const struct child *child)
 {
-    char nothing;
+    char failed;
+    ssize_t got;
 
-    /* The box's end is closed by execve(2), or by the kernel when it dies. */
-    while (recv(child->sync, &nothing, sizeof(nothing), 0) == -1 && errno == EINTR)
-        ;
+    /* The box's end is closed by execve(2), or by the kernel when it is killed. */
+    do
+        got = recv(child->sync, &failed, sizeof(failed), 0);
+    while (got == -1 && errno == EINTR);
+    return got == 0;
 }
 
 void spawn_exec(const struct child *child, char **command)

@@ -10,6 +10,7 @@
 #define SPAWN_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
@@ -44,8 +45,11 @@ void spawn_block_signals(void);
 /* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
 void spawn_go(const struct child *child);
 
-/* Host. Wait until the box has executed its command, or has ended without. */
-void spawn_wait_exec(const struct child *child);
+/*
+ * Host. Wait until the box has executed its command, or has ended without. False if it could not:
+ * it has told why, and spawn_wait() will tell its exit status.
+ */
+bool spawn_wait_exec(const struct child *child);
 
 /* Box. Wait for spawn_go(). Ends the box silently if the host has failed or died instead. */
 void spawn_wait_go(const struct child *child);

@@ -43,8 +43,9 @@ void init_stay_behind(struct child *box)
     }
     close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
     spawn_go(&child);
-    spawn_wait_exec(&child);
+    bool executed = spawn_wait_exec(&child);
     tool_errors_to(STDERR_FILENO);
-    close_all_but(&child.pidfd, 1); /* the host learns by it that the command runs */
+    /* The host learns that the command runs by the socket's end, or by a word at exit that not. */
+    close_all_but((int[]){child.pidfd, box->sync}, executed ? 1 : 2);
     exit(spawn_wait(&child));
 }

@@ -45,6 +45,7 @@ struct network {
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair */
     int link_index; /* and its number: the name may be another box's by the end of this one */
+    int name_space; /* the box's, held until all is undone; -1 if there is none */
     bool touched;   /* is there anything to undo? */
 };
 
@@ -77,5 +78,12 @@ void network_loopback(void);
  * report().
  */
 int network_release(struct network *network);
+
+/*
+ * Host. The box at ADDRESS was killed with its tool: take back what is left of it and others like
+ * it. The kernel takes a moment to clear away its namespace; half a second at most is waited for
+ * that. Returns 0, or -errno after report().
+ */
+int network_clear(uint32_t address);
 
 #endif

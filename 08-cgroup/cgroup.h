@@ -46,6 +46,9 @@ int cgroup_kill(const struct cgroup *group);
  */
 int cgroup_remove(struct cgroup *group);
 
+/* Host. Remove the groups that killed runs have left. Reports; returns -errno. */
+int cgroup_clear(void);
+
 /*
  * Box, in new mount and cgroup namespaces, born in the group: let the place where the host has the
  * tree show the box's branch of it alone, read-only. An error ends the tool.

@@ -21,6 +21,7 @@
 #include "capability.h"
 #include "harden.h"
 #include "mask.h"
+#include "nameserver.h"
 #include "seccomp.h"
 #include "terminal.h"
 
@@ -110,7 +111,7 @@ static void set_limits(const struct run_options *options)
 {
     for (int i = 0; i < options->limit_count; i++)
         if (setrlimit(options->limits[i].resource, &options->limits[i].limit) == -1)
-            die("ulimit");
+            die("ulimit %s", options->limits[i].name);
 }
 
 /* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
@@ -161,10 +162,13 @@ noreturn void box_run(struct plan *plan, struct child *child)
     if (plan->grouped)
         mask_mount_cgroup(&root); /* 08 */
     if (plan->own_network)
-        mask_allow_ping(&root);                /* 10 */
-    mask_paths(&root);                         /* 10 */
-    mount_volumes(&root, plan, volumes);       /* 04 */
-    account_find(&root, plan->user, &account); /* 10 */
+        mask_allow_ping(&root); /* 10 */
+    mask_paths(&root);          /* 10 */
+    if (plan->resolv[0] != '\0')
+        nameserver_bind(&root, plan->resolv,
+                        plan->layers.directory == NULL || options->dns_count > 0); /* 10 */
+    mount_volumes(&root, plan, volumes);                                           /* 04 */
+    account_find(&root, plan->user, &account);                                     /* 10 */
     if (options->terminal)
         terminal = terminal_open(&root, child, account.user, true); /* 10 */
     if (options->read_only)

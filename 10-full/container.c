@@ -27,7 +27,8 @@ static struct {
     struct cgroup group; /* 08 */
     bool has_group;
     struct state state;
-} box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
+    bool started; /* if not, there is nothing that the name could be kept for */
+} box;            /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -46,7 +47,7 @@ static void undo(void)
     if (box.has_group)
         (void)cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
-    if (box.state.keep) {
+    if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
         (void)state_write(&box.state);
     } else {
@@ -136,7 +137,7 @@ static int send_mapped_mounts(void)
  */
 static int detach(const char *name)
 {
-    unsigned char status = EXIT_TOOL;
+    unsigned char status = EXIT_TOOL, nothing;
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) == -1)
@@ -152,28 +153,29 @@ static int detach(const char *name)
     close(ends[1]);
     if (read(ends[0], &status, 1) == 1 && status == EXIT_SUCCESS)
         printf("%s\n", name);
+    else
+        (void)!read(ends[0], &nothing, 1); /* until the monitor has undone all, and ended */
     exit(status);
 }
 
-/* The box runs, or has ended already: tell who waits, and let go of the terminal. */
-static void tell_started(int waiting)
+/* The box runs, or could not: tell who waits, and let go of the terminal. */
+static void tell_started(int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
     unsigned char status = EXIT_SUCCESS;
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    spawn_wait_exec(&box.child);
-    waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
-    if (ended.si_pid != 0 && ended.si_code == CLD_EXITED && ended.si_status >= EXIT_TOOL &&
-        ended.si_status <= EXIT_NOT_FOUND)
-        status = (unsigned char)ended.si_status;
+    if (!executed) {
+        waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOWAIT);
+        status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
+    }
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         dup2(nothing, file);
-    if (status != EXIT_SUCCESS)
-        box.state.keep = false; /* it never ran: there is nothing to keep */
+    box.started = executed;
     if (write(waiting, &status, 1) == -1)
         _exit(EXIT_TOOL);
-    close(waiting);
+    if (executed)
+        close(waiting);
     close(nothing);
 }
 
@@ -192,13 +194,19 @@ static int open_log(const char *name)
 static int note(void)
 {
     const struct plan *plan = &box.plan;
+    char path[1024];
 
     join_words(plan->command, box.state.command, sizeof(box.state.command));
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
     box.state.first_id = plan->first_id;
+    snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
+    snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",
+             plan->workdir ? plan->workdir : "");
     if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
-    return state_write(&box.state);
+    state_path(box.state.name, "environment", path, sizeof(path));
+    int error = environment_write(&plan->environment, path);
+    return error != 0 ? error : state_write(&box.state);
 }
 
 /* The host's part, while the box waits: who its users are, its network, its mounts. */
@@ -249,9 +257,10 @@ int container_run(const struct run_options *options)
     if (serve_box() != 0)
         return EXIT_TOOL;
 
+    box.started = true;
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
     if (options->detach) {
-        tell_started(waiting);
+        tell_started(waiting, !(options->terminal && master == -1) && spawn_wait_exec(&child));
         terminal_relay(master, &child, -1, plan->log);
     } else {
         terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);

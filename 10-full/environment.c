@@ -30,6 +30,46 @@ void environment_add(struct environment *environment, char *text)
     environment->variables[environment->count++] = variable;
 }
 
+int environment_write(const struct environment *environment, const char *path)
+{
+    FILE *file = fopen(path, "we");
+
+    if (file == NULL)
+        return report("write %s", path);
+    for (int i = 0; i < environment->count; i++) {
+        for (const char *c = environment->variables[i]; *c != '\0'; c++)
+            if (*c == '\n' || *c == '\\')
+                fprintf(file, "\\%c", *c == '\n' ? 'n' : '\\');
+            else
+                fputc(*c, file);
+        fputc('\n', file);
+    }
+    return fclose(file) == 0 ? 0 : report("write %s", path);
+}
+
+struct environment environment_read(const char *path)
+{
+    struct environment environment = {.count = 0};
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    while (file != NULL && getline(&line, &size, file) != -1) {
+        char *to = line;
+        for (const char *from = line; *from != '\0' && *from != '\n'; from++)
+            if (*from == '\\' && from[1] != '\0')
+                *to++ = *++from == 'n' ? '\n' : *from;
+            else
+                *to++ = *from;
+        *to = '\0';
+        environment_add(&environment, strdup(line));
+    }
+    free(line);
+    if (file != NULL)
+        fclose(file);
+    return environment;
+}
+
 void environment_set(const struct environment *environment, const char *hostname, const char *home)
 {
     char *terminal = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;

@@ -17,6 +17,13 @@ void environment_add(struct environment *environment, char *text);
  */
 void environment_set(const struct environment *environment, const char *hostname, const char *home);
 
+/*
+ * Host. Write ENVIRONMENT to PATH for people to read: a line each, a new line in a value as "\\n"
+ * and a backslash as two. Read it again; without a file it is empty. 0 or, after report(), -errno.
+ */
+int environment_write(const struct environment *environment, const char *path);
+struct environment environment_read(const char *path);
+
 /* Box. Go to DIRECTORY, "/" if NULL, and make sure that it lies in the root. Errors end the tool.
  */
 void environment_enter(const char *directory);

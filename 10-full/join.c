@@ -28,10 +28,12 @@ static const char usage[] =
     "\n"
     "  -i, --interactive      accepted for docker's sake: standard input is always passed on\n"
     "  -t, --tty              a terminal of its own\n"
-    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable\n"
-    "  -w, --workdir=DIR      working directory inside (default: /)\n"
+    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: those "
+    "of\n"
+    "                         the box's own command)\n"
+    "  -w, --workdir=DIR      working directory inside (default: as the box's own command)\n"
     "  -u, --user=USER[:GROUP]\n"
-    "                         who the command runs as (default: root)\n"
+    "                         who the command runs as (default: as the box's own command)\n"
     "@\n"
     "\n"
     "Example: full exec -it web sh\n"
@@ -77,8 +79,8 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-/* The namespaces that PID has of its own: to enter those that we share is an error. */
-static int namespaces_of(pid_t pid)
+/* The namespaces that the box has of its own: to enter those that we share is an error. */
+static int namespaces_of(const struct state *state)
 {
     static const struct {
         const char *name;
@@ -91,12 +93,12 @@ static int namespaces_of(pid_t pid)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct stat ours, theirs;
         char path[64], own[64];
-        snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kinds[i].name);
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", state->pid, kinds[i].name);
         snprintf(own, sizeof(own), "/proc/self/ns/%s", kinds[i].name);
         if (stat(own, &ours) == -1)
             continue; /* a kernel without this kind */
         if (stat(path, &theirs) == -1)
-            die("look at %s", path);
+            fail("box %s: has ended", state->name);
         if (ours.st_ino != theirs.st_ino)
             flags |= kinds[i].flag;
     }
@@ -167,7 +169,7 @@ static struct child enter_and_spawn(const struct state *state)
     if (state->cgroup[0] != '\0' &&
         (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", state->cgroup);
-    int process = open_process(state), namespaces = namespaces_of(state->pid);
+    int process = open_process(state), namespaces = namespaces_of(state);
 
     harden_undumpable();
     enter(state, process, namespaces & ~CLONE_NEWCGROUP);
@@ -180,6 +182,22 @@ static struct child enter_and_spawn(const struct state *state)
     return child;
 }
 
+/* What is not said is as for the box's own command; what is, counts. */
+static void complete(struct options *options, const struct state *state)
+{
+    struct environment said = options->environment;
+    char path[1024];
+
+    state_path(state->name, "environment", path, sizeof(path));
+    options->environment = environment_read(path);
+    for (int i = 0; i < said.count; i++)
+        environment_add(&options->environment, said.variables[i]);
+    if (options->user == NULL)
+        options->user = state->user;
+    if (options->workdir == NULL && state->workdir[0] != '\0')
+        options->workdir = state->workdir;
+}
+
 int command_exec(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
@@ -187,6 +205,7 @@ int command_exec(int argc, char **argv)
 
     if (state_read(options.box, &state) < 0)
         return EXIT_TOOL;
+    complete(&options, &state);
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);

@@ -60,8 +60,11 @@ void json_print_state(const struct state *state, const char *separator)
     print_text("cgroup", state->cgroup);
     print_text("layer", state->layer);
     printf(", \"pid\": %d, \"first_id\": %" PRIu32 ", \"capabilities\": \"%" PRIx64
-           "\", \"seccomp\": %s, \"created\": %jd, \"ended\": %jd, \"status\": %d}",
+           "\", \"seccomp\": %s, \"created\": %jd, \"ended\": %jd, \"status\": ",
            state->alive ? state->pid : 0, state->first_id, state->capabilities,
-           state->seccomp ? "true" : "false", (intmax_t)state->created, (intmax_t)state->ended,
-           state->status);
+           state->seccomp ? "true" : "false", (intmax_t)state->created, (intmax_t)state->ended);
+    if (state->alive)
+        printf("null}");
+    else
+        printf("%d}", state->status);
 }

@@ -39,7 +39,7 @@ static const char usage[] =
     "      --network=KIND     bridge: a link of its own; none: loopback alone; host: the host's\n"
     "                         (default: bridge for root, none for an ordinary user)\n"
     "      --ip=ADDRESS/BITS  address on the bridge (default: the first free one)\n"
-    "      --dns=ADDRESS      ask this name server (default: the host's)\n"
+    "      --dns=ADDRESS      ask this name server; repeatable (default: the host's)\n"
     "  -m, --memory=BYTES     at most this much memory, with K, M or G (default: no limit)\n"
     "      --cpus=NUMBER      at most so many processors' time, such as 0.5 (default: no limit)\n"
     "      --cpuset-cpus=LIST on these processors only (default: all)\n"
@@ -79,10 +79,11 @@ static void add_volume(struct run_options *options, struct bind volume)
     options->volumes[options->volume_count++] = volume;
 }
 
-static void add_port(struct run_options *options, const char *port)
+/* One more TEXT as it is to the COUNT in LIST. */
+static void add_text(const char ***list, int *count, const char *text)
 {
-    options->ports = grow(options->ports, options->port_count, sizeof(port));
-    options->ports[options->port_count++] = port;
+    *list = grow(*list, *count, sizeof(text));
+    (*list)[(*count)++] = text;
 }
 
 /* NAME=SOFT[:HARD], the names being those of docker and of limits.conf(5). */
@@ -110,7 +111,7 @@ static void add_limit(struct run_options *options, const char *text)
     const char *soft = strsep(&value, ":"), *hard = value != NULL ? value : soft;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i].name) == 0)
-            option.resource = known[i].resource;
+            option = (struct limit_option){known[i].name, known[i].resource, {0, 0}};
     if (option.resource == -1 || soft == NULL)
         fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
     option.limit.rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
@@ -163,6 +164,8 @@ static void set_defaults(struct run_options *options)
         fail("network bridge: only root can make links on the host; an ordinary user has 'none'");
     if (!bridge && (options->port_count > 0 || options->address != NULL))
         fail("--publish and --ip need --network bridge");
+    if (strcmp(options->network, "none") == 0 && options->dns_count > 0)
+        fail("--dns needs --network bridge or host: without a network nobody can be asked");
     if (!options->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
 }
@@ -260,8 +263,6 @@ static const char **place_of(struct run_options *options, int option)
         return &options->network;
     case IP:
         return &options->address;
-    case DNS:
-        return &options->dns;
     case 'm':
         return &options->memory;
     case CPUS:
@@ -289,7 +290,9 @@ static void take_option(struct run_options *options, int option)
         target_check(optarg);
         add_volume(options, (struct bind){NULL, optarg, false});
     } else if (option == 'p') {
-        add_port(options, optarg);
+        add_text(&options->ports, &options->port_count, optarg);
+    } else if (option == DNS) {
+        add_text(&options->dns, &options->dns_count, optarg);
     } else if (option == ULIMIT) {
         add_limit(options, optarg);
     } else if (option == CAP_ADD) {

@@ -12,6 +12,7 @@
 
 /* One --ulimit. */
 struct limit_option {
+    const char *name;
     int resource; /* RLIMIT_*; see setrlimit(2) */
     struct rlimit limit;
 };
@@ -25,9 +26,10 @@ struct run_options {
     const char *user;     /* NULL: the image's, or root */
     const char *network;  /* bridge, none or host */
     const char *address;  /* NULL: the first free one */
-    const char *dns;      /* NULL: as the host */
     const char **ports;   /* as --publish has them */
     int port_count;
+    const char **dns; /* none: as the host */
+    int dns_count;
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
     struct environment environment;

@@ -17,13 +17,16 @@ static void plan_network(struct plan *plan)
 
     plan->own_network = strcmp(options->network, "host") != 0;
     plan->linked = strcmp(options->network, "bridge") == 0;
-    if (!plan->linked)
+    if (strcmp(options->network, "none") == 0)
         return;
     network_start(&plan->network);
+    for (int i = 0; i < options->dns_count; i++)
+        network_read_dns(&plan->network, options->dns[i]);
+    (void)resolv_compose(plan->network.dns, plan->network.dns_count, plan->resolv);
+    if (!plan->linked)
+        return;
     if (options->address != NULL)
         network_read_network(options->address, "ip", &plan->network.address, &plan->network.prefix);
-    if (options->dns != NULL)
-        network_read_dns(&plan->network, options->dns);
     for (int i = 0; i < options->port_count; i++)
         network_read_publish(&plan->network, options->ports[i]);
 }

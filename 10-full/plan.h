@@ -5,6 +5,7 @@
 
 #include "../06-user/idmap.h"
 #include "../07-net/network.h"
+#include "../07-net/resolv.h"
 #include "../08-cgroup/cgroup.h"
 #include "layers.h"
 #include "options.h"
@@ -16,6 +17,7 @@ struct plan {
     bool mapped;              /* 09: the box sees root and volumes through idmapped mounts */
     bool own_network, linked; /* 07: a network namespace, and in it a link to the bridge */
     struct network network;   /* 07 */
+    char resolv[RESOLV_TEXT]; /* 07: what /etc/resolv.conf shall say; "" without a network */
     bool grouped;             /* 08: a cgroup of its own */
     struct cgroup_plan group; /* 08 */
     struct layers layers;     /* 09 */

@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/network.h"
+#include "../08-cgroup/cgroup.h"
 #include "../09-overlay/store.h"
 
 enum { EXIT_KILLED = EXIT_SIGNAL + SIGKILL };
@@ -149,6 +152,7 @@ int state_write(const struct state *state)
         return report("write %s", fresh);
     fprintf(file, "hostname %s\nsource %s\n", state->hostname, state->source);
     fprintf(file, "command %s\n", state->command);
+    fprintf(file, "user %s\nworkdir %s\n", state->user, state->workdir);
     fprintf(file, "address %s\nports %s\n", state->address, state->ports);
     fprintf(file, "cgroup %s\nlayer %s\n", state->cgroup, state->layer);
     fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
@@ -178,6 +182,8 @@ static void take_line(struct state *state, char *line)
         {"hostname", state->hostname, sizeof(state->hostname)},
         {"source", state->source, sizeof(state->source)},
         {"command", state->command, sizeof(state->command)},
+        {"user", state->user, sizeof(state->user)},
+        {"workdir", state->workdir, sizeof(state->workdir)},
         {"address", state->address, sizeof(state->address)},
         {"ports", state->ports, sizeof(state->ports)},
         {"cgroup", state->cgroup, sizeof(state->cgroup)},
@@ -282,6 +288,17 @@ int state_forget(const struct state *state)
     return result;
 }
 
+/* What the kernel keeps of a box whose monitor was killed, and the monitor would have removed. */
+static void clear_host(const struct state *state)
+{
+    struct in_addr address;
+
+    if (state->cgroup[0] != '\0')
+        (void)cgroup_clear();
+    if (inet_pton(AF_INET, state->address, &address) == 1)
+        (void)network_clear(ntohl(address.s_addr));
+}
+
 void state_clear_dead(void)
 {
     char **names;
@@ -299,6 +316,8 @@ void state_clear_dead(void)
         if (access(path, F_OK) == -1) /* killed before it had written anything */
             state = (struct state){.keep = false};
         snprintf(state.name, sizeof(state.name), "%s", names[i]);
+        if (state.ended == 0)
+            clear_host(&state);
         if (!state.keep) {
             (void)forget(&state);
         } else if (state.ended == 0) {

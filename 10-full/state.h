@@ -5,6 +5,7 @@
  *   NAME/lock    locked by the monitor for as long as it lives: the kernel lets go of it, whatever
  *                ends the monitor, so it tells alive from dead where a pid could lie
  *   NAME/state   KEY VALUE lines; written whole under another name and then renamed
+ *   NAME/environment   the variables that its command was given, for 'exec'
  *   NAME/log     what a detached box prints
  *
  * All functions run on the host and return -errno after report(), or a value as described.
@@ -24,6 +25,8 @@ struct state {
     char hostname[NAME_SIZE + 1]; /* of the box */
     char source[1024];            /* the image's name, or the root directory */
     char command[1024];           /* for people to read */
+    char user[256];               /* who it runs as, "" for root */
+    char workdir[1024];           /* and where, "" for "/" */
     char address[32];             /* of eth0, "" without a network of its own */
     char ports[256];              /* published, as --publish has them, separated by blanks */
     char cgroup[1024];            /* its directory, "" for none */

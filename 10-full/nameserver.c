@@ -1,0 +1,41 @@
+#include "nameserver.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../04-mnt/tree.h"
+
+void nameserver_bind(const struct root *root, const char *text, bool make)
+{
+    const char *path = "/etc/resolv.conf", *name = "resolv.conf";
+    size_t length = strlen(text);
+    int there = root_find(root, path);
+    char link[32];
+
+    if (there == -1 && !make)
+        return;
+    close(there);
+
+    /* A file on the tmpfs of /dev, whose name goes when it is in its place. */
+    int devices = root_find(root, "/dev");
+    int file = openat(devices, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    explain("echo '%.*s ...' >%s/dev/%s\twrite(\"%s\")", (int)strcspn(text, "\n"), text, root->path,
+            name, name);
+    if (file == -1 || fchmod(file, 0644) == -1 || write(file, text, length) != (ssize_t)length)
+        die("write %s/dev/%s", root->path, name);
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+    explain("# take what is at %s/dev/%s\topen_tree(\"%s\", OPEN_TREE_CLONE)", root->path, name,
+            name);
+    int tree = tree_copy(link);
+    if (tree == -1)
+        die("take %s/dev/%s", root->path, name);
+    mount_tree(root, tree, "/dev/resolv.conf", path, false);
+    if (unlinkat(devices, name, 0) == -1)
+        die("unlink %s/dev/%s", root->path, name);
+    close(file);
+    close(devices);
+}

@@ -1,0 +1,16 @@
+/* Whom the box asks for the address of a name: /etc/resolv.conf, in a root that has its own. */
+#ifndef NAMESERVER_H
+#define NAMESERVER_H
+
+#include <stdbool.h>
+
+#include "../04-mnt/mount.h"
+
+/*
+ * Box, after its /dev is there and before its volumes are. Let /etc/resolv.conf in ROOT say TEXT,
+ * by a file of the box's own bound over it. The file it is bound over is made if MAKE says so; else
+ * a root without one stays without. An error ends the tool.
+ */
+void nameserver_bind(const struct root *root, const char *text, bool make);
+
+#endif
