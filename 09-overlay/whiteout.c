@@ -94,9 +94,12 @@ static int convert_below(int directory)
         close(directory);
         return report("read a directory of the layer");
     }
-    for (int i = 0; i < count && error == 0; i++)
-        error = convert_entry(directory, entries[i]);
-    entries_free(entries, count);
+    for (int i = 0; i < count; i++) {
+        if (error == 0)
+            error = convert_entry(directory, entries[i]);
+        free(entries[i]);
+    }
+    free(entries);
     if (error == 0 &&
         futimens(directory, (struct timespec[]){before.st_atim, before.st_mtim}) == -1)
         error = report("set the times of a directory");
@@ -153,8 +156,9 @@ static int collect_below(int directory, const char *path, struct names *names)
                         ? report("whiteouts")
                         : collect_below(below, longer, names);
         free(longer);
+        free(entries[i]);
     }
-    entries_free(entries, count);
+    free(entries);
     close(directory);
     return error;
 }
