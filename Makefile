@@ -9,6 +9,8 @@
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
 #: make test-exercises   leave out each exercise and see whether the checks notice
+#: make sweep      make each system call of each tool fail, and see what comes of it
+#: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
 #: make clean      remove what was built
 #: make help       print this
@@ -59,7 +61,11 @@ $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
 
-$(BUILD)/filter: $(BUILD)/tests/filter.o $(modules)
+$(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $<
+
+$(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
 probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
@@ -86,10 +92,16 @@ grade: setup all probes
 	@tests/grade
 
 test-vm: setup all probes
-	@tests/vm tests/run
+	@tests/vm --time=5000 tests/run
 
 shell-vm: all probes
 	@tests/vm --shell
+
+sweep: setup all $(BUILD)/inject
+	@tests/sweep
+
+bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
+	@tests/bench
 
 lint: setup
 	@tests/lint
@@ -100,4 +112,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm sweep bench lint clean help

@@ -23,6 +23,7 @@ struct host {
     struct netlink route, filter;
     struct links links;
     struct nat_tables tables;
+    bool deleted; /* some of the tables, by us */
 };
 
 /*

@@ -37,18 +37,25 @@ static int enter(bool make)
     for (;;) {
         if (make && ((mkdir(PARENT, 0755) == -1 && errno != EEXIST) ||
                      (mkdir(MARKERS, 0755) == -1 && errno != EEXIST && errno != ENOENT)))
-            return -1;
+            break;
         int directory = open(MARKERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory == -1 && (!make || errno != ENOENT))
-            return -1;
-        if (directory == -1)
+        if (directory == -1 && make && errno == ENOENT)
             continue;
-        if (flock(directory, LOCK_EX) == 0 && fstat(directory, &here) == 0 && here.st_nlink > 0)
+        if (directory == -1)
+            break;
+        bool locked = flock(directory, LOCK_EX) == 0 && fstat(directory, &here) == 0;
+        if (locked && here.st_nlink > 0)
             return directory;
-        close(directory); /* it was removed while we waited */
-        if (!make)
-            return -1;
+        close(directory);
+        if (!make || !locked)
+            break;
+        /* It was removed while we waited. */
     }
+    int error = errno;
+    rmdir(MARKERS); /* unless somebody uses them */
+    rmdir(PARENT);
+    errno = error;
+    return -1;
 }
 
 static bool is_empty(const char *path)
@@ -56,10 +63,11 @@ static bool is_empty(const char *path)
     DIR *directory = opendir(path);
     int entries = 0;
 
-    while (directory != NULL && readdir(directory) != NULL)
+    if (directory == NULL)
+        return errno == ENOENT; /* marked, and not made yet */
+    while (readdir(directory) != NULL)
         entries++;
-    if (directory != NULL)
-        closedir(directory);
+    closedir(directory);
     return entries == 2; /* "." and ".." */
 }
 
@@ -73,10 +81,11 @@ static int unmount(const char *path)
 static void leave(int directory)
 {
     if (is_empty(NAMES)) {
-        if (unlinkat(directory, MOUNTED, 0) == 0)
-            (void)unmount(NAMES);
-        if (unlinkat(directory, MADE, 0) == 0)
-            rmdir(NAMES);
+        if (faccessat(directory, MOUNTED, F_OK, 0) == 0 &&
+            (unmount(NAMES) == 0 || errno == EINVAL || errno == ENOENT))
+            unlinkat(directory, MOUNTED, 0);
+        if (faccessat(directory, MADE, F_OK, 0) == 0 && (rmdir(NAMES) == 0 || errno == ENOENT))
+            unlinkat(directory, MADE, 0);
     }
     rmdir(MARKERS);
     rmdir(PARENT);
@@ -120,12 +129,15 @@ void named_sweep(void)
     leave(directory);
 }
 
-static void mark(int directory, const char *what)
+/* Note what is about to be made, so that it is found whatever happens then. */
+static int mark(int directory, const char *name)
 {
-    int file = openat(directory, what, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int file = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-    if (file != -1)
-        close(file);
+    if (file == -1)
+        return report("write " MARKERS "/%s", name);
+    close(file);
+    return 0;
 }
 
 /*
@@ -134,20 +146,25 @@ static void mark(int directory, const char *what)
  */
 static int make_directory(int directory)
 {
-    if (mkdir(NAMES, 0755) == 0)
-        mark(directory, MADE);
-    else if (errno != EEXIST)
+    int error = 0;
+
+    if (access(NAMES, F_OK) == -1)
+        error = mark(directory, MADE);
+    if (error != 0)
+        return error;
+    if (mkdir(NAMES, 0755) == -1 && errno != EEXIST)
         return report("mkdir " NAMES);
     explain("mount --make-shared " NAMES "\tmount(NULL, \"" NAMES "\", NULL, MS_SHARED, NULL)");
     if (mount(NULL, NAMES, NULL, MS_SHARED, NULL) == 0)
         return 0;
     if (errno != EINVAL) /* EINVAL: it is not a mount point yet */
         return report("mount " NAMES);
+    if ((error = mark(directory, MOUNTED)) != 0)
+        return error;
     explain("mount --rbind " NAMES " " NAMES "\tmount(\"" NAMES "\", \"" NAMES
             "\", NULL, MS_BIND|MS_REC, NULL)");
     if (mount(NAMES, NAMES, NULL, MS_BIND | MS_REC, NULL) == -1)
         return report("mount " NAMES);
-    mark(directory, MOUNTED);
     explain("mount --make-shared " NAMES "\tmount(NULL, \"" NAMES "\", NULL, MS_SHARED, NULL)");
     if (mount(NULL, NAMES, NULL, MS_SHARED, NULL) == -1)
         return report("mount " NAMES);

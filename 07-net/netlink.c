@@ -182,27 +182,36 @@ static int take_error(struct netlink *netlink, const struct nlmsghdr *answer)
     return error->error;
 }
 
+/* The answers in the buffer: GOT bytes. Returns how many; the first error goes into *ERROR. */
+static int take_answers(struct netlink *netlink, size_t got, int *error)
+{
+    int answers = 0;
+
+    for (size_t at = 0; at + sizeof(struct nlmsghdr) <= got;) {
+        const struct nlmsghdr *answer = (void *)(netlink->buffer + at);
+        const struct nlmsgerr *body = NLMSG_DATA(answer);
+        if (answer->nlmsg_len < sizeof(*answer) || answer->nlmsg_len > got - at)
+            break;
+        at += NLMSG_ALIGN(answer->nlmsg_len);
+        if (answer->nlmsg_type != NLMSG_ERROR)
+            continue;
+        answers++;
+        if (body->error != 0 && *error == 0)
+            *error = take_error(netlink, answer);
+    }
+    return answers;
+}
+
 /* All answers are in the socket's queue by now. The first error is the one that counts. */
 static int read_answers(struct netlink *netlink)
 {
-    int error = 0;
+    int error = 0, answers = 0;
     ssize_t got;
-    bool any = false;
 
     while ((got = recv(netlink->socket, netlink->buffer, sizeof(netlink->buffer), MSG_DONTWAIT)) >
-           0) {
-        int length = (int)got;
-        const struct nlmsghdr *answer = (void *)netlink->buffer;
-        for (; NLMSG_OK(answer, length); answer = NLMSG_NEXT(answer, length)) {
-            const struct nlmsgerr *body = NLMSG_DATA(answer);
-            if (answer->nlmsg_type != NLMSG_ERROR)
-                continue;
-            any = true;
-            if (body->error != 0 && error == 0)
-                error = take_error(netlink, answer);
-        }
-    }
-    if (error == 0 && (!any || errno != EAGAIN)) {
+           0)
+        answers += take_answers(netlink, (size_t)got, &error);
+    if (error == 0 && (answers == 0 || errno != EAGAIN)) {
         errno = errno == EAGAIN ? EPROTO : errno;
         error = failed(netlink, "recv: answer to %s", netlink->steps[0]);
     }

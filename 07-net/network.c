@@ -235,18 +235,19 @@ static int add_pair(struct network *network, struct host *host, const struct lin
     char path[64], alias[LINK_ALIAS], address[LINK_ADDRESS_TEXT];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
-    int name_space = open(path, O_RDONLY | O_CLOEXEC);
-    if (name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
+    network->name_space = open(path, O_RDONLY | O_CLOEXEC);
+    if (network->name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
         return errno == ENOENT ? -ENOENT : report("open %s", path);
     name_link(network);
     snprintf(alias, sizeof(alias), HOST_MARK " %s", link_address_text(network->address, address));
     network->touched = true;
-    link_add_pair(&host->route, network->link, bridge, name_space, network->address,
+    link_add_pair(&host->route, network->link, bridge, network->name_space, network->address,
                   network->port_count > 0);
     link_set_alias(&host->route, network->link, alias);
     int error = host_send(host);
-    close(name_space);
-    network->link_index = error == 0 ? (int)if_nametoindex(network->link) : 0;
+    /* Also after an error, which may have come behind the pair's making; but not if it was there.
+     */
+    network->link_index = error == -EEXIST ? 0 : (int)if_nametoindex(network->link);
     return error;
 }
 
@@ -357,9 +358,10 @@ static int release(struct network *network)
 {
     struct host host;
     int error = host_enter(&host, network_has_rules(network));
-    struct link *link = link_numbered(&host.links, network->link_index);
+    struct link *link = network->link_index != 0 ? link_numbered(&host.links, network->link_index)
+                                                 : link_named(&host.links, network->link);
 
-    if (link != NULL)
+    if (link != NULL && host_is_box(link))
         host_end_box(link);
     if (error == 0)
         error = host_sweep(&host);
@@ -397,6 +399,10 @@ int network_clear(uint32_t address)
     return error;
 }
 
+/*
+ * While the kernel clears away a network namespace, for up to 30 ms, all others wait who ask for
+ * links. So the box's is held until what is asked here has been answered.
+ */
 int network_release(struct network *network)
 {
     int error = 0;
@@ -408,5 +414,7 @@ int network_release(struct network *network)
     for (int i = 0; i < network->port_count; i++)
         if (network->ports[i].socket != -1)
             close(network->ports[i].socket);
+    if (network->name_space != -1)
+        close(network->name_space);
     return error;
 }

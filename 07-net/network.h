@@ -45,6 +45,7 @@ struct network {
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair */
     int link_index; /* and its number: the name may be another box's by the end of this one */
+    int name_space; /* the box's, held until all is undone; -1 if there is none */
     bool touched;   /* is there anything to undo? */
 };
 

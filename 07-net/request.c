@@ -12,6 +12,7 @@
 void network_start(struct network *network)
 {
     memset(network, 0, sizeof(*network));
+    network->name_space = -1;
     network->bridge = "br0";
     network->nat = true;
     network->lease = mmap(NULL, sizeof(*network->lease), PROT_READ | PROT_WRITE,

@@ -65,6 +65,8 @@ void sys_mount(void)
     }
     fclose(mounts);
     free(line);
+    if (count > 0)
+        explain("exec %d</sys\topen(\"/sys\", O_PATH)", old);
     mount_new("sysfs", "/sys", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     for (int i = 0; i < count; i++) {
         keep(old, places[i]);

@@ -184,8 +184,13 @@ static void sweep(const struct cgroup_tree *tree, const char *group)
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
             snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path))
             continue;
-        /* A run may have been killed before it made its note. */
-        if (!controllers_are_used(path) && strncmp(entry->d_name, MADE_UP, strlen(MADE_UP)) != 0) {
+        /*
+         * A run may have been killed before it made its note. But further down the note may just be
+         * being made, in a box that holds the lock of its own branch.
+         */
+        bool made_up =
+            strcmp(group, tree->top) == 0 && strncmp(entry->d_name, MADE_UP, strlen(MADE_UP)) == 0;
+        if (!controllers_are_used(path) && !made_up) {
             sweep(tree, path);
             continue;
         }
@@ -388,6 +393,8 @@ int cgroup_remove(struct cgroup *group)
     close(group->directory);
     if (lock >= 0)
         close(lock);
+    else if (error == 0)
+        error = lock;
     return error;
 }
 

@@ -77,7 +77,7 @@ int tree_find(struct cgroup_tree *tree)
     const char *below = strncmp(own, root, skip) == 0 ? own + skip : "";
     if (strcmp(below, "/") == 0 || strncmp(below, "/..", 3) == 0)
         below = "";
-    snprintf(tree->own, sizeof(tree->own), "%s%.2048s", tree->top, below);
+    snprintf(tree->own, sizeof(tree->own), "%s%.700s", tree->top, below);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { LONGEST_GROUP = 3072 }; /* a group's directory; leaves room below PATH_MAX for its files */
+enum { LONGEST_GROUP = 1024 }; /* a group's directory */
 
 struct cgroup_tree {
     char top[256];           /* where it is mounted, mostly /sys/fs/cgroup */

@@ -28,6 +28,8 @@ static char *name_of_file(const char *file, const char *tag)
     for (char *each = name; each < name + length; each++)
         if (!isalnum((unsigned char)*each) && strchr("._-", *each) == NULL)
             *each = '-';
+    if (length > 0 && !isalnum((unsigned char)name[0]))
+        name[0] = 'x';
     return name;
 }
 

@@ -27,9 +27,12 @@ char *name_normal(const char *name)
             break;
         }
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    bool good = name[0] != '\0' && base[0] != '\0' && base[0] != ':';
-    for (const char *each = name; *each != '\0'; each++)
-        good = good && (isalnum((unsigned char)*each) || strchr("._-/:@+", *each) != NULL);
+    bool good = isalnum((unsigned char)base[0]);
+    for (const char *each = name; *each != '\0'; each++) {
+        bool begins_part = each == name || each[-1] == '/';
+        good = good && (isalnum((unsigned char)*each) ||
+                        (!begins_part && strchr("._-/:@+", *each) != NULL));
+    }
     if (!good || strlen(name) > LONGEST_NAME) {
         (void)refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
                      name);

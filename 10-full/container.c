@@ -24,10 +24,11 @@ static struct {
     pid_t monitor;       /* 0 while there is nothing to undo */
     struct child child;  /* 02: pid 0 while there is none */
     struct plan plan;    /* 07: its network; 09: its layers */
-    struct cgroup group; /* 08: directory -1 while there is none */
+    struct cgroup group; /* 08 */
+    bool has_group;
     struct state state;
     bool started; /* if not, there is nothing that the name could be kept for */
-} box = {.group = {.directory = -1}};
+} box;            /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -35,6 +36,8 @@ static struct {
  */
 static void undo(void)
 {
+    int error = 0;
+
     if (box.monitor != getpid())
         return; /* the box inherits this from before the clone */
     if (box.child.pid > 0) {
@@ -42,16 +45,18 @@ static void undo(void)
         waitpid(box.child.pid, NULL, 0);
     }
     if (box.plan.network.lease != NULL)
-        (void)network_release(&box.plan.network); /* 07 */
-    if (box.group.directory != -1)
-        (void)cgroup_remove(&box.group); /* 08 */
+        error |= network_release(&box.plan.network); /* 07 */
+    if (box.has_group)
+        error |= cgroup_remove(&box.group); /* 08 */
     box.state.pid = 0;
     if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
-        (void)state_write(&box.state);
+        error |= state_write(&box.state);
     } else {
-        (void)state_forget(&box.state);
+        error |= state_forget(&box.state);
     }
+    if (error != 0)
+        _exit(EXIT_TOOL); /* what is left has been told: the command's status would hide it */
 }
 
 /* The words of COMMAND with blanks between, cut where TEXT ends. */
@@ -69,14 +74,15 @@ static void join_words(char **command, char *text, size_t size)
 
 static void begin(const struct run_options *options)
 {
-    box.state = (struct state){.keep = options->keep, .created = time(NULL), .status = EXIT_TOOL};
+    box.state.keep = options->keep;
+    box.state.created = time(NULL);
+    box.state.status = EXIT_TOOL;
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
     snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
     snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
     box.state.user_namespace = options->user_namespace;
-    state_clear_dead();
     if (state_begin(options->name) < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();
@@ -199,7 +205,7 @@ static int note(void)
     snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
     snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",
              plan->workdir ? plan->workdir : "");
-    if (box.group.directory != -1)
+    if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
     state_path(box.state.name, "environment", path, sizeof(path));
     int error = environment_write(&plan->environment, path);
@@ -240,10 +246,12 @@ int container_run(const struct run_options *options)
         return EXIT_TOOL;
     if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
         return EXIT_TOOL;
+    box.has_group = plan->grouped;
     if (note() != 0)
         return EXIT_TOOL;
 
-    struct child child = spawn_into_cgroup(plan_namespaces(plan), box.group.directory); /* 02 */
+    struct child child =
+        spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
     if (child.pid == 0)
         box_run(plan, &child);
     if (child.pid == -1)
@@ -254,12 +262,12 @@ int container_run(const struct run_options *options)
 
     box.started = true;
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    if (options->detach)
+    if (options->detach) {
         tell_started(waiting, !(options->terminal && master == -1) && spawn_wait_exec(&child));
-    if (options->detach)
         terminal_relay(master, &child, -1, plan->log);
-    else
+    } else {
         terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
+    }
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

@@ -133,7 +133,7 @@ int command_commit(int argc, char **argv)
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
     char **operands = parse_operands(argc, argv, "full commit", usage, 2, 2);
-    char path[PATH_MAX + 8], id[SHA256_HEX + 1];
+    char path[1040], id[SHA256_HEX + 1];
     struct state state;
 
     if (state_read(operands[0], &state) < 0)

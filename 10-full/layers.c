@@ -63,7 +63,8 @@ static int make_upper(struct layers *layers, const char *name)
     if (mkdir(path, 0700) == -1 && errno != EEXIST)
         return report("make %s", path);
     clear_old(path);
-    if (snprintf(layers->upper, PATH_MAX, "%.4000s/%s", path, name) >= PATH_MAX)
+    if (snprintf(layers->upper, sizeof(layers->upper), "%s/%s", path, name) >=
+        (int)sizeof(layers->upper))
         return refuse("%s/%s: the name is too long", path, name);
     if (remove_tree(layers->upper) < 0) /* of a run that was killed on its way */
         return -1;
@@ -89,7 +90,6 @@ int layers_open(struct layers *layers, const char *source, const char *name, boo
 {
     struct stat status;
 
-    *layers = (struct layers){.directory = NULL};
     if (strchr(source, '/') != NULL || (stat(source, &status) == 0 && S_ISDIR(status.st_mode))) {
         layers->directory = source;
         if (stat(source, &status) == -1)

@@ -5,8 +5,6 @@
 #ifndef LAYERS_H
 #define LAYERS_H
 
-#include <limits.h>
-
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../09-overlay/image.h"
@@ -15,13 +13,13 @@ struct layers {
     const char *directory; /* the root, if it is a directory; otherwise NULL, and: */
     struct image image;    /* held against removal as long as this process lives */
     struct stack stack;
-    char upper[PATH_MAX]; /* the box's directory with its upper and work; "" if thrown away */
+    char upper[1024]; /* the box's directory with its upper and work; "" if thrown away */
 };
 
 /*
  * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. With KEEP
- * the layer of the box NAME goes to the disk, into the store; otherwise into memory. Returns 0 or,
- * after report(), -errno.
+ * the layer of the box NAME goes to the disk, into the store; otherwise into memory. LAYERS is zero
+ * before. Returns 0 or, after report(), -errno.
  */
 int layers_open(struct layers *layers, const char *source, const char *name, bool keep);
 

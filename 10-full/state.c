@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,6 +52,30 @@ bool state_name_is_valid(const char *name)
     return true;
 }
 
+/* Without any box, nothing stays. */
+static void remove_home(void)
+{
+    char path[1024];
+
+    state_path("", "", path, sizeof(path));
+    if (rmdir(path) == -1 && errno != ENOENT)
+        return;
+    snprintf(path, sizeof(path), "%s/ids", state_home());
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/lock", state_home());
+    unlink(path);
+    rmdir(state_home());
+}
+
+static noreturn void give_up(const char *what, const char *path)
+{
+    int error = errno;
+
+    remove_home();
+    errno = error;
+    die("%s %s", what, path);
+}
+
 /* Make the directories, and see that they are nobody else's: /tmp is open to all. */
 static void make_home(void)
 {
@@ -58,13 +83,14 @@ static void make_home(void)
     char boxes[1024];
 
     if (mkdir(state_home(), 0700) == -1 && errno != EEXIST)
-        die("make %s", state_home());
-    if (lstat(state_home(), &status) == -1 || status.st_uid != geteuid() ||
-        !S_ISDIR(status.st_mode))
+        give_up("make", state_home());
+    if (lstat(state_home(), &status) == -1)
+        give_up("look at", state_home());
+    if (status.st_uid != geteuid() || !S_ISDIR(status.st_mode))
         fail("%s: is not a directory of yours", state_home());
     state_path("", "", boxes, sizeof(boxes));
     if (mkdir(boxes, 0700) == -1 && errno != EEXIST && errno != ENOENT)
-        die("make %s", boxes);
+        give_up("make", boxes);
 }
 
 /* One at a time may begin or forget a box. The last one takes the file away, so look twice. */
@@ -81,7 +107,7 @@ static int lock_all(void)
         if (file == -1 && errno == ENOENT)
             continue;
         if (file == -1 || fcntl(file, F_OFD_SETLKW, &whole) == -1 || fstat(file, &mine) == -1)
-            die("lock %s", path);
+            give_up("lock", path);
         if (stat(path, &current) == 0 && current.st_ino == mine.st_ino) {
             make_home();
             return file;
@@ -90,21 +116,14 @@ static int lock_all(void)
     }
 }
 
-/* Let the next one in. Without any box, nothing stays. */
+/* Let the next one in. */
 static void unlock_all(int file)
 {
-    char path[1024];
-
-    state_path("", "", path, sizeof(path));
-    if (rmdir(path) == 0) {
-        snprintf(path, sizeof(path), "%s/ids", state_home());
-        unlink(path);
-        snprintf(path, sizeof(path), "%s/lock", state_home());
-        unlink(path);
-        rmdir(state_home());
-    }
+    remove_home();
     close(file);
 }
+
+static void clear_dead(void);
 
 int state_begin(const char *name)
 {
@@ -112,6 +131,7 @@ int state_begin(const char *name)
     char path[1024];
     int all = lock_all(), result;
 
+    clear_dead();
     state_path(name, "", path, sizeof(path));
     if (mkdir(path, 0700) == -1) {
         if (errno == EEXIST)
@@ -121,8 +141,12 @@ int state_begin(const char *name)
         state_path(name, "lock", path, sizeof(path));
         result = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         /* Of this process and not of the open file: a box that inherits it must not hold it. */
-        if (result == -1 || fcntl(result, F_SETLK, &whole) == -1)
+        if (result == -1 || fcntl(result, F_SETLK, &whole) == -1) {
             result = report("lock %s", path);
+            unlink(path);
+            state_path(name, "", path, sizeof(path));
+            rmdir(path);
+        }
     }
     unlock_all(all);
     return result;
@@ -299,10 +323,10 @@ static void clear_host(const struct state *state)
         (void)network_clear(ntohl(address.s_addr));
 }
 
-void state_clear_dead(void)
+static void clear_dead(void)
 {
     char **names;
-    int all = lock_all(), count = state_list(&names);
+    int count = state_list(&names);
     struct state state;
     char path[1024];
 
@@ -328,6 +352,13 @@ void state_clear_dead(void)
         free(names[i]);
     }
     free(names);
+}
+
+void state_clear_dead(void)
+{
+    int all = lock_all();
+
+    clear_dead();
     unlock_all(all);
 }
 

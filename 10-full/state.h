@@ -13,7 +13,6 @@
 #ifndef STATE_H
 #define STATE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,8 +29,8 @@ struct state {
     char workdir[1024];           /* and where, "" for "/" */
     char address[32];             /* of eth0, "" without a network of its own */
     char ports[256];              /* published, as --publish has them, separated by blanks */
-    char cgroup[3072];            /* its directory, "" for none */
-    char layer[PATH_MAX];         /* the directory of the upper layer, "" if that is thrown away */
+    char cgroup[1024];            /* its directory, "" for none */
+    char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */
@@ -56,7 +55,8 @@ bool state_name_is_valid(const char *name);
 
 /*
  * Begin a box: make its directory and take its lock, which this process then holds to its end.
- * Returns a descriptor of the lock, or -EEXIST and the like.
+ * Before that, what boxes have left that are dead is cleared away. Returns a descriptor of the
+ * lock, or -EEXIST and the like.
  */
 int state_begin(const char *name);
 

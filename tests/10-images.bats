@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# Chapter 10: images by name: load, images, history, run, commit, save, rmi.
+load helpers
+
+setup() {
+    host_remember
+    requires root overlay command:skopeo command:umoci
+    cd "$BATS_TEST_TMPDIR" || return
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
+    full=$(tool full)
+}
+
+# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base.
+make_image() {
+    make_rootfs
+    secret=$(random_name)
+    mkdir -p top/etc
+    echo "$secret" >top/etc/base
+    tar -C "$ROOTFS" -cf 1.tar .
+    tar -C top -cf 2.tar etc
+    digest=$(sha256sum <2.tar | cut -d' ' -f1)
+    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"cat\",\"/etc/base\"],\"Env\":[\"GREETING=hello\"]},
+        \"history\":[{\"created_by\":\"first step\"},{\"created_by\":\"no layer\",\"empty_layer\":true},{\"created_by\":\"second step\"}],
+        \"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <1.tar | cut -d' ' -f1)\",\"sha256:$digest\"]}}" >config.json
+    echo '[{"Config":"config.json","RepoTags":["base:1"],"Layers":["1.tar","2.tar"]}]' >manifest.json
+    tar -cf base.tar config.json manifest.json 1.tar 2.tar
+}
+
+store_files() {
+    find store -mindepth 2 -printf '%p %i\n' | sort
+}
+
+@test "load, images, history, rmi" {
+    make_image
+    run -0 "$full" load base.tar
+    assert_contains "$output" base:1
+    run -0 "$full" load base.tar other/name:2
+    run -0 "$full" images
+    assert_contains "$output" base:1
+    assert_contains "$output" other/name:2
+    run -0 "$full" history base:1
+    assert_contains "${lines[1]}" "second step"
+    assert_contains "${lines[1]}" "${digest:0:12}"
+    assert_contains "${lines[2]}" "no layer"
+    assert_contains "${lines[3]}" "first step"
+    run -0 "$full" rmi base:1
+    [ -d "store/layers/$digest" ]
+    run -0 "$full" rmi other/name:2
+    assert_equal "$(store_files)" ""
+    expect_error 125 "no image base:1" "$full" rmi base:1
+}
+
+@test "run: the image's command and environment, or one's own" {
+    make_image
+    "$full" load base.tar
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+    run -0 "$full" run --network none base:1 sh -c 'echo $GREETING; echo changed >/etc/base'
+    assert_equal "$output" hello
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+}
+
+@test "two boxes on one image don't see each other's writes, and it can't be removed meanwhile" {
+    make_image
+    "$full" load base.tar
+    start_box full run --network none base:1 sleep 60
+    first=$BOX_PID
+    start_box full run --network none base:1 sleep 61
+    name=$(random_name)
+    inside "$first" user mount -- touch "/$name"
+    [ -e "/proc/$first/root/$name" ]
+    [ ! -e "/proc/$BOX_PID/root/$name" ]
+    expect_error 125 "a box runs on it" "$full" rmi base:1
+    stop_boxes
+    wait_until 5 "$full" rmi base:1
+}
+
+@test "commit: what the box has written becomes one more layer" {
+    make_image
+    "$full" load base.tar
+    name=$(random_name box)
+    start_box full run --network none --name "$name" base:1 sh -c \
+        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; sleep 60'
+    wait_until 5 test -e "/proc/$BOX_PID/root/home/mine"
+    run -0 "$full" commit "$name" mine:1
+    run -0 "$full" run --network none mine:1 sh -c 'cat /etc/new; ls -d /etc/base /d 2>&1; ls /home'
+    assert_equal "${lines[0]}" new
+    assert_contains "$output" "/etc/base': No such file"
+    assert_equal "${lines[-1]}" mine
+    run -0 "$full" history mine:1
+    assert_equal "${#lines[@]}" 5
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+}
+
+@test "save: skopeo takes it, umoci unpacks from it what the box sees, and we load it again" {
+    make_image
+    "$full" load base.tar
+    run -0 "$full" save base:1 saved.tar
+    skopeo copy -q docker-archive:saved.tar oci:layout:saved
+    umoci unpack --image layout:saved bundle >/dev/null 2>&1
+    run -0 diff -r --no-dereference "$ROOTFS/etc" bundle/rootfs/etc --exclude base
+    assert_equal "$(cat bundle/rootfs/etc/base)" "$secret"
+    [ -x bundle/rootfs/bin/sh ]
+    run -0 "$full" save base:1 again.tar
+    cmp saved.tar again.tar
+    "$full" rmi base:1
+    run -0 "$full" load saved.tar
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+}
+
+@test "save: whiteouts and directories made anew are told as images tell them" {
+    make_image
+    mkdir -p 3/etc 3/home
+    touch 3/etc/.wh.base 3/home/.wh..wh..opq 3/home/x
+    tar -C 3 -cf 3.tar .
+    jq -c --arg digest "sha256:$(sha256sum <3.tar | cut -d' ' -f1)" '.rootfs.diff_ids += [$digest] | del(.history)' \
+        config.json >config2.json
+    echo '[{"Config":"config2.json","RepoTags":["gone:1"],"Layers":["1.tar","2.tar","3.tar"]}]' >manifest.json
+    tar -cf gone.tar config2.json manifest.json 1.tar 2.tar 3.tar
+    "$full" load gone.tar
+    "$full" save gone:1 saved.tar
+    skopeo copy -q docker-archive:saved.tar oci:layout:saved
+    umoci unpack --image layout:saved bundle >/dev/null 2>&1
+    [ ! -e bundle/rootfs/etc/base ]
+    assert_equal "$(ls -A bundle/rootfs/home)" x
+    [ -z "$(find bundle/rootfs -name '.wh.*')" ]
+}
+
+@test "an import that fails leaves the images that were there" {
+    make_image
+    "$full" load base.tar
+    before=$(store_files)
+    mkdir new
+    echo >new/file
+    tar -C new -cf 2.tar .
+    sed "s/$digest/${digest//[0-9]/0}/" config.json >bad.json
+    sed 's/config.json/bad.json/' manifest.json >bad && mv bad manifest.json
+    tar -cf bad.tar bad.json manifest.json 1.tar 2.tar
+    expect_error 125 "digest" "$full" load bad.tar new:1
+    assert_equal "$(store_files)" "$before"
+}
+
+@test "names: a bad one is refused, and an ID stands for its image" {
+    make_image
+    for name in '' ../x 'a b' 'a;b' a/../b .x "$(printf 'x%.0s' {1..300})" :tag; do
+        expect_error 125 "is not a name for an image" "$full" load base.tar "$name"
+    done
+    run -0 "$full" load base.tar docker.io/library/thing
+    id=$(sha256sum <config.json | cut -c1-12)
+    run -0 "$full" run --network none "$id"
+    assert_equal "$output" "$secret"
+    run -0 "$full" rmi thing:latest
+}
+
+@test "an ordinary user has images too, in a store of one's own" {
+    requires userns
+    make_image
+    mkdir home
+    chown 65534:65534 home
+    unset TEN_STEPS_HOME
+    chmod 711 .
+    as_user env HOME="$PWD/home" "$full" load base.tar
+    run -0 as_user env HOME="$PWD/home" "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+    [ -d home/.local/share/ten-steps/images ]
+}
