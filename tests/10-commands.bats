@@ -207,6 +207,12 @@ monitor_of() {
     expect_error 125 "absolute" "$full" run "${alone[@]}" --tmpfs relative "$ROOTFS" true
 }
 
+@test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {
+    expect_error 125 "on the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
+    expect_error 125 "on the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
+    expect_error 125 "neither ro nor rw" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
+}
+
 # --- run: the network ----------------------------------------------------------------------------
 
 @test "--network: none, host and bridge" {
@@ -444,9 +450,7 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     assert_equal "$output" '["one",true,null]'
     run -0 sh -c "'$full' ps -a --json | jq -r '.[1] | [.name, .running, .pid, .status, .command] | @text'"
     assert_contains "$output" '["two",false,0,5,"sh -c exit 5 a \"quoted\" \\ word\twith'
-    run -0 "$full" rm two
-    run -0 "$full" run "${alone[@]}" --name two "$ROOTFS" true
-    run -0 "$full" rm two
+    expect_error 125 "No space left" sh -c "'$full' ps >/dev/full"
 }
 
 @test "logs: what it has written; -f: until its end" {
