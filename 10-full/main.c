@@ -101,5 +101,8 @@ int main(int argc, char **argv)
     }
     int first = optind;
     optind = 0; /* start afresh: getopt(3) */
-    return run_command(argc - first, argv + first, argv);
+    int status = run_command(argc - first, argv + first, argv);
+    if (fflush(stdout) != 0)
+        die("write");
+    return status;
 }

@@ -39,7 +39,8 @@ static const char usage[] =
     "                         let a port of the host lead to one of the box; repeatable\n"
     "      --network=KIND     bridge: a link of its own; none: loopback alone; host: the host's\n"
     "                         (default: bridge for root, none for an ordinary user)\n"
-    "      --ip=ADDRESS/BITS  address on the bridge (default: the first free one)\n"
+    "      --ip=ADDRESS[/BITS]\n"
+    "                         address on the bridge (default: the first free one)\n"
     "      --dns=ADDRESS      ask this name server; repeatable (default: the host's)\n"
     "  -m, --memory=BYTES     at most this much memory, with K, M or G (default: no limit)\n"
     "      --cpus=NUMBER      at most so many processors' time, such as 0.5 (default: no limit)\n"
@@ -76,6 +77,8 @@ static void *grow(void *array, int count, size_t size)
 
 static void add_volume(struct run_options *options, struct bind volume)
 {
+    if (strspn(volume.target, "/.") == strlen(volume.target))
+        fail("volume at %s: nothing can be mounted on the root itself", volume.target);
     options->volumes = grow(options->volumes, options->volume_count, sizeof(volume));
     options->volumes[options->volume_count++] = volume;
 }
