@@ -130,7 +130,9 @@ static noreturn void run_box(const struct options *options, const struct child *
 
 int main(int argc, char **argv)
 {
-    struct options options = parse_options(argc, argv);
+    static struct options options; /* what it points to is kept until the end */
+
+    options = parse_options(argc, argv);
     struct child child = spawn(CLONE_NEWNS);
 
     if (child.pid == 0)

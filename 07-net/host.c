@@ -104,11 +104,11 @@ static void close_last(int socket)
 
 void host_leave(struct host *host)
 {
+    if (host->lock != -1)
+        close(host->lock); /* first: the others need not wait until the rest is cleared away */
     link_free(&host->links);
     nat_free(&host->tables);
     netlink_close(&host->route);
-    if (host->lock != -1)
-        close(host->lock);
     if (host->deleted)
         close_last(host->filter.socket);
     netlink_close(&host->filter);

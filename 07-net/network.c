@@ -245,10 +245,10 @@ static int add_pair(struct network *network, struct host *host, const struct lin
                   network->port_count > 0);
     link_set_alias(&host->route, network->link, alias);
     int error = host_send(host);
-    if (error != 0)
-        return error;
-    network->link_index = (int)if_nametoindex(network->link);
-    return network->link_index != 0 ? 0 : report("look for %s", network->link);
+    /* Also after an error, which may have come behind the pair's making; but not if it was there.
+     */
+    network->link_index = error == -EEXIST ? 0 : (int)if_nametoindex(network->link);
+    return error;
 }
 
 static int add_rules(struct network *network, struct host *host)

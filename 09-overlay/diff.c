@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "entries.h"
 
 /* One directory as it is in the layers below: those of them that have it, topmost first. */
 struct below {
@@ -92,16 +93,6 @@ static void print_line(char kind, const char *above, const char *name)
     putchar('\n');
 }
 
-static int not_dot(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 static void free_names(struct dirent **names, int count)
 {
     for (int i = 0; i < count; i++)
@@ -114,7 +105,7 @@ static int print_hidden(int upper, const struct below *below, const char *path)
 {
     for (size_t i = 0; i < below->count; i++) {
         struct dirent **names;
-        int count = scandirat(below->directories[i], ".", &names, not_dot, by_bytes);
+        int count = entries_read(below->directories[i], &names);
         if (count == -1)
             return report("read %s in a lower layer", path);
         for (int j = 0; j < count; j++) {
@@ -177,7 +168,7 @@ static int print_directory(int upper, const struct below *below, const char *pat
 
     if (error != 0)
         return error;
-    int count = scandirat(upper, ".", &names, not_dot, by_bytes);
+    int count = entries_read(upper, &names);
     if (count == -1)
         return report("read %s/ in the upper layer", path);
     for (int i = 0; i < count && error == 0; i++)

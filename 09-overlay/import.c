@@ -181,9 +181,10 @@ static int run_guarded(struct worker *workers, size_t count, struct import *impo
         import_end(imports, import_count);
         signal(result, SIG_DFL);
         raise(result);
+        result = -EINTR;
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
-    return result > 0 ? -EINTR : result;
+    return result;
 }
 
 int import_unpack(struct import *imports, size_t count)

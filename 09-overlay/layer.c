@@ -124,25 +124,25 @@ static int unpack_compressed(const struct layer *layer, const char *program,
         return -EIO;
     struct worker_box unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
     struct worker_box tar = start_tar(layer, to_tar[0]);
-    pid_t first = pump_start(&(struct pump){.input = layer->file,
-                                            .offset = layer->offset,
-                                            .size = layer->size,
-                                            .output = to_program[1],
-                                            .second = file_sum.input,
-                                            .progress = layer->read});
-    pid_t second = pump_start(&(struct pump){.input = from_program[0],
-                                             .offset = -1,
-                                             .output = to_tar[1],
-                                             .second = tar_sum.input,
-                                             .progress = layer->unpacked});
-    if (first < 0 || second < 0)
+    pid_t to_unpacker = pump_start(&(struct pump){.input = layer->file,
+                                                  .offset = layer->offset,
+                                                  .size = layer->size,
+                                                  .output = to_program[1],
+                                                  .second = file_sum.input,
+                                                  .progress = layer->read});
+    pid_t from_unpacker = pump_start(&(struct pump){.input = from_program[0],
+                                                    .offset = -1,
+                                                    .output = to_tar[1],
+                                                    .second = tar_sum.input,
+                                                    .progress = layer->unpacked});
+    if (to_unpacker < 0 || from_unpacker < 0)
         return -EAGAIN;
     const int ours[] = {to_program[0],   to_program[1], from_program[0],
                         from_program[1], to_tar[0],     to_tar[1]};
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
         close(ours[i]);
     int unpacker_failed = work_wait(&unpacker), tar_failed = work_wait(&tar);
-    if (process_wait(first) != 0 || process_wait(second) != 0)
+    if (process_wait(to_unpacker) != 0 || process_wait(from_unpacker) != 0)
         return -EIO;
     int error = sha256_end(&file_sum, file_digest);
     if (error == 0)

@@ -14,6 +14,7 @@
 
 #include "../01-chroot/tool.h"
 #include "diff.h"
+#include "entries.h"
 #include "overlay.h"
 
 static const char mark[] = ".wh.";
@@ -71,8 +72,6 @@ static int convert_below(int directory);
 
 static int convert_entry(int directory, const struct dirent *entry)
 {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-        return 0;
     if (begins_with(entry->d_name, mark))
         return convert(directory, entry->d_name);
     if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
@@ -89,7 +88,7 @@ static int convert_below(int directory)
     struct dirent **entries;
     struct stat before;
     int error = 0;
-    int count = scandirat(directory, ".", &entries, NULL, NULL);
+    int count = entries_read(directory, &entries);
 
     if (count == -1 || fstat(directory, &before) == -1) {
         close(directory);
@@ -138,7 +137,7 @@ static int collect_below(int directory, const char *path, struct names *names)
 {
     struct dirent **entries;
     int error = diff_is_opaque(directory) ? add_name(names, path, opaque_mark, "") : 0;
-    int count = scandirat(directory, ".", &entries, NULL, alphasort);
+    int count = entries_read(directory, &entries);
 
     if (count == -1) {
         close(directory);
@@ -150,7 +149,7 @@ static int collect_below(int directory, const char *path, struct names *names)
         int below = -1;
         if (error == 0 && diff_is_whiteout(directory, name))
             error = add_name(names, path, mark, name);
-        else if (error == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        else if (error == 0)
             below = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (below != -1)
             error = asprintf(&longer, "%s%s/", path, name) == -1

@@ -85,9 +85,10 @@ static int namespaces_of(const struct state *state)
     static const struct {
         const char *name;
         int flag;
-    } kinds[] = {{"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},   {"uts", CLONE_NEWUTS},
-                 {"pid", CLONE_NEWPID},       {"ipc", CLONE_NEWIPC},  {"net", CLONE_NEWNET},
-                 {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
+    } kinds[] = {{"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},
+                 {"uts", CLONE_NEWUTS},       {"pid", CLONE_NEWPID},
+                 {"ipc", CLONE_NEWIPC},       {"net", CLONE_NEWNET},
+                 {"cgroup", CLONE_NEWCGROUP}, {"time_for_children", CLONE_NEWTIME}};
     int flags = 0;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -115,12 +116,31 @@ static int open_process(const struct state *state)
     return process;
 }
 
-static void enter(const struct state *state, int process, int namespaces)
+/*
+ * A namespace that is to be entered later, by NAME; -1 if KIND is not among those to enter. The
+ * descriptor is opened now: once in the box's user namespace, a process of the host's such as the
+ * box's init may not be looked into any more.
+ */
+static int open_namespace(const struct state *state, int namespaces, int kind, const char *name)
 {
-    explain("nsenter --target %d %s\tsetns(pidfd of %d)", state->pid,
-            namespaces == CLONE_NEWCGROUP ? "--cgroup" : "--all", state->pid);
-    if (setns(process, namespaces) == -1)
+    char path[64];
+
+    if (!(namespaces & kind))
+        return -1;
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", state->pid, name);
+    int namespace = open(path, O_RDONLY | O_CLOEXEC);
+    if (namespace == -1)
+        die("open %s", path);
+    return namespace;
+}
+
+/* WHAT and THERE are the option of nsenter(1) for NAMESPACES and the descriptor to get there. */
+static void enter(const struct state *state, const char *what, int there, int namespaces)
+{
+    explain("nsenter --target %d %s\tsetns(%d, %s)", state->pid, what, there, what + 2);
+    if (setns(there, namespaces) == -1)
         die("enter the namespaces of box %s", state->name);
+    close(there);
 }
 
 static noreturn void run_inside(const struct options *options, const struct state *state,
@@ -158,7 +178,8 @@ static noreturn void run_inside(const struct options *options, const struct stat
  * Enter the namespaces of the box and make a child in them: returns twice, like spawn(). To enter
  * the mount namespace is to enter its root; the pid namespace is only entered by children. The
  * cgroup namespace comes last and in the child, as nobody moves into a group from outside its
- * namespace. Nothing in the box may look into these processes meanwhile.
+ * namespace. The moved clock is not the first process's, which made it, but its children's. Nothing
+ * in the box may look into these processes meanwhile.
  */
 static struct child enter_and_spawn(const struct state *state)
 {
@@ -170,15 +191,18 @@ static struct child enter_and_spawn(const struct state *state)
         (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", state->cgroup);
     int process = open_process(state), namespaces = namespaces_of(state);
+    int group = open_namespace(state, namespaces, CLONE_NEWCGROUP, "cgroup");
+    int clock = open_namespace(state, namespaces, CLONE_NEWTIME, "time_for_children");
 
     harden_undumpable();
-    enter(state, process, namespaces & ~CLONE_NEWCGROUP);
+    enter(state, "--all", process, namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
+    if (clock != -1)
+        enter(state, "--time", clock, CLONE_NEWTIME);
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
-    if (child.pid == 0 && (namespaces & CLONE_NEWCGROUP))
-        enter(state, process, CLONE_NEWCGROUP);
-    close(process);
+    if (child.pid == 0 && group != -1)
+        enter(state, "--cgroup", group, CLONE_NEWCGROUP);
     return child;
 }
 

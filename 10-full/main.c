@@ -45,7 +45,8 @@ static int run_command(int argc, char **argv, char **whole)
     const char *command = argv[0];
 
     if (strcmp(command, "run") == 0) {
-        struct run_options options = parse_run_options(argc, argv);
+        static struct run_options options; /* what it points to is kept until the end */
+        options = parse_run_options(argc, argv);
         return container_run(&options);
     }
     state_clear_dead();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -143,6 +144,24 @@ static bool first_of_two(const char *text, const char *what, const char *first, 
     return strcmp(text, first) == 0;
 }
 
+/*
+ * In a box of an ordinary user all files but their own belong to nobody, and nobody there can be
+ * their owner. Rather than show them so, refuse.
+ */
+static void check_volumes(const struct run_options *options)
+{
+    struct stat status;
+
+    for (int i = 0; i < options->volume_count && geteuid() != 0; i++) {
+        const char *source = options->volumes[i].source;
+        if (source == NULL || stat(source, &status) == -1 || status.st_uid == geteuid())
+            continue;
+        hint("root can give a box files of all users, each with its owner");
+        fail("volume %s: belongs to user %u; an ordinary user's box has that user's files alone",
+             source, status.st_uid);
+    }
+}
+
 static void set_defaults(struct run_options *options)
 {
     options->keep = !options->remove && (options->detach || options->name != NULL);
@@ -168,6 +187,7 @@ static void set_defaults(struct run_options *options)
         fail("--dns needs --network bridge or host: without a network nobody can be asked");
     if (!options->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
+    check_volumes(options);
 }
 
 enum {

@@ -328,6 +328,7 @@ nothing_of_ours() {
     before=$(cat /etc/resolv.conf) name=$(random_name).example
     nsenter --target "$WORLD_PID" --net "$TALK" dns "$WORLD" 10.1.2.3 3>&- 4>&- &
     SERVERS+=("$!")
+    wait_until 5 sh -c "nsenter --target $WORLD_PID --net ss -H -lun 'sport = :53' | grep -q ."
     run -0 "$net" --dns "$WORLD" getent ahostsv4 "$name"
     assert_contains "$output" 10.1.2.3
     run -0 "$net" --dns "$WORLD" --dns 10.9.9.9 cat /etc/resolv.conf
@@ -537,7 +538,7 @@ times_called() {
         pids+=("$!")
         TOOL_PIDS+=("$!")
     done
-    wait_until 20 sh -c "[ \$(grep -l '1 received' '$BATS_TEST_TMPDIR'/err.* | wc -l) = 50 ]"
+    wait_until 60 sh -c "[ \$(grep -l '1 received' '$BATS_TEST_TMPDIR'/err.* | wc -l) = 50 ]"
     assert_equal "$(awk '{ print $4 }' "$BATS_TEST_TMPDIR"/out.* | sort -u | wc -l)" 50
     assert_equal "$(ip -br link show master br0 | wc -l)" 50
     for each in "${pids[@]}"; do kill -TERM "$each"; done
@@ -551,7 +552,7 @@ times_called() {
         "$net" --publish $((9000 + each)):80 sleep 60 </dev/null >"$BATS_TEST_TMPDIR/out.$each" 2>&1 3>&- 4>&- &
         TOOL_PIDS+=("$!")
     done
-    wait_until 20 sh -c '[ $(nft list tables | wc -l) = 50 ]'
+    wait_until 60 sh -c '[ $(nft list tables | wc -l) = 50 ]'
     stop_boxes
     wait_until 5 sh -c '! ip -br link | grep -q box-'
     run -0 "$net" true

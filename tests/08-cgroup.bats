@@ -473,7 +473,7 @@ time_of_write() {
     run -0 script -qec "$(tool cgroup) --stat --pids 2 sleep 0.1" /dev/null
     assert_contains "$output" "pids               1            2  ##########.........."
     run -0 --separate-stderr "$(tool cgroup)" --stat true
-    [[ $stderr =~ pids\ +1\ +-\  ]] || fail "pids"
+    [[ $stderr =~ pids\ +1\ +- ]] || fail "pids"
 }
 
 @test "--view: the limits are a row of their own" {
@@ -520,9 +520,10 @@ delegate() {
     chown 65534:65534 "$top/$1" "$top/$1/leaf" "$top/$1"/{,leaf/}cgroup.{procs,threads,subtree_control}
 }
 
-# The same as_user, but from the leaf of that branch: in_branch NAME COMMAND…
+# The same as_user, but from the leaf of that branch: in_branch NAME COMMAND… It takes the place of a
+# subshell, as those of run and start_command, so that their signals reach the command.
 in_branch() {
-    sh -c 'echo $$ > "$0/cgroup.procs"; exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+    exec sh -c 'echo $$ > "$0/cgroup.procs"; exec setpriv --reuid 65534 --regid 65534 --clear-groups \
         --inh-caps=-all -- "$@"' "$top/$1/leaf" "${@:2}"
 }
 

@@ -9,6 +9,9 @@
 
 bats_require_minimum_version 1.5.0
 
+# Seconds for one command. A virtual machine is emulated, ten times slower.
+RUN_LIMIT=$((${IN_VM:-0} ? 300 : 30))
+
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
 COURSE=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
 PROBE=$COURSE/.build/probe
@@ -74,7 +77,7 @@ run() {
         shift
     done
     printf '$ %s\n' "$*"
-    [ "$(type -t "$1")" != file ] || set -- timeout --foreground --kill-after=1 30 "$@"
+    [ "$(type -t "$1")" != file ] || set -- timeout --foreground --kill-after=1 "$RUN_LIMIT" "$@"
     stderr=
     bats_run "${flags[@]}" "$@" || failed=$?
     [ -z "$output" ] || printf '%s\n' "$output"
@@ -289,12 +292,12 @@ inside() {
         shift
     done
     shift
-    timeout --foreground --kill-after=1 30 nsenter --target "$pid" "${kinds[@]}" "$@"
+    timeout --foreground --kill-after=1 "$RUN_LIMIT" nsenter --target "$pid" "${kinds[@]}" "$@"
 }
 
 # A command as an ordinary user without any privileges.
 as_user() {
-    timeout --foreground --kill-after=1 30 "${AS_USER[@]}" "$@"
+    timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
 }
 
 # --- the host before and after -----------------------------------------------------------------
