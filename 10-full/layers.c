@@ -47,7 +47,10 @@ static int note_boot(const char *directory)
     snprintf(path, sizeof(path), "%s/boot", directory);
     read_boot(boot, sizeof(boot));
     FILE *file = fopen(path, "we");
-    if (file == NULL || fprintf(file, "%s\n", boot) < 0 || fclose(file) != 0)
+    if (file == NULL)
+        return report("write %s", path);
+    int written = fprintf(file, "%s\n", boot);
+    if (fclose(file) != 0 || written < 0)
         return report("write %s", path);
     return 0;
 }
