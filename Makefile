@@ -68,7 +68,7 @@ $(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
 $(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
 
-probes: $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
+probes: $(BUILD)/inject $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup

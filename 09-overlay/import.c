@@ -180,7 +180,7 @@ static int run_guarded(struct worker *workers, size_t count, struct import *impo
     if (result > 0) {
         import_end(imports, import_count);
         signal(result, SIG_DFL);
-        raise(result);
+        kill(getpid(), result); /* blocked until the mask below is what it was */
         result = -EINTR;
     }
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -101,7 +101,7 @@ static int save_to(int file, const struct image *image, const char *name)
         snprintf(file_name, sizeof(file_name), "%s.json", id);
         error = manifest == NULL ? report("save") : save_text(file, file_name, text);
     }
-    if (error == 0)
+    if (error == 0 && manifest != NULL)
         error = save_text(file, "manifest.json", manifest);
     if (error == 0)
         error = tar_write_end(file);

@@ -154,7 +154,10 @@ static int detach(const char *name)
         return ends[1];
     }
     close(ends[1]);
-    if (read(ends[0], &status, 1) == 1 && status == EXIT_SUCCESS)
+    ssize_t got = read(ends[0], &status, 1);
+    if (got == -1)
+        die("wait for box %s", name);
+    if (got == 1 && status == EXIT_SUCCESS)
         printf("%s\n", name);
     else
         (void)!read(ends[0], &nothing, 1); /* until the monitor has undone all, and ended */

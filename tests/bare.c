@@ -123,7 +123,10 @@ static int receive_tree(int sync)
     int tree;
 
     MUST(recvmsg(sync, &message, MSG_CMSG_CLOEXEC));
-    memcpy(&tree, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header == NULL)
+        _exit(1);
+    memcpy(&tree, CMSG_DATA(header), sizeof(int));
     return tree;
 }
 

@@ -30,8 +30,9 @@ static double measure(char **command)
 {
     int status = 0;
     pid_t pid;
+    if (command[0] == NULL)
+        exit(2);
     double start = now();
-
     errno = posix_spawnp(&pid, command[0], NULL, NULL, command, environ);
     if (errno != 0 || waitpid(pid, &status, 0) == -1) {
         perror(command[0]);
@@ -55,11 +56,11 @@ static int by_size(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     char **commands[MOST_COMMANDS];
-    int count = 0;
+    size_t count = 0;
 
     if (argc < 4)
         return 2;
-    int runs = atoi(argv[1]);
+    size_t runs = (size_t)atol(argv[1]);
     long pause = atol(argv[2]);
     const struct timespec moment = {pause / 1000, pause % 1000 * 1000000};
     commands[count++] = argv + 3;
@@ -71,19 +72,19 @@ int main(int argc, char **argv)
             return 2;
         commands[count++] = argv + i + 1;
     }
-    double *times = calloc((size_t)(runs * count), sizeof(*times));
-    if (times == NULL)
+    double *times = calloc(runs * MOST_COMMANDS, sizeof(*times));
+    if (times == NULL || runs == 0)
         return 2;
-    for (int run = -1; run < runs; run++) { /* the first time is for the caches */
-        for (int i = 0; i < count; i++) {
+    for (size_t run = 0; run <= runs; run++) { /* the first time is for the caches */
+        for (size_t i = 0; i < count; i++) {
             nanosleep(&moment, NULL);
             double time = measure(commands[i]);
-            if (run >= 0)
-                times[i * runs + run] = time;
+            if (run > 0)
+                times[i * runs + run - 1] = time;
         }
     }
-    for (int i = 0; i < count; i++) {
-        qsort(times + i * runs, (size_t)runs, sizeof(*times), by_size);
+    for (size_t i = 0; i < count; i++) {
+        qsort(times + i * runs, runs, sizeof(*times), by_size);
         printf("%.0f %.0f\n", times[i * runs + runs / 2], times[i * runs]);
     }
     return 0;
