@@ -353,12 +353,14 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     run -0 "$full" run "${alone[@]}" --boot-time-offset 1000000 "$ROOTFS" cat /proc/uptime
     inside=${output%%.*}
     read -r after _ </proc/uptime
-    [ "$inside" -ge $((${before%%.*} + 1000000)) ] && [ "$inside" -le $((${after%%.*} + 1000000)) ]
+    [ "$inside" -ge $((${before%%.*} + 1000000)) ]
+    [ "$inside" -le $((${after%%.*} + 1000000)) ]
     detached bird --network=none --boot-time-offset=1000 sleep 60
     assert_isolated "$(last_descendant "$(of bird pid)")" time
     run -0 "$full" exec bird cat /proc/uptime
     read -r after _ </proc/uptime
-    [ "${output%%.*}" -ge $((${before%%.*} + 1000)) ] && [ "${output%%.*}" -le $((${after%%.*} + 1000)) ]
+    [ "${output%%.*}" -ge $((${before%%.*} + 1000)) ]
+    [ "${output%%.*}" -le $((${after%%.*} + 1000)) ]
     expect_error 125 "by -10000000 seconds" "$full" run "${alone[@]}" --boot-time-offset -10000000 "$ROOTFS" true
 }
 
@@ -629,7 +631,8 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     local pid
     pid=$(of bird pid)
     run -0 "$full" rm -f bird
-    [ ! -e "/proc/$pid" ] && [ ! -e /run/ten-steps ]
+    [ ! -e "/proc/$pid" ]
+    [ ! -e /run/ten-steps ]
     expect_error 125 "No such file" "$full" rm -f bird
 }
 
