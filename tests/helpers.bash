@@ -190,7 +190,8 @@ descendants_of() {
 }
 
 # start_box TOOL [ARG]…: run a tool in the background, with a command that stays. TOOL_PID is the
-# tool, BOX_PID the command, both found from outside. BOX_OUT is what it prints.
+# tool, BOX_PID the command, both found from outside. BOX_OUT is what it prints. It has BOX_TIME seconds
+# to get that far (default: 5).
 start_box() {
     local name=$1
     shift
@@ -205,7 +206,7 @@ start_command() {
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
-    if ! wait_until 5 box_runs "$TOOL_PID"; then
+    if ! wait_until "${BOX_TIME:-5}" box_runs "$TOOL_PID"; then
         printf 'its output: '
         cat "$BOX_OUT"
         return 1
