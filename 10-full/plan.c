@@ -127,13 +127,12 @@ int plan_root(struct plan *plan)
 
 uint64_t plan_namespaces(const struct plan *plan)
 {
-    uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC;
+    uint64_t namespaces =
+        CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWCGROUP;
 
     if (plan->users.count > 0)
         namespaces |= CLONE_NEWUSER;
     if (plan->own_network)
         namespaces |= CLONE_NEWNET;
-    if (plan->grouped)
-        namespaces |= CLONE_NEWCGROUP;
     return namespaces;
 }
