@@ -155,7 +155,7 @@ static int check_in_network(const struct network *network, uint32_t address, con
  */
 static int take_asked_address(struct network *network, struct host *host)
 {
-    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = 10000000}; /* 10 ms */
     char text[LINK_ADDRESS_TEXT];
     int error = check_in_network(network, network->address, "address");
 
