@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, STACK = 120 << 10, MOST_PARTS = 8 };
+enum { PAGE = 4096, STACK = 512 << 10, MOST_PARTS = 8 };
 
 /* Parts of the program that hold nothing but what is in its file. */
 struct parts {
@@ -63,7 +63,10 @@ rest(const struct parts *parts, struct pollfd *files, nfds_t count)
 
     for (int i = 0; i < parts->count; i++)
         call(SYS_madvise, parts->part[i].start, parts->part[i].length, MADV_DONTNEED, 0, 0);
-    /* Below this frame's page the stack holds what calls before have left there. */
+    /*
+     * Below this frame's page the stack holds what calls before have left there. The kernel keeps
+     * other mappings further away than that.
+     */
     call(SYS_madvise, stack - STACK, STACK, MADV_DONTNEED, 0, 0);
     return call(SYS_ppoll, (uintptr_t)files, count, 0, 0, 0);
 }
