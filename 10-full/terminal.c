@@ -269,7 +269,7 @@ static void take_signal(int signals, int master, const struct child *child)
 struct flow {
     int from, to;
     size_t start, end;
-    char bytes[2048];
+    char bytes[1024];
 };
 
 /* Read once. False at the end: end-of-file, or EIO from a terminal that nobody holds any more. */
