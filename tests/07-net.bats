@@ -549,7 +549,7 @@ times_called() {
 @test "fifty killed at once: the next run finds all of it" {
     local each
     for ((each = 0; each < 50; each++)); do
-        "$net" --publish $((9000 + each)):80 sleep 60 </dev/null >"$BATS_TEST_TMPDIR/out.$each" 2>&1 3>&- 4>&- &
+        "$net" --publish $((21000 + each)):80 sleep 60 </dev/null >"$BATS_TEST_TMPDIR/out.$each" 2>&1 3>&- 4>&- &
         TOOL_PIDS+=("$!")
     done
     wait_until 60 sh -c '[ $(nft list tables | wc -l) = 50 ]'
