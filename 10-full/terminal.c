@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -19,6 +18,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
+#include "../09-overlay/descriptor.h"
 #include "memory.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
@@ -26,23 +26,6 @@
 #endif
 
 /* The box's side. */
-
-/* Send DESCRIPTOR to the other side with one byte of data, as SCM_RIGHTS asks for. unix(7) */
-static void send_descriptor(int socket, int descriptor)
-{
-    char room[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec data = {.iov_base = "t", .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) == -1)
-        die("send the terminal to the host");
-}
 
 static void check_devpts(int file)
 {
@@ -108,7 +91,8 @@ int terminal_open(const struct root *root, const struct child *child, uid_t owne
         die("give the terminal to user %u", owner);
     if (console)
         bind_console(root, slave);
-    send_descriptor(child->sync, master);
+    if (descriptor_send(child->sync, master) != 0)
+        exit(EXIT_TOOL);
     close(master);
     return slave;
 }
@@ -130,21 +114,8 @@ void terminal_become(int slave)
 
 int terminal_receive(const struct child *child)
 {
-    char room[CMSG_SPACE(sizeof(int))], byte;
-    struct iovec data = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-    ssize_t got;
-    int master;
-
-    do
-        got = recvmsg(child->sync, &message, MSG_CMSG_CLOEXEC);
-    while (got == -1 && errno == EINTR);
-    struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
-        return -1;
-    memcpy(&master, CMSG_DATA(header), sizeof(int));
-    return master;
+    int master = descriptor_receive(child->sync);
+    return master < 0 ? -1 : master;
 }
 
 /* What has to be undone: the terminal that is raw now, as it was before, and its guard. */
