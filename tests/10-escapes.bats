@@ -282,7 +282,7 @@ is_held() {
 
 # typed COMMAND: run COMMAND on a terminal, then print what it has typed there for the shell.
 typed() {
-    timeout 20 script --quiet --return --command \
+    SHELL=$BASH timeout 20 script --quiet --return --command \
         "stty -echo; $1; IFS= read -r -t 1 -n 3 x; echo \"[\$x]\"" /dev/null </dev/null
 }
 
