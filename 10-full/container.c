@@ -21,14 +21,14 @@
 
 /* What has to be undone when this process, the monitor of the box, ends. */
 static struct {
-    pid_t monitor;       /* 0 while there is nothing to undo */
-    struct child child;  /* 02: pid 0 while there is none */
-    struct plan plan;    /* 07: its network; 09: its layers */
-    struct cgroup group; /* 08 */
+    pid_t monitor;      /* 0 while there is nothing to undo */
+    struct child child; /* 02: pid 0 while there is none */
     bool has_group;
-    struct state state;
     bool started; /* if not, there is nothing that the name could be kept for */
-} box;            /* zero, and never written to as a whole: a page that isn't touched isn't there */
+    struct state state;
+    struct cgroup group; /* 08 */
+    struct plan plan;    /* 07: its network; 09: its layers */
+} box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
