@@ -27,7 +27,7 @@ struct stack {
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
     bool is_fresh;     /* upper is overlay_temporary()'s: to look as the topmost lower does */
     size_t count;
-    const char *lowers[OVERLAY_MOST_LAYERS]; /* topmost first */
+    const char **lowers; /* topmost first; stack_add() makes room for one more */
 };
 
 /* Either side. One more lower layer, below the others. One too many ends the tool. */

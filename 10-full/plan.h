@@ -23,10 +23,9 @@ struct plan {
     const char *user, *workdir; /* NULL: root, "/" */
     char **command;
     uint64_t capabilities;
-    int log; /* where a detached box's output goes; -1 if it isn't detached */
-    /* Last what is large and hardly filled: a page that isn't touched isn't there. */
-    struct cgroup_plan group; /* 08 */
+    int log;                  /* where a detached box's output goes; -1 if it isn't detached */
     struct layers layers;     /* 09 */
+    struct cgroup_plan group; /* 08; the last, as it is large and hardly filled */
 };
 
 /* Host. Fill PLAN from OPTIONS as far as it goes without making anything. Mistakes end the tool. */

@@ -354,15 +354,12 @@ static void drain(struct flow *out)
 
 void terminal_relay(int master, const struct child *child, int input, int output)
 {
-    static struct flow in, out; /* not on the stack: without a terminal their pages aren't there */
+    struct flow in = {.from = input, .to = master}, out = {.from = master, .to = output};
     struct pollfd died = {0};
     int signals = open_signals();
     /* Held so that the master does not end when the box's programs close theirs for a while. */
     int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-    in.from = input;
-    in.to = out.from = master;
-    out.to = output;
     if (master != -1) {
         fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
         signal(SIGPIPE, SIG_IGN);
