@@ -25,6 +25,7 @@ static struct {
     struct child child; /* 02: pid 0 while there is none */
     bool has_group;
     bool started; /* if not, there is nothing that the name could be kept for */
+    int lock;     /* of its state */
     struct state state;
     struct cgroup group; /* 08 */
     struct plan plan;    /* 07: its network; 09: its layers */
@@ -48,6 +49,7 @@ static void undo(void)
         error |= network_release(&box.plan.network); /* 07 */
     if (box.has_group)
         error |= cgroup_remove(&box.group); /* 08 */
+    error |= state_tell(box.lock, box.state.status);
     box.state.pid = 0;
     if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
@@ -83,7 +85,8 @@ static void begin(const struct run_options *options)
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
     box.state.user_namespace = options->user_namespace;
-    if (state_begin(options->name) < 0)
+    box.lock = state_begin(options->name);
+    if (box.lock < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();
     atexit(undo);

@@ -152,6 +152,11 @@ int state_begin(const char *name)
     return result;
 }
 
+int state_tell(int lock, int status)
+{
+    return dprintf(lock, "%d\n", status) < 0 ? report("write the lock") : 0;
+}
+
 pid_t state_monitor(const char *name)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

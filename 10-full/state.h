@@ -3,7 +3,8 @@
  * /run/ten-steps/boxes (for an ordinary user below $XDG_RUNTIME_DIR), in readable text.
  *
  *   NAME/lock    locked by the monitor for as long as it lives: the kernel lets go of it, whatever
- *                ends the monitor, so it tells alive from dead where a pid could lie
+ *                ends the monitor, so it tells alive from dead where a pid could lie. As it ends,
+ *                the monitor writes the exit status there, for who has it open and waits
  *   NAME/state   KEY VALUE lines; written whole under another name and then renamed
  *   NAME/environment   the variables that its command was given, for 'exec'
  *   NAME/log     what a detached box prints
@@ -59,6 +60,9 @@ bool state_name_is_valid(const char *name);
  * lock, or -EEXIST and the like.
  */
 int state_begin(const char *name);
+
+/* Write STATUS into LOCK, which state_begin() has returned. */
+int state_tell(int lock, int status);
 
 /* The process that holds the lock of the box NAME, its monitor; 0 if nobody does. */
 pid_t state_monitor(const char *name);
