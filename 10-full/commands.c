@@ -173,10 +173,13 @@ int command_ps(int argc, char **argv)
             continue;
         if (state_read(names[i], &state) < 0)
             continue;
-        if (json)
-            json_print_state(&state, shown++ > 0 ? ",\n " : "");
-        else
+        if (json) {
+            printf(shown++ > 0 ? ",\n {" : "{");
+            json_print_state(&state);
+            printf("}");
+        } else {
             print_row(&state);
+        }
     }
     if (json)
         printf("]\n");

@@ -207,6 +207,7 @@ static int note(void)
 
     join_words(plan->command, box.state.command, sizeof(box.state.command));
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
+    snprintf(box.state.image, sizeof(box.state.image), "%s", plan->layers.image.id);
     box.state.first_id = plan->first_id;
     snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
     snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",

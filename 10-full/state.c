@@ -183,7 +183,7 @@ int state_write(const struct state *state)
     fprintf(file, "command %s\n", state->command);
     fprintf(file, "user %s\nworkdir %s\n", state->user, state->workdir);
     fprintf(file, "address %s\nports %s\n", state->address, state->ports);
-    fprintf(file, "cgroup %s\nlayer %s\n", state->cgroup, state->layer);
+    fprintf(file, "cgroup %s\nlayer %s\nimage %s\n", state->cgroup, state->layer, state->image);
     fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
     fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
     fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
@@ -217,6 +217,7 @@ static void take_line(struct state *state, char *line)
         {"ports", state->ports, sizeof(state->ports)},
         {"cgroup", state->cgroup, sizeof(state->cgroup)},
         {"layer", state->layer, sizeof(state->layer)},
+        {"image", state->image, sizeof(state->image)},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (strcmp(line, texts[i].key) == 0)

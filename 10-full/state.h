@@ -19,6 +19,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "../09-overlay/sha256.h"
+
 enum { NAME_SIZE = 64 };
 
 struct state {
@@ -32,6 +34,7 @@ struct state {
     char ports[256];              /* published, as --publish has them, separated by blanks */
     char cgroup[1024];            /* its directory, "" for none */
     char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
+    char image[SHA256_HEX + 1];   /* the ID of the image that source names, "" for a directory */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */
