@@ -4,12 +4,15 @@ load helpers
 load boxes
 
 @test "kill -9 of the monitor: the box dies, ps tells the truth, and the next command clears the host" {
-    local pid group
+    local group pid pids
     detached bird sleep 60
     detached rm-bird --rm sleep 60
-    pid=$(of bird pid) group=$(of bird cgroup)
-    kill -KILL "$(monitor_of bird)" "$(monitor_of rm-bird)"
-    wait_until 3 [ ! -e "/proc/$pid" ]
+    group=$(of bird cgroup)
+    pids=("$(monitor_of bird)" "$(monitor_of rm-bird)" "$(of bird pid)" "$(of rm-bird pid)")
+    kill -KILL "${pids[@]:0:2}"
+    for pid in "${pids[@]}"; do
+        wait_until 3 ended "$pid"
+    done
     run -0 "$full" ps
     assert_equal "${#lines[@]}" 1
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
@@ -24,6 +27,7 @@ load boxes
 @test "kill -9 of a tool in the foreground: the same" {
     start_box full run --name bird "$ROOTFS" sleep 60
     kill -KILL "$TOOL_PID"
+    wait_until 3 ended "$TOOL_PID"
     wait_until 3 ended "$BOX_PID"
     assert_equal "$(of bird status)" 137
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
@@ -94,7 +98,7 @@ load boxes
 @test "a hundred boxes at once: each its own users, and nothing is left" {
     local i names
     for i in {1..100}; do
-        "$full" run -d "${alone[@]}" --name "box$i" "$ROOTFS" sleep 60 >/dev/null 3>&- 4>&- &
+        "$full" run -d "${alone[@]}" --name "box$i" "$ROOTFS" sleep 600 >/dev/null 3>&- 4>&- &
     done
     wait_until 60 sh -c "[ \$('$full' ps --json | jq '[.[] | select(.pid > 0)] | length') = 100 ]"
     assert_equal "$("$full" ps --json | jq '[.[].first_id] | unique | length')" 100
@@ -112,10 +116,10 @@ load boxes
 @test "thirty boxes on the bridge at once: thirty addresses, and nothing is left" {
     local i names
     for i in {1..30}; do
-        "$full" run -d --name "box$i" "$ROOTFS" sleep 60 >/dev/null 3>&- 4>&- &
+        "$full" run -d --name "box$i" "$ROOTFS" sleep 600 >/dev/null 3>&- 4>&- &
     done
     wait_until 60 sh -c "[ \$('$full' ps --json | jq '[.[].address | select(. != \"\")] | unique | length') = 30 ]"
-    run -0 ping -c1 -W2 "$(of box30 address)"
+    run -0 ping -c1 -W5 "$(of box30 address)"
     read -r -a names < <(all_boxes)
     run -0 "$full" rm -f "${names[@]}"
 }

@@ -45,11 +45,11 @@ in_world() {
     for name in bridge default; do
         assert_isolated "$(of $name pid)" net
         assert_equal "$(inside "$(of $name pid)" net -- ip -json link | jq -r '[.[].ifname] | join(" ")')" "lo eth0"
-        run -0 ping -c1 -W1 "$(of $name address)"
+        run -0 ping -c1 -W5 "$(of $name address)"
     done
     assert_equal "$(of none address)$(of host address)" ""
-    run -0 "$full" exec bridge ping -c1 -W1 "$(of default address)"
-    run -0 "$full" exec bridge ping -c1 -W1 "$WORLD"
+    run -0 "$full" exec bridge ping -c1 -W5 "$(of default address)"
+    run -0 "$full" exec bridge ping -c1 -W5 "$WORLD"
     run -0 "$full" stop -t 0 none host bridge default
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
     expect_error 125 "is not bridge, none or host" "$full" run --network moon "$ROOTFS" true
@@ -64,7 +64,7 @@ in_world() {
     assert_equal "$(of web ports)" "8080:80 $HOST:5353:53/udp"
     run -0 "$full" ps
     assert_contains "$output" "8080:80"
-    run -0 "$full" exec -u 0 web sh -c '/talk serve udp 0.0.0.0 53 names >/dev/null 2>&1 </dev/null & sleep 0.2'
+    run -0 "$full" exec -u 0 web sh -c '/talk serve udp 0.0.0.0 53 names >/dev/null 2>&1 </dev/null &'
     wait_until 3 in_world "$TALK" ask udp "$HOST" 5353
     run ! in_world "$TALK" ask tcp "$HOST" 80
     run -0 "$full" stop -t 0 web

@@ -46,12 +46,16 @@ sit_in_box() {
     type_in 'bg; echo went $((40 + 2))' Enter
     wait_until 5 sees 'went 42'
     type_in fg Enter
-    type_in C-c
-    wait_until 5 not runs_in_box 'sleep 72'
+    wait_until 5 ends_at_ctrl_c 'sleep 72' # which is in front in a moment
     # The window changes its size.
     tmux -S "$TMUX_SOCKET" resize-window -x 101 -y 41
     type_in 'clear; stty size' Enter
     wait_until 5 sees '^41 101$'
+}
+
+ends_at_ctrl_c() {
+    type_in C-c
+    not runs_in_box "$1"
 }
 
 not() {
@@ -64,7 +68,7 @@ runs_in_box() {
     done | grep -q yes
 }
 
-# between COMMAND: what to type for noting how the terminal is set before COMMAND and, two seconds at
+# between COMMAND: what to type for noting how the terminal is set before COMMAND and, ten seconds at
 # most, after it. By a shell that is not interactive, as one that is mends the terminal itself.
 between() {
     cat >"$BATS_TEST_TMPDIR/between" <<END
@@ -72,7 +76,7 @@ cd $BATS_TEST_TMPDIR
 stty -a | tail -n +2 >before
 $1
 echo "status \$?"
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for i in \$(seq 50); do
     stty -a | tail -n +2 >now
     ! cmp -s before now || break
     sleep 0.2
