@@ -237,10 +237,12 @@ on_terminal() {
     type_and_wait 'sleep 34\r' ''
     wait_until 5 pgrep --full --exact 'sleep 34'
     type_and_wait '\032' Stopped
-    type_and_wait 'kill %%1; wait; exit 5\r' ''
-    exec 8>&-
+    # The shell asks back at "exit" as long as it knows of a job.
+    type_and_wait 'kill %%1; wait %%1; until ! jobs %%1; do :; done; echo $((40+2)) left\r' '42 left'
+    type_and_wait 'exit 5\r' ''
     status=0
     wait "${TOOL_PIDS[-1]}" || status=$?
+    exec 8>&-
     assert_equal "$status" 5
 }
 
