@@ -225,7 +225,7 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     netlink_put_header(netlink, &peer, sizeof(peer));
     netlink_put_string(netlink, IFLA_IFNAME, "eth0");
     netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    /* EXERCISE 7.2: the peer is born in the box's namespace, not here. rtnetlink(7) */
+    /* EXERCISE 7.1: the peer is born in the box's namespace, not here. rtnetlink(7) */
     netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
     netlink_close_nest(netlink, other_end);

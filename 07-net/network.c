@@ -336,7 +336,7 @@ void network_configure(const struct network *network)
     link_up(&netlink, "lo", false);
     link_up(&netlink, "eth0", has_ipv6);
     link_add_address(&netlink, "eth0", 0, lease->address, lease->prefix);
-    /* EXERCISE 7.3: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
+    /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
     link_add_default_route(&netlink, lease->gateway);
     /* END */
     send_or_die(&netlink);
@@ -347,9 +347,7 @@ void network_loopback(void)
     struct netlink netlink;
 
     open_or_die(&netlink);
-    /* EXERCISE 7.1: the one link of a new network namespace is down. rtnetlink(7), RTM_NEWLINK */
     link_up(&netlink, "lo", false);
-    /* END */
     send_or_die(&netlink);
 }
 
