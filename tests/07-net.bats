@@ -1,30 +1,13 @@
 #!/usr/bin/env bats
-# Chapter 7: the network. The play host has a second network namespace beside it, which plays the
-# outside world: 10.9.0.2, one hop from the host's 10.9.0.1.
+# Chapter 7: the network. Beside the play host there is an outside world.
 load helpers
 
-HOST=10.9.0.1
-WORLD=10.9.0.2
-TALK=$COURSE/.build/talk
-
 setup_file() {
-    # Without IPv6 addresses, which would appear and settle in the middle of the checks.
-    unshare --net sleep infinity 3>&- 4>&- &
-    export WORLD_PID=$!
-    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
-    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
-    ip link set wan addrgenmode none
-    ip address add "$HOST/24" dev wan
-    ip link set wan up
-    in_world ip link set lo up
-    in_world ip link set eth0 addrgenmode none
-    in_world ip address add "$WORLD/24" dev eth0
-    in_world ip link set eth0 up
-    wait_until 3 ping -c1 -W1 "$WORLD"
+    make_world
 }
 
 teardown_file() {
-    kill "$WORLD_PID" # the pair goes with it
+    end_world
 }
 
 setup() {
@@ -42,10 +25,6 @@ teardown() {
     host_compare
 }
 SERVERS=()
-
-in_world() {
-    inside "$WORLD_PID" net -- "$@"
-}
 
 in_box() {
     inside "$BOX_PID" net -- "$@"

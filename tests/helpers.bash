@@ -301,6 +301,40 @@ as_user() {
     timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
 }
 
+# --- the outside world -------------------------------------------------------------------------
+
+# Its address, and that of the play host, which is one hop away. What speaks with it: talk.c.
+WORLD=10.9.0.2
+HOST=10.9.0.1
+TALK=$COURSE/.build/talk
+
+# A second network namespace beside the play host's, linked to it by wan, until end_world. Without
+# IPv6 addresses, which would appear and settle in the middle of the checks.
+make_world() {
+    unshare --net sleep infinity 3>&- 4>&- &
+    export WORLD_PID=$!
+    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
+    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
+    ip link set wan addrgenmode none
+    ip address add "$HOST/24" dev wan
+    ip link set wan up
+    in_world ip link set lo up
+    in_world ip link set eth0 addrgenmode none
+    in_world ip address add "$WORLD/24" dev eth0
+    in_world ip link set eth0 up
+    wait_until 3 ping -c1 -W1 "$WORLD"
+}
+
+end_world() {
+    kill "$WORLD_PID"
+    wait "$WORLD_PID" 2>/dev/null || true
+    ip link delete wan 2>/dev/null || true # if the kernel has not done so yet
+}
+
+in_world() {
+    inside "$WORLD_PID" net -- "$@"
+}
+
 # --- the host before and after -----------------------------------------------------------------
 
 # Everything on the host that a tool might change, one thing a line. Run in a subshell, and without
