@@ -101,15 +101,17 @@ static int ask_for_addresses(struct netlink *netlink, struct links *links)
 
 int link_list(struct netlink *netlink, struct links *links)
 {
+    bool torn;
     int error;
 
     memset(links, 0, sizeof(*links));
     do { /* a list that was changed while it was told may lack something */
         link_free(links);
         error = ask_for_links(netlink, links);
-    } while (error == 0 && netlink->interrupted);
-    if (error == 0)
-        error = ask_for_addresses(netlink, links);
+        torn = netlink->interrupted;
+        if (error == 0)
+            error = ask_for_addresses(netlink, links);
+    } while (error == 0 && (torn || netlink->interrupted));
     return error;
 }
 

@@ -226,10 +226,11 @@ int nat_delete(struct netlink *netlink, const char *table)
 
 static void read_comment(const struct nlattr *userdata, char *text, size_t size)
 {
-    const char *bytes = (const char *)userdata + NLA_HDRLEN;
-
     text[0] = '\0';
-    if (userdata != NULL && userdata->nla_len > NLA_HDRLEN + 2 && bytes[0] == USERDATA_COMMENT)
+    if (userdata == NULL)
+        return;
+    const char *bytes = (const char *)userdata + NLA_HDRLEN;
+    if (userdata->nla_len > NLA_HDRLEN + 2 && bytes[0] == USERDATA_COMMENT)
         snprintf(text, size, "%.*s", userdata->nla_len - NLA_HDRLEN - 2, bytes + 2);
 }
 

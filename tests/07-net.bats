@@ -212,6 +212,7 @@ with_resolv() {
     expect_error 125 "not between 1 and 30" "$net" --address 172.27.0.2/31 true
     expect_error 125 "not between 1 and 30" "$net" --bridge-address 172.27.0.2/-1 true
     expect_error 125 "the name of its network" "$net" --bridge-address 172.27.0.0/16 true
+    expect_error 125 "172.28.0.0 is not one of the bridge's network" "$net" --bridge-address 172.28.0.0 true
     expect_error 125 "the broadcast address" "$net" --bridge-address 172.27.255.255/16 true
     expect_error 125 "is not an IPv4 address" "$net" --gateway nowhere true
     expect_error 125 "can't be the address of one host" "$net" --gateway 224.0.0.1 true
@@ -247,12 +248,16 @@ with_resolv() {
     run -0 "$net" --bridge 123456789012345 true
     expect_error 125 "can't be the name of a link" "$net" --bridge "" true
     expect_error 125 "can't be the name of a link" "$net" --bridge a/b true
+    expect_error 125 "can't be the name of a link" "$net" --bridge a..b true
     expect_error 125 "can't be the name of a link" "$net" --bridge "a b" true
     ip link add br9 type bridge
     expect_error 125 "br9 is there, without an IPv4 network" "$net" --bridge br9 true
     ip address add 10.88.0.1/24 dev br9
     expect_error 125 "br9 is there, and is down" "$net" --bridge br9 true
     expect_error 125 "its address is not 10.89.0.1/24" "$net" --bridge br9 --bridge-address 10.89.0.1/24 true
+    run -125 "$net" --bridge br9 --bridge-address 10.89.0.1 true
+    assert_contains "${lines[0]}" "its address is not 10.89.0.1"
+    refute_contains "$output" "10.89.0.1/"
     ip link delete br9
 }
 
