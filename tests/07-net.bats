@@ -137,6 +137,10 @@ load network
     run -0 "$net" --dns "$WORLD" --dns 10.9.9.9 cat /etc/resolv.conf
     assert_equal "$output" "nameserver $WORLD"$'\n'"nameserver 10.9.9.9"
     assert_equal "$(cat /etc/resolv.conf)" "$before"
+    # What --explain says writes the same.
+    run -0 --separate-stderr "$net" --explain --dns "$WORLD" --dns 10.9.9.9 true
+    eval "$(sed -n 's/^ box# \(printf .* >\)[^ ]*resolv.conf .*/\1"$BATS_TEST_TMPDIR\/by-hand"/p' <<<"$stderr")"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/by-hand")" "nameserver $WORLD"$'\n'"nameserver 10.9.9.9"
 }
 
 # with_resolv TEXT COMMAND…: the command on a host whose resolv.conf says TEXT.
@@ -150,7 +154,7 @@ with_resolv() {
 @test "without --dns: the host's nameservers, but not those only the host can ask" {
     run -0 with_resolv $'search example\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
     assert_equal "$output" $'search example\nnameserver 10.5.5.5'
-    run -0 with_resolv $'nameserver 127.0.0.1\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
+    run -0 with_resolv $'# ours\nnameserver 127.0.0.1\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
     assert_equal "$output" "nameserver 10.5.5.5"
     mkdir -p /run/systemd/resolve
     echo "nameserver 10.6.6.6" >/run/systemd/resolve/resolv.conf
