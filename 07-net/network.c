@@ -206,7 +206,28 @@ static int choose_address(struct network *network, struct host *host)
 }
 
 /*
- * A socket that is bound, and never listens, keeps the published port: the kernel says no to a
+ * What is left of a server's connections keeps its port for a minute after the server has ended,
+ * TIME_WAIT. SO_REUSEADDR does not mind that, nor a second box, until one listens: so listen for a
+ * moment, and have the port for oneself from then on. socket(7)
+ */
+static int bind_port(int file, const struct sockaddr_in *address, int protocol)
+{
+    int reuse = protocol == IPPROTO_TCP;
+
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+    if (bind(file, (const struct sockaddr *)address, sizeof(*address)) == -1)
+        return -1;
+    if (protocol != IPPROTO_TCP)
+        return 0;
+    if (listen(file, 0) == -1)
+        return -1;
+    reuse = false;
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+    return shutdown(file, SHUT_RD); /* it stays bound */
+}
+
+/*
+ * A socket that is bound, and does not listen, keeps the published port: the kernel says no to a
  * second box and to any server on this host, and frees the port however the tool ends.
  */
 static int hold_port(struct publish *port)
@@ -220,7 +241,7 @@ static int hold_port(struct publish *port)
     port->socket =
         socket(AF_INET, (port->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC,
                port->protocol);
-    if (port->socket != -1 && bind(port->socket, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (port->socket != -1 && bind_port(port->socket, &address, port->protocol) == 0)
         return 0;
     if (errno == EADDRINUSE)
         hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",

@@ -155,21 +155,40 @@ load network
     assert_hint "ip address"
 }
 
+@test "a port that a server has had until now, and then none can have" {
+    serve $$ tcp "$HOST" 8089 host
+    run -0 ask tcp "$HOST" 8089
+    stop_boxes
+    wait_until 3 sh -c 'ss -Htan state time-wait "sport = :8089" | grep -q .'
+    start_box net --publish 8089:80 sleep 60
+    run -1 "$TALK" serve tcp 0.0.0.0 8089 host
+    assert_contains "$output" "Address already in use"
+    expect_error 125 "Address already in use" "$net" --publish 8089:80 true
+    run ! ask tcp 127.0.0.1 8089
+}
+
 # --- a firewall that drops ---------------------------------------------------------------------------
 
 @test "a FORWARD policy of drop is named, with the way out, which works" {
     nft add table ip filter
     nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'
+    nft add table inet other
+    nft add chain inet other forward '{ type filter hook forward priority 1; policy drop; }'
     run -0 --separate-stderr "$net" true
+    assert_contains "$stderr" "chain 'inet other forward' drops what is forwarded"
+    assert_contains "$stderr" "nft insert rule inet other forward iifname br0 accept"
     assert_contains "$stderr" "chain 'ip filter FORWARD' drops what is forwarded"
     assert_contains "$stderr" "nft insert rule ip filter FORWARD iifname br0 accept"
     nft insert rule ip filter FORWARD iifname br0 accept
     nft insert rule ip filter FORWARD oifname br0 accept
+    nft insert rule inet other forward iifname br0 accept
+    nft insert rule inet other forward oifname br0 accept
     run -0 --separate-stderr "$net" ping -c1 -W1 "$WORLD"
     assert_equal "$stderr" ""
     run -0 --separate-stderr "$net" --no-nat true
     assert_equal "$stderr" ""
     nft delete table ip filter
+    nft delete table inet other
 }
 
 @test "the same of the older iptables" {
