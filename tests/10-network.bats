@@ -1,36 +1,14 @@
 #!/usr/bin/env bats
-# Chapter 10: the network of a box. The play host has a second network namespace beside it, which
-# plays the outside world.
+# Chapter 10: the network of a box. Beside the play host there is an outside world.
 load helpers
 load boxes
 
-HOST=10.9.0.1
-WORLD=10.9.0.2
-TALK=$COURSE/.build/talk
-
 setup_file() {
-    unshare --net sleep infinity 3>&- 4>&- &
-    export WORLD_PID=$!
-    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
-    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
-    ip link set wan addrgenmode none
-    ip address add "$HOST/24" dev wan
-    ip link set wan up
-    in_world ip link set lo up
-    in_world ip link set eth0 addrgenmode none
-    in_world ip address add "$WORLD/24" dev eth0
-    in_world ip link set eth0 up
-    wait_until 3 ping -c1 -W1 "$WORLD"
+    make_world
 }
 
 teardown_file() {
-    kill "$WORLD_PID"
-    wait "$WORLD_PID" 2>/dev/null || true
-    ip link delete wan 2>/dev/null || true
-}
-
-in_world() {
-    inside "$WORLD_PID" net -- "$@"
+    end_world
 }
 
 @test "--network: none, host and bridge" {

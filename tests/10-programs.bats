@@ -21,7 +21,7 @@ teardown() {
     local names
     read -r -a names < <("$full" ps -a --json | jq -r '[.[].name] | join(" ")')
     [ "${#names[@]}" -eq 0 ] || "$full" rm -f "${names[@]}"
-    [ -z "$WORLD_PID" ] || kill "$WORLD_PID"
+    [ -z "$WORLD_PID" ] || end_world
     host_compare
 }
 WORLD_PID=
@@ -173,24 +173,10 @@ inside_debian() {
 
 # --- servers -------------------------------------------------------------------------------------
 
-# A host beside this one, from which to ask: 10.9.0.2, one hop from 10.9.0.1.
-make_world() {
-    unshare --net sleep 600 3>&- 4>&- &
-    WORLD_PID=$!
-    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
-    ip link add wan type veth peer name eth0 netns "$WORLD_PID"
-    ip link set wan addrgenmode none
-    ip address add 10.9.0.1/24 dev wan
-    ip link set wan up
-    inside "$WORLD_PID" net -- ip link set eth0 addrgenmode none
-    inside "$WORLD_PID" net -- ip address add 10.9.0.2/24 dev eth0
-    inside "$WORLD_PID" net -- ip link set eth0 up
-}
-
 # fetch PATH: ask the web server at the host's port 8080 from the world. See bash(1), /dev/tcp.
 fetch() {
     # shellcheck disable=SC2016 # for the inner bash
-    inside "$WORLD_PID" net -- bash -c 'exec 3<>/dev/tcp/10.9.0.1/8080 &&
+    in_world bash -c 'exec 3<>/dev/tcp/10.9.0.1/8080 &&
         printf "GET %s HTTP/1.0\r\nHost: box\r\n\r\n" "$1" >&3 && cat <&3' fetch "$1"
 }
 

@@ -265,6 +265,20 @@ wait_box() {
     wait "$TOOL_PID" || status=$?
 }
 
+# End the box of TOOL_PID by a signal that the tool survives, so that it can undo what it has done.
+end_box() {
+    kill -TERM "$TOOL_PID"
+    wait_box 10
+}
+
+# The same with all boxes: for a teardown, before what is left over is looked at. What kill -9 leaves
+# is only found by the next run.
+end_boxes() {
+    local pid
+    for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in "${TOOL_PIDS[@]}"; do wait_until 10 ended "$pid"; done
+}
+
 # Gone, or a zombie that waits to be reaped.
 ended() {
     local state
@@ -312,6 +326,50 @@ inside() {
 # A command as an ordinary user without any privileges.
 as_user() {
     timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
+}
+
+# --- the network ---------------------------------------------------------------------------------
+
+# The addresses of the outside world and of the play host. What speaks there: talk.c.
+WORLD=10.9.0.2
+HOST=10.9.0.1
+TALK=$COURSE/.build/talk
+
+# The outside world is a second network namespace, one hop from the play host's by wan. Without IPv6
+# addresses, which would appear and settle in the middle of the checks.
+make_world() {
+    unshare --net sleep infinity 3>&- 4>&- &
+    export WORLD_PID=$!
+    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
+    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
+    ip link set wan addrgenmode none
+    ip address add "$HOST/24" dev wan
+    ip link set wan up
+    in_world ip link set lo up
+    in_world ip link set eth0 addrgenmode none
+    in_world ip address add "$WORLD/24" dev eth0
+    in_world ip link set eth0 up
+    wait_until 3 ping -c1 -W1 "$WORLD"
+}
+
+end_world() {
+    kill "$WORLD_PID"
+    wait "$WORLD_PID" 2>/dev/null || true
+    ip link delete wan 2>/dev/null || true # if the kernel has not done so yet
+}
+
+in_world() {
+    inside "$WORLD_PID" net -- "$@"
+}
+
+# serve PID tcp|udp ADDRESS PORT NAME: a server in the network of a process, until the check ends.
+serve() {
+    local pid=$1 listed=-ltn
+    shift
+    [ "$1" = tcp ] || listed=-lun
+    nsenter --target "$pid" --net "$TALK" serve "$@" 3>&- 4>&- &
+    TOOL_PIDS+=("$!")
+    wait_until 3 sh -c "nsenter --target $pid --net ss -H $listed 'sport = :$3' | grep -q ."
 }
 
 # --- the host before and after -----------------------------------------------------------------

@@ -63,7 +63,7 @@ teardown() {
         numbers=$(grep -ohE "EXERCISE [0-9]+\.[0-9]+" "$chapter"*.c | cut -d' ' -f2 | sort -V)
         [ "$numbers" = "$(seq -f "$number.%g" "$(wc -l <<<"$numbers")")" ] ||
             bad+="$chapter: its exercises are" bad+=" $numbers"$'\n'
-        [ "$(wc -l <<<"$numbers")" -ge 2 ] && [ "$(wc -l <<<"$numbers")" -le $((number == 7 || number == 8 ? 5 : 4)) ] ||
+        [ "$(wc -l <<<"$numbers")" -ge 2 ] && [ "$(wc -l <<<"$numbers")" -le 4 ] ||
             bad+="$chapter: $(wc -l <<<"$numbers") exercises"$'\n'
     done
     assert_equal "$bad" ""
