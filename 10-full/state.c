@@ -1,6 +1,5 @@
 #include "state.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -321,12 +320,10 @@ int state_forget(const struct state *state)
 /* What the kernel keeps of a box whose monitor was killed, and the monitor would have removed. */
 static void clear_host(const struct state *state)
 {
-    struct in_addr address;
-
     if (state->cgroup[0] != '\0')
         (void)cgroup_clear();
-    if (inet_pton(AF_INET, state->address, &address) == 1)
-        (void)network_clear(ntohl(address.s_addr));
+    if (state->address[0] != '\0')
+        (void)network_clear();
 }
 
 static void clear_dead(void)
