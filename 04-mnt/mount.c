@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <linux/openat2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "tree.h"
@@ -128,13 +127,9 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
     free(for_name);
 }
 
-/* Resolve PATH as if ROOT were "/": neither "..", nor a link, nor one of /proc's leads out. */
 int root_find(const struct root *root, const char *path)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-
-    return (int)syscall(SYS_openat2, root->directory, path, &how, sizeof(how));
+    return open_inside(root->directory, path, O_PATH, 0);
 }
 
 int root_target(const struct root *root, const char *path, mode_t kind)

@@ -185,6 +185,13 @@ in_box() {
     lacks_mount self "$victim"
 }
 
+@test "a target is looked up again if the kernel could not tell that it lies in the root" {
+    requires command:strace
+    make_bare_root
+    run -0 strace -f -o /dev/null -e inject=openat2:error=EAGAIN:when=1..3 \
+        "$(tool mnt)" --root "$ROOT" --tmpfs /tmp /bin/probe exit 0
+}
+
 @test "a link inside the root that stays inside is followed" {
     make_bare_root
     mkdir "$ROOT/real" "$BATS_TEST_TMPDIR/data"
