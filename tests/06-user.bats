@@ -142,6 +142,13 @@ map_of() {
     expect_error 125 "neither allow nor deny" "$(tool user)" --setgroups perhaps true
 }
 
+@test "the command does not start before the maps are written, although standard error is closed" {
+    requires command:strace
+    run -0 as_user strace -f -o "$place/trace" -e trace=write -e inject=write:delay_exit=200000 \
+        sh -c '"$@" 2>&-' sh "$(tool user)" --explain sh -c "id -u >$place/id"
+    assert_equal "$(<"$place/id")" 0
+}
+
 @test "the command does not start before the maps are written, even if the tool is killed there" {
     requires command:strace
     as_user strace -o "$place/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
