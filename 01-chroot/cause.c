@@ -84,13 +84,12 @@ void cause_of(int error, char *text, size_t size)
         cause = cause_of_refusal();
         break;
     case ENOSPC:
-        cause = "a limit on namespaces or mounts is reached or is 0: see "
-                "/proc/sys/user/max_*_namespaces "
-                "and /proc/sys/fs/mount-max";
+        cause = "a disk is full, or for namespaces and mounts a limit is reached or is 0: see "
+                "/proc/sys/user/max_*_namespaces and /proc/sys/fs/mount-max";
         break;
     case ENOSYS:
         cause = is_filtered() ? cause_of_refusal()
-                              : "this kernel lacks the call: the course needs Linux 5.12 or newer "
+                              : "this kernel lacks the call: the course needs Linux 5.14 or newer "
                                 "(WSL 1 has no Linux kernel at all; WSL 2 has)";
         break;
     default:
