@@ -33,8 +33,8 @@ static noreturn void die_at(const char *path)
         hint("'ls -ld' shows whose it is; who made %s can also write to it", root_name);
     else if (error == EXDEV)
         hint("something is mounted inside %s: unmount it first", root_name);
-    else if (error != ENOSYS) /* for that one, die() knows the cause */
-        hint("remove %s and make it anew", root_name);
+    else if (error == ENOTDIR || error == EISDIR || error == EEXIST || error == ELOOP)
+        hint("something else is in its place: remove %s and make it anew", root_name);
     errno = error;
     die("%s%s", root_name, path);
 }
