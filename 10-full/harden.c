@@ -21,16 +21,8 @@
 
 void harden_descriptors(void)
 {
-    int file;
-
     if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
         die("close_range");
-    do
-        file = open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (file != -1 && file <= STDERR_FILENO && fcntl(file, F_SETFD, 0) == 0);
-    if (file == -1)
-        die("open /dev/null");
-    close(file);
 }
 
 /* Since Linux 6.3 a machine may ask each memfd whether it is to be executed; older ones know no

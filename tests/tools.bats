@@ -363,6 +363,14 @@ view_of() {
     refute_contains "$output" $'\033'
 }
 
+@test "--view without /proc is an error, and without sockets says what it could not read" {
+    requires command:strace tool:uts
+    expect_error 125 "needs the host's /proc" \
+        unshare --mount sh -c 'mount -t tmpfs none /proc && "$@"' sh "$(tool uts)" --view
+    run -0 strace -f -o /dev/null -e inject=socket:error=EMFILE "$(tool uts)" --view
+    assert_contains "$output" "can't be read"
+}
+
 # --- --explain -----------------------------------------------------------------------------------
 
 # The calls that namespaces, mounts and identities are made of.
