@@ -65,6 +65,13 @@ load boxes
     done
     [[ $output =~ "host name"\ +[^\ ]+\ +nest\ +isolated ]]
     refute_contains "$output" $'\033'
+    for kind in mnt uts pid ipc user net cgroup time; do
+        assert_equal "$kind:[$(of bird "namespaces.$kind.host")]" "$(namespace_of self $kind)"
+        assert_equal "$kind:[$(of bird "namespaces.$kind.box")]" "$(namespace_of "$pid" $kind)"
+    done
+    assert_equal "$(of bird 'namespaces | [.net.isolated, .time.isolated] | @text')" "[true,false]"
+    assert_equal "$(of bird 'mounts | map(.target) | join(" ")')" \
+        "$(awk '{ print $5 }' "/proc/$pid/mountinfo" | paste -sd ' ')"
     expect_error 125 "No such file" "$full" inspect nobody
     run -0 "$full" stop -t 0 bird
     expect_error 125 "is not running" "$full" inspect bird
@@ -191,6 +198,32 @@ load boxes
     wait "$waiting"
     assert_equal "$(<"$BATS_TEST_TMPDIR/statuses")" $'3\n4'
     expect_error 125 "No such file" "$full" wait nobody
+}
+
+@test "wait: also of a box that is forgotten when it ends (--rm), or is killed with its monitor" {
+    local waiting
+    detached bird --rm --network=none sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
+    "$full" wait bird >"$BATS_TEST_TMPDIR/status" 3>&- 4>&- &
+    waiting=$!
+    wait_until 3 holds_open "$waiting" "/run/ten-steps/boxes/bird/lock"
+    run -0 "$full" kill -s TERM bird
+    wait "$waiting"
+    assert_equal "$(<"$BATS_TEST_TMPDIR/status")" 5
+    expect_error 125 "No such file" "$full" inspect bird
+
+    detached bird --rm --network=none sleep 60
+    "$full" wait bird >"$BATS_TEST_TMPDIR/status" 3>&- 4>&- &
+    waiting=$!
+    wait_until 3 holds_open "$waiting" "/run/ten-steps/boxes/bird/lock"
+    kill -KILL "$(monitor_of bird)"
+    wait "$waiting"
+    assert_equal "$(<"$BATS_TEST_TMPDIR/status")" 137
+    run -0 "$full" ps -a
+}
+
+# holds_open PID FILE
+holds_open() {
+    find "/proc/$1/fd" -lname "$2" 2>/dev/null | grep -q .
 }
 
 @test "rm: what has ended, with all that was kept; -f: what runs, too" {
