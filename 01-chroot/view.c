@@ -143,8 +143,7 @@ static void look_at_ipc(struct view *view, const char *ipc_namespace)
     struct seminfo semaphores;
     struct shm_info segments;
 
-    /* The _INFO commands fill structures of their own behind pointers of another type: msgctl(2).
-     */
+    /* The _INFO commands fill structures of their own, whatever the pointer's type: msgctl(2). */
     if (msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues) == -1 ||
         semctl(0, 0, SEM_INFO, &semaphores) == -1 ||
         shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&segments) == -1)
