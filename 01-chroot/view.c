@@ -282,6 +282,8 @@ static void look(struct view *view)
 
 void view_remember_host(void)
 {
+    if (host.count > 0) /* --view has been said twice */
+        return;
     host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (host_proc == -1 || faccessat(host_proc, "self/ns", F_OK, 0) == -1)
         die("--view needs the host's /proc");
