@@ -274,6 +274,9 @@ void rootfs_open(const char *directory)
     int mine = openat(root, marker, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     if (mine == -1)
         die_at("/.mkrootfs");
-    if (flock(mine, LOCK_EX | LOCK_NB) == -1) /* let go when the tool ends */
+    if (flock(mine, LOCK_EX | LOCK_NB) == 0) /* let go when the tool ends */
+        return;
+    if (errno == EWOULDBLOCK)
         fail("%s: another mkrootfs is at work there", directory);
+    die_at("/.mkrootfs");
 }

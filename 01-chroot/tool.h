@@ -34,8 +34,7 @@ enum { TOOL_VIEW = 256, TOOL_OWN };
  */
 void tool_start(char **argv, const char *name, const char *usage);
 
-/* Take an option that the tool's own switch does not know: a common one, or a mistake (exit 125).
- */
+/* Take an option that the tool itself does not know: a common one, or a mistake (exit 125). */
 void tool_option(int option);
 
 /* The operands from optind on are the command; without any it is /bin/sh. */

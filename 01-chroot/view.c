@@ -143,8 +143,7 @@ static void look_at_ipc(struct view *view, const char *ipc_namespace)
     struct seminfo semaphores;
     struct shm_info segments;
 
-    /* The _INFO commands fill structures of their own behind pointers of another type: msgctl(2).
-     */
+    /* The _INFO commands fill structures of their own, whatever the pointer's type: msgctl(2). */
     if (msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues) == -1 ||
         semctl(0, 0, SEM_INFO, &semaphores) == -1 ||
         shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&segments) == -1)
@@ -283,6 +282,8 @@ static void look(struct view *view)
 
 void view_remember_host(void)
 {
+    if (host.count > 0) /* --view has been said twice */
+        return;
     host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (host_proc == -1 || faccessat(host_proc, "self/ns", F_OK, 0) == -1)
         die("--view needs the host's /proc");

@@ -34,14 +34,9 @@ static const struct {
 static sigset_t mask_before;
 static bool signals_are_blocked;
 
-/* A shell goes into a cgroup by itself, and its children with it. */
 static void explain_clone(uint64_t flags, int cgroup)
 {
     char options[256] = "", names[256] = "", link[64], path[1024];
-
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup);
-    ssize_t length = readlink(link, path, sizeof(path) - 1);
-    path[length > 0 ? length : 0] = '\0';
 
     for (size_t i = 0; i < sizeof(namespace_kinds) / sizeof(namespace_kinds[0]); i++) {
         if (!(flags & namespace_kinds[i].flag))
@@ -50,10 +45,15 @@ static void explain_clone(uint64_t flags, int cgroup)
         strcat(names, names[0] ? "|" : "");
         strcat(names, namespace_kinds[i].name);
     }
-    if (cgroup >= 0)
-        explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
-    else
+    if (cgroup < 0) {
         explain("unshare%s\tclone3(%s)", options, names);
+        return;
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup);
+    ssize_t length = readlink(link, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    /* A shell goes into a cgroup by itself, and its children with it. */
+    explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
 }
 
 /* The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. */
@@ -90,8 +90,7 @@ void spawn_block_signals(void)
     if (signals_are_blocked)
         return;
     signals_are_blocked = true;
-    signal(SIGCHLD,
-           SIG_DFL); /* who started the tool may have ignored it: then there'd be no status */
+    signal(SIGCHLD, SIG_DFL); /* if our parent has us ignore it, there is no exit status */
     sigprocmask(SIG_BLOCK, &blocked, &mask_before);
 }
 

@@ -45,7 +45,7 @@ void init_stay_behind(struct child *box)
     spawn_go(&child);
     bool executed = spawn_wait_exec(&child);
     tool_errors_to(STDERR_FILENO);
-    /* The host learns that the command runs by the socket's end, or by a word at exit that not. */
+    /* The host learns from the socket's end that the command runs, or by a word that it failed. */
     close_all_but((int[]){child.pidfd, box->sync}, executed ? 1 : 2);
     exit(spawn_wait(&child));
 }

@@ -1,5 +1,4 @@
-/* The first mounts of the course: a private view of them, and a /proc that shows the box's
- * processes. */
+/* The first mounts of the course: private ones, and a /proc that shows the box's processes. */
 #ifndef PROC_H
 #define PROC_H
 

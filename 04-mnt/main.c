@@ -39,10 +39,9 @@ static const char usage[] =
     "  pivot_root . .\n"
     "  umount -l .\n";
 
-/* A bind mount, or a tmpfs where the source is NULL. In the order of the command line. */
 struct options {
     const char *root;
-    struct bind *mounts;
+    struct bind *mounts; /* in the order of the command line; a tmpfs has no source */
     int mount_count;
     bool devices;
     bool read_only;

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A detached copy of the mount at PATH and of all below it: a bind mount without a place.
- * open_tree(2) */
+/* A copy of the mount at PATH and of all below it: a bind without a place. open_tree(2) */
 int tree_copy(const char *path);
 
 /*

@@ -114,6 +114,16 @@ setup() {
     assert_hint /bin/perl-of-old
 }
 
+@test "a program whose library is missing ends with 127, and its loader names the library" {
+    local loader
+    loader=$(ldd /bin/ls | grep -o '/[^ ]*/ld-[^ ]*')
+    mkdir -p "$root${loader%/*}"
+    cp "$loader" "$root$loader"
+    cp /bin/ls "$root/bin/ls"
+    run -127 "$(tool chroot)" "$root" /bin/ls
+    assert_contains "$output" "error while loading shared libraries: lib"
+}
+
 @test "a command that is not executable ends with 126" {
     echo data >"$root/bin/data"
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin/data

@@ -243,12 +243,15 @@ a_script() {
 }
 
 @test "what a killed run has left is removed by the next, and two don't meet" {
+    requires command:strace
     mkrootfs "$new" true
     echo half >"$new/.mkrootfs.new"
     exec {lock}<"$new/.mkrootfs"
     flock "$lock"
     expect_error 125 "another mkrootfs is at work" "$(tool mkrootfs)" "$new" true
     exec {lock}<&-
+    expect_error 125 "No locks available" \
+        strace -o /dev/null -e inject=flock:error=ENOLCK "$(tool mkrootfs)" "$new" true
     mkrootfs "$new" true
     assert_equal "$(find "$new" -name '.mkrootfs*')" "$new/.mkrootfs"
 }

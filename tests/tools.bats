@@ -363,6 +363,12 @@ view_of() {
     refute_contains "$output" $'\033'
 }
 
+@test "--view said twice is said once" {
+    requires tool:uts
+    run -0 "$(tool uts)" --view --view
+    assert_equal "$(grep -c '^host name' <<<"$output")" 1
+}
+
 @test "--view without /proc is an error, and without sockets says what it could not read" {
     requires command:strace tool:uts
     expect_error 125 "needs the host's /proc" \
