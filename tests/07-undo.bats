@@ -22,7 +22,7 @@ load network
     ip link show br0
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 1
     assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
     end_box
     nothing_of_ours
 }
@@ -43,7 +43,7 @@ load network
     before=$(ip -json -details address show br9 | jq "$same")
     start_box net --bridge br9 --publish 127.0.0.1:8080:80 sleep 60
     assert_equal "$(address_in_box)" 10.88.0.2/24
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
     end_box
     assert_equal "$(ip -json -details address show br9 |
         jq "$same")" "$before"
@@ -69,6 +69,21 @@ load network
     nothing_of_ours
 }
 
+@test "wherever a run was killed, the next one takes back all of it" {
+    requires command:strace
+    local call each steps=0
+    for call in sendto bind write mkdir mount umount2 unlinkat unlink rmdir; do
+        for ((each = 1; ; each++)); do
+            killed_at "$call" "$each" "$net" --publish 127.0.0.1:8080:80 --name "killed" true || break
+            steps=$((steps + 1))
+            run -0 "$net" --publish 127.0.0.1:8080:80 --name "killed" true
+            nothing_of_ours || fail "killed at $call $each: something is left"
+            [ ! -e /run/netns ] || fail "killed at $call $each: /run/netns is left"
+        done
+    done
+    [ "$steps" -ge 30 ] || fail "it was killed only $steps times"
+}
+
 @test "a link that was moved off the bridge keeps its box's network when the bridge goes" {
     start_box net sleep 60
     ip link add br8 type bridge
@@ -87,7 +102,7 @@ load network
     kill -KILL "$first"
     wait_until 3 ended "$first"
     run -0 "$net" --publish 8081:80 true
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
     assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
 }
 
