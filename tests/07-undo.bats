@@ -74,9 +74,9 @@ load network
     local call each steps=0
     for call in sendto bind write mkdir mount umount2 unlinkat unlink rmdir; do
         for ((each = 1; ; each++)); do
-            killed_at "$call" "$each" "$net" --publish 127.0.0.1:8080:80 --name "killed" true || break
+            killed_at "$call" "$each" "$net" --publish 127.0.0.1:8080:80 --name killed true || break
             steps=$((steps + 1))
-            run -0 "$net" --publish 127.0.0.1:8080:80 --name "killed" true
+            run -0 "$net" --publish 127.0.0.1:8080:80 --name killed true
             nothing_of_ours || fail "killed at $call $each: something is left"
             [ ! -e /run/netns ] || fail "killed at $call $each: /run/netns is left"
         done
