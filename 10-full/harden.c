@@ -97,7 +97,6 @@ void harden_new_session(void)
 
 void harden_new_keyring(void)
 {
-    /* EXERCISE 10.5: leave the host's session keyring for a new one. keyctl(2) */
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1)
         return;
     if (errno == ENOSYS)
@@ -106,7 +105,6 @@ void harden_new_keyring(void)
         hint("each box has a keyring, and a user may have so many: "
              "'sudo sysctl kernel.keys.maxkeys=2000'");
     die("keyctl KEYCTL_JOIN_SESSION_KEYRING");
-    /* END */
 }
 
 void harden_check_directory(void)
@@ -133,7 +131,7 @@ void harden_nosuid(const struct root *root)
 
 void harden_no_new_privileges(void)
 {
-    /* EXERCISE 10.6: let set-user-ID programs give no privileges. prctl(2) */
+    /* EXERCISE 10.4: let set-user-ID programs give no privileges. prctl(2) */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         die("prctl PR_SET_NO_NEW_PRIVS");
     /* END */

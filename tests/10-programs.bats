@@ -164,7 +164,7 @@ inside_debian() {
     assert_equal "${lines[-1]}" 1000
     inside_debian 'su - alice -c "id -un; pwd; touch file; stat -c %U file"'
     assert_equal "$output" $'alice\n/home/alice\nalice'
-    inside_debian 'ping -c1 -W1 127.0.0.1 && ping -c1 -W1 172.27.0.1 && su alice -c "ping -c1 -W1 172.27.0.1"'
+    inside_debian 'ping -c1 -W5 127.0.0.1 && ping -c1 -W5 172.27.0.1 && su alice -c "ping -c1 -W5 172.27.0.1"'
     # Seen from outside: the file belongs to user 1000 on disk, the process to none of the host's.
     assert_equal "$(stat -c %u "$(of debian layer)/upper/home/alice/file")" 1000
     run -0 "$full" exec -u alice debian sh -c 'id -un; id -Gn; echo $HOME'
@@ -202,7 +202,7 @@ fetch() {
     local worker
     worker=$(descendants_of "$(of web pid)" | head -1)
     assert_equal "$(stat -c %u "/proc/$worker")" "$(($(of web first_id) + 33))"
-    run -0 "$full" stop -t 5 web
+    run -0 "$full" stop -t 30 web
     assert_equal "$(of web status)" 0
     run ! fetch /page
 }
@@ -232,7 +232,7 @@ start_database() {
     query "select md5(string_agg(name, '' order by id)) from birds"
     sum=$output
     [ "${#sum}" -eq 32 ]
-    run -0 "$full" stop -t 20 database
+    run -0 "$full" stop -t 60 database
     run -0 "$full" logs database
     assert_contains "$output" "shut down"
     refute_contains "$output" "FATAL"
@@ -249,5 +249,5 @@ start_database() {
     start_database
     query "select name from birds where id = 0"
     assert_equal "$output" "$secret"
-    run -0 "$full" stop -t 20 database
+    run -0 "$full" stop -t 60 database
 }

@@ -88,8 +88,6 @@ answers() {
 @test "and with a limit: cgroup, the first of the chain" {
     requires root overlay cgroup_v2
     local each limits=()
-    # shellcheck disable=SC2034 # for start_box: in an emulated machine it takes long
-    local BOX_TIME=60
     start_box full run --init --pids-limit 30 chain:1 sleep 60
     limits+=("$(cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$BOX_PID/cgroup")/pids.max")")
     assert_isolated "$BOX_PID" cgroup

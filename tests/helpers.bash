@@ -9,8 +9,16 @@
 
 bats_require_minimum_version 1.5.0
 
-# Seconds for one command. A virtual machine is emulated, ten times slower.
-RUN_LIMIT=$((${IN_VM:-0} ? 300 : 30))
+# What whoever runs the checks has set is nothing to them.
+umask 022
+export SHELL=$BASH LC_ALL=C.UTF-8
+unset -v CDPATH COLUMNS LINES LANGUAGE MAKEFLAGS POSIXLY_CORRECT TAR_OPTIONS TEN_STEPS_HOME TMUX TZ \
+    XDG_DATA_HOME XDG_RUNTIME_DIR all_proxy http_proxy https_proxy
+
+# Seconds for one command, and how many times longer things may take than on a quiet machine: this
+# one may be busy, and a virtual machine is emulated, ten times slower.
+RUN_LIMIT=$((${IN_VM:-0} ? 300 : 60))
+PATIENCE=$((${IN_VM:-0} ? 20 : 5))
 
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
 COURSE=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
@@ -68,7 +76,7 @@ random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
-# bats's own run, but what was run is shown if the check fails, and a program has half a minute.
+# bats's own run, but what was run is shown if the check fails, and a program has a minute.
 eval "bats_$(declare -f run)"
 run() {
     local failed=0 flags=()
@@ -130,9 +138,10 @@ refute_contains() {
     [[ $1 != *"$2"* ]] || fail "'$2' should not be in: $1"
 }
 
-# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure.
+# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure. SECONDS
+# are more than enough on a quiet machine, and PATIENCE times as many are given.
 wait_until() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "in vain waited for: $*" || return
@@ -206,7 +215,7 @@ start_command() {
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
-    if ! wait_until "${BOX_TIME:-5}" box_runs "$TOOL_PID"; then
+    if ! wait_until "${BOX_TIME:-5}" started_or_ended "$TOOL_PID" || ! box_runs "$TOOL_PID"; then
         printf 'its output: '
         cat "$BOX_OUT"
         return 1
@@ -225,6 +234,10 @@ last_descendant() {
         pid=${child##* }
     done
     printf '%s\n' "$pid"
+}
+
+started_or_ended() {
+    box_runs "$1" || ended "$1"
 }
 
 # Has the command itself been executed? Then the last descendant is none of the tools any more.
