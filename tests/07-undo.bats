@@ -101,7 +101,7 @@ load network
     start_box net --publish 8080:80 sleep 60
     kill -KILL "$first"
     wait_until 3 ended "$first"
-    run -0 "$net" --publish 8081:80 true
+    run -0 "$net" --publish 8081:80 --address 172.27.0.2 true
     run -0 in_box ping -c1 -W5 "$WORLD"
     assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
 }
