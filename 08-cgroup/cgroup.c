@@ -17,7 +17,7 @@
 #include "../03-pid/proc.h"
 #include "controller.h"
 
-#define MADE_UP "ten-steps-" /* how a name begins that the user has not chosen */
+#define MADE_UP "ten-steps-" /* and eight digits: a name that the user has not chosen */
 
 enum { LONGEST_WAIT = 10000 }; /* milliseconds, for another run's lock or for killed processes */
 
@@ -173,27 +173,31 @@ static int remove_groups(const char *group)
     return rmdir(group) == -1 ? -errno : 0;
 }
 
+static bool is_made_up(const char *name)
+{
+    size_t prefix = strlen(MADE_UP);
+
+    return strncmp(name, MADE_UP, prefix) == 0 && strlen(name) == prefix + 8 &&
+           strspn(name + prefix, "0123456789abcdef") == 8;
+}
+
 /* Remove the groups of killed runs in GROUP and below, and disable what nobody uses there any more.
  * What another user has left is not ours. */
-static void sweep(const struct cgroup_tree *tree, const char *group)
+static void sweep(const char *group)
 {
     char path[LONGEST_GROUP];
     DIR *directory = opendir(group);
 
     while (group_next(directory, group, path)) {
-        /*
-         * A run may have been killed before it made its note. But further down the note may just be
-         * being made, in a box that holds the lock of its own branch.
-         */
-        bool made_up = strcmp(group, tree->top) == 0 &&
-                       strncmp(path + strlen(group) + 1, MADE_UP, strlen(MADE_UP)) == 0;
-        if (!controllers_are_used(path) && !made_up) {
-            sweep(tree, path);
+        bool noted = controllers_are_used(path);
+        if (!noted && !is_made_up(path + strlen(group) + 1)) {
+            sweep(path);
             continue;
         }
         int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         bool is_dead = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
-        if (is_dead && is_writable(path) && empty_group(path) == 0)
+        /* A run that was killed before it could make its note had no process in the group yet. */
+        if (is_dead && is_writable(path) && (!noted || empty_group(path) == 0))
             remove_groups(path);
         if (lock != -1)
             close(lock);
@@ -323,7 +327,7 @@ static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
     unsigned needed = limit_controllers(&plan->limits);
     int error;
 
-    sweep(&group->tree, group->tree.top);
+    sweep(group->tree.top);
     if (plan->parent != NULL)
         error = find_parent(&group->tree, plan->parent, group->parent);
     else
@@ -404,7 +408,7 @@ int cgroup_clear(void)
 
     if (lock < 0)
         return lock;
-    sweep(&tree, tree.top);
+    sweep(tree.top);
     close(lock);
     return 0;
 }

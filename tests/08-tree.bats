@@ -142,6 +142,17 @@ load groups
     kill -0 "$BOX_PID"
 }
 
+@test "and what only looks like one of ours" {
+    make_group ten-steps-0123abcd
+    sleep 60 3>&- &
+    TOOL_PIDS+=($!)
+    echo $! >$top/ten-steps-0123abcd/cgroup.procs
+    make_group ten-steps-course
+    run -0 "$(tool cgroup)" true
+    kill -0 "${TOOL_PIDS[0]}"
+    [ -e $top/ten-steps-course ]
+}
+
 @test "a signal at any moment leaves nothing" {
     local i pid
     for i in 0 1 2 3 4 5 6 7 8 9; do
