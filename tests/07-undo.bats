@@ -69,21 +69,6 @@ load network
     nothing_of_ours
 }
 
-@test "wherever a run was killed, the next one takes back all of it" {
-    requires command:strace
-    local call each steps=0
-    for call in sendto bind write mkdir mount umount2 unlinkat unlink rmdir; do
-        for ((each = 1; ; each++)); do
-            killed_at "$call" "$each" "$net" --publish 127.0.0.1:8080:80 --name killed true || break
-            steps=$((steps + 1))
-            run -0 "$net" --publish 127.0.0.1:8080:80 --name killed true
-            nothing_of_ours || fail "killed at $call $each: something is left"
-            [ ! -e /run/netns ] || fail "killed at $call $each: /run/netns is left"
-        done
-    done
-    [ "$steps" -ge 30 ] || fail "it was killed only $steps times"
-}
-
 @test "a link that was moved off the bridge keeps its box's network when the bridge goes" {
     start_box net sleep 60
     ip link add br8 type bridge
