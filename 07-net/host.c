@@ -1,6 +1,5 @@
 #include "host.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -19,15 +18,6 @@ bool host_is_box(const struct link *link)
 {
     return strcmp(link->kind, "veth") == 0 &&
            strncmp(link->alias, HOST_MARK " ", strlen(HOST_MARK " ")) == 0;
-}
-
-uint32_t host_box_address(const struct link *box)
-{
-    char text[LINK_ALIAS];
-    struct in_addr in;
-
-    snprintf(text, sizeof(text), "%s", box->alias + strlen(HOST_MARK " "));
-    return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
 }
 
 void host_name_box(uint32_t address, char *name)

@@ -42,9 +42,8 @@ int host_send(struct host *host);
 /* Host. Take back what is there without a box: rules, settings and bridges of ours. As above. */
 int host_sweep(struct host *host);
 
-/* Either side. Is it a box's pair? The box's address. */
+/* Either side. Is it a box's pair? */
 bool host_is_box(const struct link *link);
-uint32_t host_box_address(const struct link *box);
 
 /* Either side. The name of the link of the box at ADDRESS, which no two have, into NAME of
  * IF_NAMESIZE bytes. */

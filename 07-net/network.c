@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -136,6 +135,8 @@ static int find_bridge(struct network *network, struct host *host, struct link *
     return use_bridge(network, host, bridge);
 }
 
+static const char just_ended[] = "a box that has just ended";
+
 /* Who has ADDRESS already? NULL if nobody. */
 static const char *holder(const struct network *network, const struct host *host, uint32_t address)
 {
@@ -148,40 +149,44 @@ static const char *holder(const struct network *network, const struct host *host
     for (int i = 0; i < host->links.address_count; i++)
         if (host->links.addresses[i].address == address)
             return "this host";
-    for (int i = 0; i < host->links.link_count; i++)
-        if (host_is_box(&host->links.links[i]) &&
-            host_box_address(&host->links.links[i]) == address)
-            return "another box";
     host_name_box(address, name);
-    return host_box_lives(name) ? "another box" : NULL;
+    const struct link *link = link_named(&host->links, name);
+    if (link != NULL && !host_is_box(link))
+        return "another link";
+    if (host_box_lives(name))
+        return "another box";
+    return link != NULL ? just_ended : NULL;
 }
 
 /*
- * A box that has just ended keeps its address until the kernel has cleared away its namespace,
- * which takes some milliseconds. So if another box has it, look a few times.
+ * The kernel needs some milliseconds to clear away the namespace of a box that has ended, and then
+ * deletes its link. Who wants the same address can't wait for that.
  */
+static int delete_ended(struct host *host, uint32_t address)
+{
+    char name[IF_NAMESIZE];
+
+    host_name_box(address, name);
+    link_delete(&host->route, name);
+    int error = netlink_send(&host->route);
+    return error == 0 || error == -ENODEV ? 0 : netlink_report(&host->route, error);
+}
+
 static int take_asked_address(struct network *network, struct host *host)
 {
-    const struct timespec moment = {.tv_nsec = 10000000}; /* 10 ms */
     char text[LINK_ADDRESS_TEXT];
     int error = check_in_network(network, network->address, "address");
 
-    if (error == 0 && network->prefix != 0 && network->prefix != network->bridge_prefix)
-        return refuse("address %s/%d: the bridge's network has the prefix /%d",
-                      link_address_text(network->address, text), network->prefix,
-                      network->bridge_prefix);
-    for (int tries = 0; error == 0; tries++) {
-        const char *other = holder(network, host, network->address);
-        if (other == NULL)
-            break;
-        if (strcmp(other, "another box") != 0 || tries == 30)
-            return refuse("address %s is in use by %s", link_address_text(network->address, text),
-                          other);
-        nanosleep(&moment, NULL);
-        link_free(&host->links);
-        error = link_list(&host->route, &host->links);
-    }
-    return error;
+    if (error != 0)
+        return error;
+    link_address_text(network->address, text);
+    if (network->prefix != 0 && network->prefix != network->bridge_prefix)
+        return refuse("address %s/%d: the bridge's network has the prefix /%d", text,
+                      network->prefix, network->bridge_prefix);
+    const char *other = holder(network, host, network->address);
+    if (other == just_ended)
+        return delete_ended(host, network->address);
+    return other == NULL ? 0 : refuse("address %s is in use by %s", text, other);
 }
 
 static int choose_address(struct network *network, struct host *host)

@@ -1,6 +1,5 @@
 #include "cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +17,7 @@
 #include "../03-pid/proc.h"
 #include "controller.h"
 
-#define MADE_UP "ten-steps-" /* how a name begins that the user has not chosen */
+#define MADE_UP "ten-steps-" /* and eight digits: a name that the user has not chosen */
 
 enum { LONGEST_WAIT = 10000 }; /* milliseconds, for another run's lock or for killed processes */
 
@@ -32,15 +31,18 @@ void cgroup_check_name(const char *name)
 
 /*
  * Runs that make and remove groups at the same time take turns: a controller must not be disabled
- * by one while another is about to rely on it. Returns the lock, to be closed, or -errno.
+ * by one while another is about to rely on it. The lock is on a file, as the directory itself may
+ * be locked: in a box it is the box's group. Returns the lock, to be closed, or -errno.
  */
 static int lock_tree(const struct cgroup_tree *tree)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
-    int lock = open(tree->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[LONGEST_GROUP];
 
+    snprintf(path, sizeof(path), "%s/cgroup.procs", tree->top);
+    int lock = open(path, O_RDONLY | O_CLOEXEC);
     if (lock == -1)
-        return report("open %s", tree->top);
+        return report("open %s", path);
     for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) == -1; waited += 5) {
         if (errno == EWOULDBLOCK && waited < LONGEST_WAIT) {
             nanosleep(&pause, NULL);
@@ -81,12 +83,13 @@ static int choose_parent(const struct cgroup_tree *tree, char *parent, int hands
             return 0;
         *strrchr(parent, '/') = '\0';
     }
-    if (access(tree->top, W_OK) == -1 && errno == EROFS)
+    if (access(tree->top, W_OK) == -1 && errno == EROFS) {
         hint("it is mounted read-only here, as in a box: make the group outside");
-    else
+    } else {
         hint("run it as root, or in a branch of the tree that is delegated to you and has room for "
              "a group: 'systemd-run --user --scope -p Delegate=yes COMMAND'");
-    errno = EACCES;
+        errno = EACCES;
+    }
     return report("no group of %s is yours to write", tree->top);
 }
 
@@ -160,49 +163,48 @@ static int empty_group(const char *group)
 static int remove_groups(const char *group)
 {
     char path[LONGEST_GROUP];
-    struct dirent *entry;
     DIR *directory = opendir(group);
 
-    while (directory != NULL && (entry = readdir(directory)) != NULL)
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-            snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) < (int)sizeof(path))
-            remove_groups(path);
+    while (group_next(directory, group, path))
+        remove_groups(path);
     if (directory != NULL)
         closedir(directory);
     explain("rmdir %s\trmdir(\"%s\")", group, group);
     return rmdir(group) == -1 ? -errno : 0;
 }
 
-/* Remove the groups of killed runs in GROUP and below. What another user has left is not ours. */
-static void sweep(const struct cgroup_tree *tree, const char *group)
+static bool is_made_up(const char *name)
+{
+    size_t prefix = strlen(MADE_UP);
+
+    return strncmp(name, MADE_UP, prefix) == 0 && strlen(name) == prefix + 8 &&
+           strspn(name + prefix, "0123456789abcdef") == 8;
+}
+
+/* Remove the groups of killed runs in GROUP and below, and disable what nobody uses there any more.
+ * What another user has left is not ours. */
+static void sweep(const char *group)
 {
     char path[LONGEST_GROUP];
-    struct dirent *entry;
     DIR *directory = opendir(group);
 
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
-            snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path))
-            continue;
-        /*
-         * A run may have been killed before it made its note. But further down the note may just be
-         * being made, in a box that holds the lock of its own branch.
-         */
-        bool made_up =
-            strcmp(group, tree->top) == 0 && strncmp(entry->d_name, MADE_UP, strlen(MADE_UP)) == 0;
-        if (!controllers_are_used(path) && !made_up) {
-            sweep(tree, path);
+    while (group_next(directory, group, path)) {
+        bool noted = controllers_are_used(path);
+        if (!noted && !is_made_up(path + strlen(group) + 1)) {
+            sweep(path);
             continue;
         }
         int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         bool is_dead = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
-        if (is_dead && is_writable(path) && empty_group(path) == 0 && remove_groups(path) == 0)
-            controllers_release(tree, group);
+        /* A run that was killed before it could make its note had no process in the group yet. */
+        if (is_dead && is_writable(path) && (!noted || empty_group(path) == 0))
+            remove_groups(path);
         if (lock != -1)
             close(lock);
     }
     if (directory != NULL)
         closedir(directory);
+    controllers_release_in(group);
 }
 
 static int make_directory(struct cgroup *group, const char *name)
@@ -315,8 +317,8 @@ static int check_move(const struct cgroup_tree *tree, const char *parent)
     snprintf(path, sizeof(path), "%s/cgroup.procs", fork);
     if (access(path, W_OK) == 0)
         return 0;
-    hint("this shell is in %.150s: who leaves that needs to write %.150s", tree->own, path);
-    return report("go from there to %s", parent);
+    hint("to get there from one's own group one has to be allowed to write %.300s", path);
+    return report("go from %s to %s", tree->own, parent);
 }
 
 /* What needs the lock: from a clean tree to a group of our own with the files we need in it. */
@@ -325,7 +327,7 @@ static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
     unsigned needed = limit_controllers(&plan->limits);
     int error;
 
-    sweep(&group->tree, group->tree.top);
+    sweep(group->tree.top);
     if (plan->parent != NULL)
         error = find_parent(&group->tree, plan->parent, group->parent);
     else
@@ -406,7 +408,7 @@ int cgroup_clear(void)
 
     if (lock < 0)
         return lock;
-    sweep(&tree, tree.top);
+    sweep(tree.top);
     close(lock);
     return 0;
 }

@@ -1,8 +1,6 @@
 #include "controller.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -222,16 +220,10 @@ static bool used_by_us(const char *group, unsigned set)
 {
     char path[LONGEST_GROUP];
     bool used = false;
-    struct dirent *entry;
     DIR *directory = opendir(group);
 
-    while (!used && directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-            continue;
-        if (snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path))
-            continue;
+    while (!used && group_next(directory, group, path))
         used = (read_note(path, NOTE_USES) & set) != 0 || used_by_us(path, set);
-    }
     if (directory != NULL)
         closedir(directory);
     return used;
@@ -250,14 +242,10 @@ static bool used_by_others(const char *group, unsigned set)
     };
     char path[LONGEST_GROUP], value[256];
     bool used = false;
-    struct dirent *entry;
     DIR *directory = opendir(group);
 
-    while (!used && directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-            continue;
-        if (snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= (int)sizeof(path) ||
-            controllers_are_used(path))
+    while (!used && group_next(directory, group, path)) {
+        if (controllers_are_used(path))
             continue;
         for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
             if ((unsigned)controller_of(settings[i].file) & set &&
@@ -269,14 +257,13 @@ static bool used_by_others(const char *group, unsigned set)
     return used;
 }
 
-static void release_in(const char *group)
+void controllers_release_in(const char *group)
 {
-    unsigned ours = read_note(group, NOTE_ENABLED);
-    unsigned enabled = controllers_read(group, "cgroup.subtree_control");
-    unsigned kept = 0;
+    unsigned ours = read_note(group, NOTE_ENABLED), kept = 0;
 
     if (ours == 0)
         return;
+    unsigned enabled = controllers_read(group, "cgroup.subtree_control");
     for (unsigned each = 1; each <= ours; each <<= 1) {
         char names[CONTROLLER_NAMES];
         if (!(ours & enabled & each))
@@ -300,9 +287,9 @@ void controllers_release(const struct cgroup_tree *tree, const char *parent)
 
     /* From PARENT upwards: a group can only give up what no group below hands down. */
     snprintf(group, sizeof(group), "%s", parent);
-    release_in(group);
+    controllers_release_in(group);
     while (strlen(group) > top) {
         *strrchr(group, '/') = '\0';
-        release_in(group);
+        controllers_release_in(group);
     }
 }

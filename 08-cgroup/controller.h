@@ -50,9 +50,10 @@ int controllers_note_use(const char *group, unsigned set);
 int controllers_are_used(const char *group);
 
 /*
- * Host. Disable in PARENT and above what we have enabled there and nobody uses any more. What can't
- * be disabled stays, for a later run.
+ * Host. Disable in GROUP, or in PARENT and above, what we have enabled there and nobody uses any
+ * more. What can't be disabled stays, for a later run.
  */
+void controllers_release_in(const char *group);
 void controllers_release(const struct cgroup_tree *tree, const char *parent);
 
 #endif

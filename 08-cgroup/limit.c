@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static bool read_range(const char **text, long *first, long *last)
     if (*last < *first || *last > 65535 || (*end != ',' && *end != '\0'))
         return false;
     *text = *end == ',' ? end + 1 : end;
-    return *end == '\0' || *end == ',';
+    return true;
 }
 
 static bool cpu_in_list(long cpu, const char *list)
@@ -134,7 +135,7 @@ static long long read_bytes(const char *text, const char *what, long long min)
         fail("%s: '%s' is not a size, such as 64M", what, text);
     const char *unit = *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
     for (const char *each = units; unit != NULL && each <= unit; each++)
-        bytes = bytes > most_bytes ? bytes : bytes * 1024;
+        bytes = bytes > most_bytes / 1024 ? LLONG_MAX : bytes * 1024;
     end += unit != NULL;
     if (*end != '\0' && strcmp(end, "B") != 0 && strcmp(end, "iB") != 0)
         fail("%s: '%s' is not a size, such as 64M", what, text);
@@ -180,7 +181,8 @@ static void limit_io_max(struct cgroup_limits *limits, const char *text)
     size_t length;
     int used = 0;
 
-    snprintf(copy, sizeof(copy), "%s", text);
+    if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
+        fail("io-max: the value is too long");
     const char *name = strtok_r(copy, " ", &save);
     if (name != NULL && name[0] == '/' && stat(name, &device) == 0 && S_ISBLK(device.st_mode))
         length = (size_t)snprintf(value, sizeof(value), "%u:%u", major(device.st_rdev),
@@ -208,6 +210,8 @@ static void limit_io_max(struct cgroup_limits *limits, const char *text)
         else
             length += (size_t)snprintf(value + length, sizeof(value) - length, " %s=%lld", word,
                                        read_bytes(number, "io-max", 1));
+        if (length >= sizeof(value))
+            fail("io-max: the value is too long");
     }
     add(limits, "io.max", value);
 }

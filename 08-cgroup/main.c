@@ -142,7 +142,7 @@ int main(int argc, char **argv)
         struct cgroup_usage used = usage_read(group.path, seconds_now() - start);
         usage_print(&used, &options.plan.limits);
     }
-    if (cgroup_remove(&group) != 0)
-        error = -1;
+    if (error == 0)
+        error = cgroup_remove(&group);
     return error == 0 ? status : EXIT_TOOL;
 }

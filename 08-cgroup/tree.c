@@ -75,17 +75,29 @@ int tree_find(struct cgroup_tree *tree)
     read_own(own, sizeof(own));
     size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
     const char *below = strncmp(own, root, skip) == 0 ? own + skip : "";
-    if (strcmp(below, "/") == 0 || strncmp(below, "/..", 3) == 0)
+    if (below[0] != '/' || strcmp(below, "/") == 0 || strncmp(below, "/..", 3) == 0)
         below = "";
     snprintf(tree->own, sizeof(tree->own), "%s%.700s", tree->top, below);
     return 0;
 }
 
-int tree_holds(const struct cgroup_tree *tree, const char *group)
+bool tree_holds(const struct cgroup_tree *tree, const char *group)
 {
     size_t length = strlen(tree->top);
     return strncmp(group, tree->top, length) == 0 &&
            (group[length] == '/' || group[length] == '\0');
+}
+
+bool group_next(DIR *directory, const char *group, char *path)
+{
+    struct dirent *entry;
+
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0 &&
+            snprintf(path, LONGEST_GROUP, "%s/%s", group, entry->d_name) < LONGEST_GROUP)
+            return true;
+    return false;
 }
 
 int group_read(const char *group, const char *file, char *text, size_t size)

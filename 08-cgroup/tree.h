@@ -9,6 +9,8 @@
 #ifndef CGROUP_TREE_H
 #define CGROUP_TREE_H
 
+#include <dirent.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { LONGEST_GROUP = 1024 }; /* a group's directory */
@@ -25,7 +27,13 @@ struct cgroup_tree {
 int tree_find(struct cgroup_tree *tree);
 
 /* Either side. Is GROUP the tree's top or below it? */
-int tree_holds(const struct cgroup_tree *tree, const char *group);
+bool tree_holds(const struct cgroup_tree *tree, const char *group);
+
+/*
+ * Either side. The next group directly below GROUP, whose directory is open as DIRECTORY (NULL if
+ * it could not be opened): its path goes into PATH of LONGEST_GROUP bytes. False if there is none.
+ */
+bool group_next(DIR *directory, const char *group, char *path);
 
 /*
  * Either side. The text of FILE in the directory GROUP, without the last newline. Returns -errno,

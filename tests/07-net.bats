@@ -14,7 +14,7 @@ load network
     links=$(in_box ip -json link)
     assert_equal "$(jq -r '[.[].ifname] | join(" ")' <<<"$links")" lo
     assert_contains "$(jq -r '.[0].flags | join(" ")' <<<"$links")" UP
-    run -0 in_box ping -c1 -W1 127.0.0.1
+    run -0 in_box ping -c1 -W5 127.0.0.1
     run ! in_box ping -c1 -W1 "$HOST"
     assert_equal "$(ip -br link show type bridge)" ""
 }
@@ -120,7 +120,7 @@ load network
     start_box net --no-nat sleep 60
     assert_equal "$(nft list tables)" ""
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
-    run -0 in_box ping -c1 -W1 172.27.0.1
+    run -0 in_box ping -c1 -W5 172.27.0.1
     run ! in_box ping -c1 -W1 "$WORLD"
 }
 
@@ -237,7 +237,7 @@ with_resolv() {
         "$net" --bridge br1 --bridge-address 10.9.0.77/16 true
     assert_hint "--bridge-address"
     nothing_of_ours && fail "the box that lives has lost its network"
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
 }
 
 @test "no address is free any more" {

@@ -183,7 +183,7 @@ load network
     nft insert rule ip filter FORWARD oifname br0 accept
     nft insert rule inet other forward iifname br0 accept
     nft insert rule inet other forward oifname br0 accept
-    run -0 --separate-stderr "$net" ping -c1 -W1 "$WORLD"
+    run -0 --separate-stderr "$net" ping -c1 -W5 "$WORLD"
     assert_equal "$stderr" ""
     run -0 --separate-stderr "$net" --no-nat true
     assert_equal "$stderr" ""

@@ -22,7 +22,7 @@ load network
     ip link show br0
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 1
     assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
     end_box
     nothing_of_ours
 }
@@ -43,7 +43,7 @@ load network
     before=$(ip -json -details address show br9 | jq "$same")
     start_box net --bridge br9 --publish 127.0.0.1:8080:80 sleep 60
     assert_equal "$(address_in_box)" 10.88.0.2/24
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 in_box ping -c1 -W5 "$WORLD"
     end_box
     assert_equal "$(ip -json -details address show br9 |
         jq "$same")" "$before"
@@ -86,8 +86,8 @@ load network
     start_box net --publish 8080:80 sleep 60
     kill -KILL "$first"
     wait_until 3 ended "$first"
-    run -0 "$net" --publish 8081:80 true
-    run -0 in_box ping -c1 -W1 "$WORLD"
+    run -0 "$net" --publish 8081:80 --address 172.27.0.2 true
+    run -0 in_box ping -c1 -W5 "$WORLD"
     assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
 }
 

@@ -98,7 +98,7 @@ load groups
     start_box cgroup sleep 60
     local group
     group=$(group_of "$BOX_PID")
-    mkdir -p "$group/a/b" "$group/c"
+    mkdir -p "$group/a/b" "$group/.c"
     end_box
     [ ! -e "$group" ]
 }
@@ -115,12 +115,42 @@ load groups
     wait_until 5 no_process_is_left
 }
 
+@test "wherever a run was killed, the next one takes back all of it" {
+    requires command:strace
+    [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
+    local name call steps=0 each
+    name=$(random_name)
+    make_group "$name"
+    for call in setxattr write mkdir clone3 rmdir removexattr; do
+        for ((each = 1; ; each++)); do
+            killed_at "$call" "$each" "$(tool cgroup)" --parent "$name" --pids 9 true || break
+            steps=$((steps + 1))
+            run -0 "$(tool cgroup)" true
+            assert_equal "$call $each: $(<$top/cgroup.subtree_control)" "$call $each: "
+            assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
+            assert_equal "$(find "$top/$name" -mindepth 1 -type d)" ""
+        done
+    done
+    [ "$steps" -ge 8 ]
+}
+
 @test "and leaves alone what is alive" {
     start_box cgroup --pids 9 sleep 60
     run -0 "$(tool cgroup)" --pids 9 true
     [ -e "$(group_of "$BOX_PID")" ]
     assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
     kill -0 "$BOX_PID"
+}
+
+@test "and what only looks like one of ours" {
+    make_group ten-steps-0123abcd
+    sleep 60 3>&- &
+    TOOL_PIDS+=($!)
+    echo $! >$top/ten-steps-0123abcd/cgroup.procs
+    make_group ten-steps-course
+    run -0 "$(tool cgroup)" true
+    kill -0 "${TOOL_PIDS[0]}"
+    [ -e $top/ten-steps-course ]
 }
 
 @test "a signal at any moment leaves nothing" {
@@ -147,6 +177,11 @@ load groups
         assert_equal "$(<"$results/$i")" $((i + 5))
     done
     assert_equal "$(our_groups)" ""
+}
+
+@test "in a box no group can be made: the error says why" {
+    expect_error 125 "Read-only file system" "$(tool cgroup)" "$(tool cgroup)" true
+    assert_hint "outside"
 }
 
 @test "a command that can't be run: 126, 127, and the group is gone" {
