@@ -27,7 +27,7 @@ struct stack {
     size_t count;
     const char *upper; /* NULL: none yet, or a stack that can't be written to */
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
-    bool is_fresh;     /* upper is overlay_temporary()'s: to look as the topmost lower does */
+    bool is_fresh;     /* upper has just been made: to look as the topmost lower does */
 };
 
 /* Either side. One more lower layer, below the others. One too many ends the tool. */
