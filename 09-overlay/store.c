@@ -1,7 +1,6 @@
 #include "store.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -207,21 +206,12 @@ char *store_read(const char *kind, const char *name, size_t *length)
     return text;
 }
 
-static int not_dot(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 char **store_list(const char *kind)
 {
     char *path = store_path(kind, "", "");
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, not_dot, by_bytes);
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int count = directory == -1 ? -1 : entries_read(directory, &entries);
     char **names = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(*names));
 
     if (names == NULL)
@@ -233,6 +223,8 @@ char **store_list(const char *kind)
     }
     free(entries);
     free(path);
+    if (directory != -1)
+        close(directory);
     return names;
 }
 

@@ -121,7 +121,7 @@ static noreturn void run_program(const struct work *work, int errors)
     die("%s", work->command[0]);
 }
 
-/* The first line that the program says, but for tar's note on how it makes names harmless. */
+/* The first words of the program, but for tar's note on how it makes names harmless. */
 static void read_errors(int errors, char *line, size_t size)
 {
     FILE *stream = fdopen(errors, "r");
@@ -132,7 +132,7 @@ static void read_errors(int errors, char *line, size_t size)
     if (stream == NULL)
         die("read the program's errors");
     while (getline(&text, &room, stream) != -1) {
-        if (found || strstr(text, ": Removing leading") != NULL)
+        if (found || text[0] == '\n' || strstr(text, ": Removing leading") != NULL)
             continue;
         found = true;
         snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);

@@ -26,6 +26,17 @@ load layers
     done
 }
 
+@test "a compressed layer that is cut off" {
+    layer tree file
+    tar -C tree -cf whole.tar .
+    for program in gzip zstd xz bzip2; do
+        "$program" -c whole.tar | head -c -12 >1.tar
+        image_of 1.tar
+        refused "layer 1 of 1: "
+        [[ ${stderr_lines[0]} =~ ([Uu]nexpected end|premature end|ends unexpectedly) ]]
+    done
+}
+
 @test "a layer that is not what its digests promise: a byte changed, in each kind of image" {
     make_images
     for file in docker gzip zstd; do

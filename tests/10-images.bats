@@ -205,6 +205,13 @@ store_files() {
     assert_equal "$output" "$secret"
 }
 
+@test "the directory of boxes may be taken away by another run at any moment" {
+    requires command:strace
+    run -0 --separate-stderr strace --quiet=all --output=/dev/null --trace-path=/run/ten-steps \
+        --inject='/^(lstat|newfstatat|fstatat64)$:error=ENOENT:when=1' "$full" images
+    assert_equal "$stderr" ""
+}
+
 @test "an ordinary user has images too, in a store of one's own" {
     requires userns
     make_image
