@@ -149,6 +149,9 @@ static void say(const char *format, va_list arguments, int error)
     if (error != 0 && next_hint[0] == '\0')
         cause_of(error, next_hint, sizeof(next_hint));
     vsnprintf(text, sizeof(text), format, arguments);
+    for (char *each = text; *each != '\0'; each++)
+        if ((unsigned char)*each < ' ' || *each == 0x7f) /* it may hold names that others chose */
+            *each = '?';
     dprintf(error_file, "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
             error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
             next_hint[0] ? "\n" : "");

@@ -33,35 +33,41 @@ static char *name_of_file(const char *file, const char *tag)
     return name;
 }
 
-static int give_name(const char *name, const char *id, bool tell)
-{
-    int error = name == NULL ? -ENOMEM : name_give(name, id);
+/* Names are looked at before anything is unpacked: a bad one must not leave half an import. */
+enum giving { ONLY_LOOK, GIVE, GIVE_AND_TELL };
 
-    if (error == 0 && tell) {
-        char *normal = name_normal(name);
-        printf("%s  %.12s\n", normal ? normal : name, id);
-        free(normal);
-    }
+static int give_name(const char *name, const char *id, enum giving giving)
+{
+    char *normal = name ? name_normal(name) : NULL;
+    int error = normal == NULL ? -EINVAL : 0;
+
+    if (error == 0 && giving != ONLY_LOOK)
+        error = name_give(normal, id);
+    if (error == 0 && giving == GIVE_AND_TELL)
+        printf("%s  %.12s\n", normal, id);
+    free(normal);
     return error;
 }
 
 /* In an OCI layout the name is often only a tag: then the file's name goes before it. */
-static int give_names(const struct source_image *image, const char *file, const char *name,
-                      bool tell)
+static int give_names(const struct source *source, const struct source_image *image,
+                      const char *name, enum giving giving)
 {
+    const char *file = source->tar.path;
     int error = 0;
 
     if (name != NULL)
-        return give_name(name, image->id, tell);
+        return give_name(name, image->id, giving);
     for (char **each = image->names; each != NULL && *each != NULL && error == 0; each++) {
-        char *whole = strpbrk(*each, ":/") ? strdup(*each) : name_of_file(file, *each);
-        error = give_name(whole, image->id, tell);
+        bool only_tag = source->is_oci && strpbrk(*each, ":/") == NULL;
+        char *whole = only_tag ? name_of_file(file, *each) : strdup(*each);
+        error = give_name(whole, image->id, giving);
         free(whole);
     }
     if (image->names != NULL && image->names[0] != NULL)
         return error;
     char *own = name_of_file(file, NULL);
-    error = give_name(own, image->id, tell);
+    error = give_name(own, image->id, giving);
     free(own);
     return error;
 }
@@ -104,8 +110,8 @@ static int sweep(void)
 }
 
 /* The layers are whole: now the image becomes visible, in an order that never shows half of one. */
-static int keep(const struct source *source, struct import *imports, size_t count, const char *file,
-                const char *name, bool tell)
+static int keep(const struct source *source, struct import *imports, size_t count, const char *name,
+                enum giving giving)
 {
     int lock = store_lock();
     int error = lock < 0 ? lock : import_keep(imports, count);
@@ -114,7 +120,7 @@ static int keep(const struct source *source, struct import *imports, size_t coun
         const struct source_image *image = &source->images[i];
         error = store_write("configs", image->id, image->config.text, image->config.length);
         if (error == 0)
-            error = give_names(image, file, name, tell);
+            error = give_names(source, image, name, giving);
     }
     if (lock >= 0)
         close(lock);
@@ -128,23 +134,23 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
 
     if (store_open() == NULL)
         return -EIO;
-    char *normal = name ? name_normal(name) : NULL;
-    if (name != NULL && normal == NULL)
-        return -EINVAL;
-    free(normal);
     int error = source_open(&source, file);
     if (error != 0)
         return error;
     if (name != NULL && source.count > 1)
         error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
+    for (size_t i = 0; i < source.count && error == 0; i++)
+        error = give_names(&source, &source.images[i], name, ONLY_LOOK);
     struct import *imports = list_layers(&source, &count);
     if (error == 0)
         error = imports == NULL ? report("%s", file) : sweep();
     if (error == 0)
         error = import_unpack(imports, count);
     if (error == 0) {
-        error = keep(&source, imports, count, file, name, tell);
+        error = keep(&source, imports, count, name, tell ? GIVE_AND_TELL : GIVE);
         import_end(imports, count);
+        if (error != 0)
+            (void)sweep();
     }
     if (error == 0 && id != NULL)
         memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);

@@ -26,6 +26,15 @@ static unsigned long long layer_size(const char *digest)
     return size;
 }
 
+/* A text from an image, for a terminal: without control characters, which could do things to it. */
+static const char *plain(char *text)
+{
+    for (char *each = text; each != NULL && *each != '\0'; each++)
+        if ((unsigned char)*each < ' ' || *each == 0x7f)
+            *each = ' ';
+    return text ? text : "";
+}
+
 static int print_image(const char *name, const char *id)
 {
     unsigned long long size = 0;
@@ -36,7 +45,7 @@ static int print_image(const char *name, const char *id)
         return error;
     for (size_t i = 0; i < config.layer_count; i++)
         size += layer_size(config.layers[i]);
-    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, config.created ? config.created : "",
+    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, plain(config.created),
            config.layer_count, (double)size / 1e6);
     config_free(&config);
     return 0;
@@ -45,27 +54,20 @@ static int print_image(const char *name, const char *id)
 int image_list(void)
 {
     char id[SHA256_HEX + 1];
-    int error = store_open() == NULL ? -EIO : 0;
+    int error = store_open() == NULL ? -EIO : 0, damaged = 0;
     char **files = error == 0 ? store_list("images") : NULL;
 
     printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
-    for (char **file = files; file != NULL && *file != NULL && error == 0; file++) {
+    for (char **file = files; file != NULL && *file != NULL; file++) {
         char *name = store_decode(*file);
-        if (name != NULL && name_read(*file, id))
-            error = print_image(name, id);
+        if (name != NULL && name_read(*file, id) && print_image(name, id) != 0)
+            damaged = -EIO; /* which is no reason not to list the others */
         free(name);
     }
     store_free(files);
     if (fflush(stdout) != 0 && error == 0)
         error = report("write");
-    return error;
-}
-
-/* A text from an image, for a terminal: without control characters, which could do things to it. */
-static void print_plain(const char *text)
-{
-    for (; text != NULL && *text != '\0'; text++)
-        putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
+    return error != 0 ? error : damaged;
 }
 
 static void print_step(const struct config *config, size_t step, const char *layer)
@@ -74,13 +76,12 @@ static void print_step(const struct config *config, size_t step, const char *lay
     char *created = json_string(json, json_member(json, step, "created"));
     char *made_by = json_string(json, json_member(json, step, "created_by"));
 
-    printf("%-13.12s%-20.19s ", layer ? layer : "-", created ? created : "");
+    printf("%-13.12s%-20.19s ", layer ? layer : "-", plain(created));
     if (layer != NULL)
         printf("%8.1f MB  ", (double)layer_size(layer) / 1e6);
     else
         printf("%8s     ", "-");
-    print_plain(made_by);
-    putchar('\n');
+    printf("%s\n", plain(made_by));
     free(created);
     free(made_by);
 }

@@ -8,7 +8,7 @@
 #include "sha256.h"
 
 struct layer {
-    int file; /* where its tar is: SIZE bytes from OFFSET; OFFSET -1: a pipe, to its end */
+    int file; /* where its tar is: SIZE bytes from OFFSET */
     off_t offset, size;
     const char *label;      /* what errors begin with */
     const char *digest;     /* promised for those bytes; "": nothing is */

@@ -28,12 +28,14 @@ char *name_normal(const char *name)
         }
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     bool good = isalnum((unsigned char)base[0]);
+    size_t length = 0; /* as store_encode() will have it */
     for (const char *each = name; *each != '\0'; each++) {
         bool begins_part = each == name || each[-1] == '/';
+        length += *each == '/' ? 3 : 1;
         good = good && (isalnum((unsigned char)*each) ||
                         (!begins_part && strchr("._-/:@+", *each) != NULL));
     }
-    if (!good || strlen(name) > LONGEST_NAME) {
+    if (!good || length > LONGEST_NAME) {
         (void)refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
                      name);
         return NULL;
@@ -99,20 +101,24 @@ int name_find(const char *name, char id[SHA256_HEX + 1], char **file)
 {
     if (store_open() == NULL)
         return -EIO;
-    char *by_id = find_by_id(name, id), *normal = by_id ? NULL : name_normal(name);
-    char *by_name = normal ? store_encode(normal) : NULL;
-    bool found = by_id != NULL || (by_name != NULL && name_read(by_name, id));
+    char *normal = name_normal(name), *found = normal ? store_encode(normal) : NULL;
 
-    if (!found && normal != NULL) {
-        hint("'full images' lists what there is; 'full load FILE' adds to it");
-        (void)refuse("no image %s in the store", normal);
+    if (found != NULL && !name_read(found, id)) { /* a name goes before an ID that begins so */
+        free(found);
+        found = find_by_id(name, id);
+        if (found == NULL) {
+            hint("'full images' lists what there is; 'full load FILE' adds to it");
+            (void)refuse("no image %s in the store", normal);
+        }
     }
-    if (found && file != NULL)
-        *file = strdup(by_id ? by_id : by_name);
-    free(by_id);
-    free(by_name);
     free(normal);
-    return found ? 0 : -ENOENT;
+    if (found == NULL)
+        return -ENOENT;
+    if (file != NULL)
+        *file = found;
+    else
+        free(found);
+    return 0;
 }
 
 int name_config(const char *id, struct config *config)
@@ -152,7 +158,9 @@ static bool is_needed(const struct needed *needed, const char *digest)
     return false;
 }
 
-/* All that the names in images/ keep alive: configurations and layers. Their digests can't clash.
+/*
+ * All that the names in images/ keep alive: configurations and layers. Their digests can't clash. A
+ * name whose configuration is damaged keeps nothing: loading the image again mends it.
  */
 static int gather(struct needed *needed)
 {
@@ -163,11 +171,9 @@ static int gather(struct needed *needed)
         struct config config;
         if (!name_read(*file, id))
             continue;
+        if (name_config(id, &config) != 0)
+            continue;
         error = need(needed, id);
-        if (error == 0)
-            error = name_config(id, &config);
-        if (error != 0)
-            break;
         for (size_t i = 0; i < config.layer_count && error == 0; i++)
             error = need(needed, config.layers[i]);
         config_free(&config);
@@ -215,7 +221,8 @@ int names_sweep(void)
     for (char **each = temporary; each != NULL && *each != NULL && error == 0; each++)
         error = sweep_temporary(*each);
     for (char **each = layers; each != NULL && *each != NULL && error == 0; each++)
-        if (!is_needed(&needed, *each) && !store_is_held("layers", *each))
+        if (!(is_needed(&needed, *each) && store_is_whole(*each)) &&
+            !store_is_held("layers", *each))
             error = remove_layer(*each);
     for (char **each = configs; each != NULL && *each != NULL && error == 0; each++)
         if (!is_needed(&needed, *each) && !store_is_held("configs", *each)) {

@@ -25,7 +25,7 @@ enum { OVERLAY_ROOT_UNTOLD = 987654321 };
 struct stack {
     const char *upper; /* NULL: none yet, or a stack that can't be written to */
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
-    bool is_fresh;     /* upper is overlay_temporary()'s: to look as the topmost lower does */
+    bool is_fresh;     /* upper has just been made: to look as the topmost lower does */
     size_t count;
     const char **lowers; /* topmost first; stack_add() makes room for one more */
 };

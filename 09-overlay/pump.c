@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -87,10 +89,24 @@ static void move(int from, size_t length)
     }
 }
 
+/*
+ * A reader takes a few KiB at a time. To be woken for each would cost a tenth of an import: while
+ * there is plenty in the pipe, let it take more first.
+ */
+static void let_it_read(int pipe)
+{
+    const struct timespec moment = {.tv_nsec = 300000};
+    int bytes;
+
+    if (ioctl(pipe, FIONREAD, &bytes) == 0 && bytes > BUFFER / 2)
+        nanosleep(&moment, NULL);
+}
+
 /* LENGTH bytes from a pipe to both outputs, or to the one that is left. */
 static void share(int from, bool *second, size_t length)
 {
     while (length > 0) {
+        let_it_read(*second ? SECOND : STDOUT_FILENO);
         ssize_t twice = *second ? tee(from, SECOND, length, 0) : (ssize_t)length;
         if (twice == -1 && errno == EPIPE) {
             *second = false;

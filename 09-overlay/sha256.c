@@ -89,7 +89,10 @@ int sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1])
         length += got;
     close(sum->output);
     hex[length] = '\0';
-    if (process_wait(sum->process) != 0 || !sha256_is_hex(hex, '\0'))
+    int status = process_wait(sum->process);
+    if (status == EXIT_TOOL) /* it has said why */
+        return -EIO;
+    if (status != 0 || !sha256_is_hex(hex, '\0'))
         return refuse("the program that computes sha256 digests has failed");
     return 0;
 }

@@ -315,6 +315,7 @@ static int read_oci(struct source *source)
     struct json json;
     char *text = read_json(source, "index.json", &json);
 
+    source->is_oci = true;
     if (text == NULL)
         return -EINVAL;
     int error = read_oci_index(source, &json, NULL, 0);

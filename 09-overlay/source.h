@@ -23,6 +23,7 @@ struct source_image {
 
 struct source {
     struct tar_file tar;
+    bool is_oci; /* an OCI layout: the names in it may be tags alone */
     struct source_image *images;
     size_t count;
 };

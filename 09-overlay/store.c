@@ -1,7 +1,6 @@
 #include "store.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "entries.h"
 #include "overlay.h"
 #include "tarfile.h"
 
@@ -130,7 +130,10 @@ int store_hold(const char *kind, const char *digest)
     char *path = store_path(kind, digest, "");
     int held = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (held == -1) {
+    if (held != -1 && strcmp(kind, "layers") == 0 && !store_is_whole(digest)) {
+        close(held);
+        held = -ENOENT;
+    } else if (held == -1) {
         held = errno == ENOENT ? -ENOENT : report("%s", path);
     } else if (flock(held, LOCK_SH | LOCK_NB) == -1 || access(path, F_OK) == -1) {
         close(held); /* it is being removed right now */
@@ -138,6 +141,16 @@ int store_hold(const char *kind, const char *digest)
     }
     free(path);
     return held;
+}
+
+bool store_is_whole(const char *digest)
+{
+    char *path = store_path("layers", digest, "size");
+    struct stat status;
+    bool whole = stat(path, &status) == 0 && status.st_size > 0;
+
+    free(path);
+    return whole;
 }
 
 bool store_is_held(const char *kind, const char *digest)
@@ -193,21 +206,12 @@ char *store_read(const char *kind, const char *name, size_t *length)
     return text;
 }
 
-static int not_dot(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 char **store_list(const char *kind)
 {
     char *path = store_path(kind, "", "");
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, not_dot, by_bytes);
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int count = directory == -1 ? -1 : entries_read(directory, &entries);
     char **names = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(*names));
 
     if (names == NULL)
@@ -219,6 +223,8 @@ char **store_list(const char *kind)
     }
     free(entries);
     free(path);
+    if (directory != -1)
+        close(directory);
     return names;
 }
 
@@ -257,34 +263,72 @@ char *store_decode(const char *file)
     return name;
 }
 
-static int remove_below(int directory)
+/* Is NAME a directory? Then it becomes one that its owner can read and change. */
+static bool open_up(int directory, const char *name)
 {
-    DIR *stream = fdopendir(directory);
-    int error = 0;
+    struct stat status;
 
-    if (stream == NULL) {
-        close(directory);
-        return report("remove a directory");
-    }
-    for (struct dirent *entry; error == 0 && (entry = readdir(stream)) != NULL;) {
-        const char *name = entry->d_name;
-        if (!not_dot(entry) || unlinkat(dirfd(stream), name, 0) == 0 || errno == ENOENT)
-            continue;
-        if (errno != EISDIR && errno != EPERM) {
-            error = report("remove %s", name);
-            break;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISDIR(status.st_mode))
+        return false;
+    if ((status.st_mode & 0700) != 0700)
+        (void)fchmodat(directory, name, 0700, 0);
+    return true;
+}
+
+/*
+ * Empty the directory NAME in TOP and remove it. The directories in it are moved up into TOP, under
+ * numbers, to be removed later: so however deep they lie, no more than two are open. (A box may
+ * have made them deeper than a path, or the descriptors of a process, can reach.)
+ */
+static int remove_directory(int top, const char *name, unsigned *number)
+{
+    struct dirent **entries = NULL;
+    int directory = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
+    int count = directory == -1 ? -1 : entries_read(directory, &entries);
+
+    if (count == -1)
+        error = report("remove %s", name);
+    for (int i = 0; i < count; i++) {
+        const char *inner = entries[i]->d_name;
+        char moved[32];
+        if (error == 0 && !open_up(directory, inner)) {
+            if (unlinkat(directory, inner, 0) == -1 && errno != ENOENT)
+                error = report("remove %s", inner);
+        } else if (error == 0 && unlinkat(directory, inner, AT_REMOVEDIR) == -1) {
+            do
+                snprintf(moved, sizeof(moved), "moved.%u", (*number)++);
+            while (faccessat(top, moved, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+            if (renameat(directory, inner, top, moved) == -1)
+                error = report("remove %s", inner);
         }
-        /* An ordinary user's own directory may be one that it can't read or change. */
-        struct stat status;
-        if (fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(status.st_mode) && (status.st_mode & 0700) != 0700)
-            (void)fchmodat(dirfd(stream), name, 0700, 0);
-        int below = openat(dirfd(stream), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        error = below == -1 ? report("remove %s", name) : remove_below(below);
-        if (error == 0 && unlinkat(dirfd(stream), name, AT_REMOVEDIR) == -1)
-            error = report("remove %s", name);
+        free(entries[i]);
     }
-    closedir(stream);
+    free(entries);
+    if (directory != -1)
+        close(directory);
+    return error == 0 && unlinkat(top, name, AT_REMOVEDIR) == -1 ? report("remove %s", name)
+                                                                 : error;
+}
+
+static int remove_below(int top)
+{
+    struct dirent **entries;
+    unsigned number = 0;
+    int count, error = 0;
+
+    while (error == 0 && (count = entries_read(top, &entries)) != 0) {
+        if (count == -1)
+            return report("remove a directory");
+        for (int i = 0; i < count; i++) {
+            const char *name = entries[i]->d_name;
+            if (error == 0 && open_up(top, name))
+                error = remove_directory(top, name, &number);
+            else if (error == 0 && unlinkat(top, name, 0) == -1 && errno != ENOENT)
+                error = report("remove %s", name);
+            free(entries[i]);
+        }
+        free(entries);
+    }
     return error;
 }
 
@@ -295,6 +339,7 @@ int remove_tree(const char *path)
     if (top == -1)
         return errno == ENOENT ? 0 : report("remove %s", path);
     int error = remove_below(top);
+    close(top);
     if (error == 0 && rmdir(path) == -1)
         error = report("remove %s", path);
     return error;

@@ -3,7 +3,7 @@
  * $TEN_STEPS_HOME.
  *
  *     layers/DIGEST/diff   a layer's files, with overlay's whiteouts; DIGEST is that of its tar
- *     layers/DIGEST/size   the size of that tar
+ *     layers/DIGEST/size   the size of that tar; written last
  *     configs/DIGEST       the configuration of an image, as it came
  *     images/NAME          one line, the digest of its configuration; "/" in NAME is "%2F"
  *     tmp/                 what is being made; renamed into its place when it is whole
@@ -43,6 +43,13 @@ char *store_temporary(int *lock);
  * word if it isn't there, or another negative errno told.
  */
 int store_hold(const char *kind, const char *digest);
+
+/*
+ * Host. Is the layer whole? Nothing is forced onto the disk, which would take as long again as
+ * unpacking does. Files are written there in the order in which they were made: if power fails
+ * before the layer's last one is there, that one is empty.
+ */
+bool store_is_whole(const char *digest);
 
 /* Host. Is it held by anybody? */
 bool store_is_held(const char *kind, const char *digest);

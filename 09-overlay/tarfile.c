@@ -13,7 +13,13 @@
 
 #include "../01-chroot/tool.h"
 
-enum { BLOCK = 512, MOST_ENTRIES = 100000, LONGEST_NAME = 4096, MOST_LINKS = 8 };
+enum {
+    BLOCK = 512,
+    MOST_ENTRIES = 100000,
+    LONGEST_NAME = 4096,
+    LONGEST_PAX = 1 << 20,
+    MOST_LINKS = 8
+};
 
 /* The header of a member, as POSIX ustar and GNU have it. */
 struct header {
@@ -128,7 +134,7 @@ static bool read_extra(const struct tar_file *tar, char type, off_t offset, off_
 {
     if (type == 'g') /* about all that follow: of no interest here */
         return true;
-    if (size > 1 << 20)
+    if (size > (type == 'x' ? LONGEST_PAX : LONGEST_NAME))
         return false;
     char *text = read_text(tar, offset, size);
     if (text == NULL)
@@ -221,25 +227,29 @@ static int read_headers(struct tar_file *tar, off_t length, struct extra *extra)
     }
 }
 
-static const char *compression(const unsigned char *start)
+const char *tar_decompressor(int file, off_t offset)
 {
-    if (start[0] == 0x1f && start[1] == 0x8b)
-        return "gzip";
-    if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
-        return "zstd";
-    if (memcmp(start,
-               "\xfd"
-               "7zXZ",
-               5) == 0)
-        return "xz";
+    static const struct {
+        const char *program, *start;
+    } kinds[] = {{"gzip", "\x1f\x8b"},
+                 {"zstd", "\x28\xb5\x2f\xfd"},
+                 {"xz", "\xfd\x37zXZ"},
+                 {"bzip2", "BZh"}};
+    char start[8] = "";
+
+    if (pread(file, start, sizeof(start), offset) < (ssize_t)sizeof(start))
+        return NULL;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
+            return kinds[i].program;
     return NULL;
 }
 
 int tar_open(struct tar_file *tar, const char *path)
 {
-    unsigned char start[8] = "";
     struct stat status;
     struct extra extra = {.size = -1};
+    const char *program;
 
     *tar = (struct tar_file){.path = path, .file = open(path, O_RDONLY | O_CLOEXEC)};
     if (tar->file == -1 || fstat(tar->file, &status) == -1)
@@ -247,8 +257,7 @@ int tar_open(struct tar_file *tar, const char *path)
     int error = 0;
     if (!S_ISREG(status.st_mode)) {
         error = refuse("%s: not a file, which the tar of an image has to be", path);
-    } else if (read_at(tar, start, sizeof(start), 0) && compression(start) != NULL) {
-        const char *program = compression(start);
+    } else if ((program = tar_decompressor(tar->file, 0)) != NULL) {
         hint("unpack it first: %s -dc %s > image.tar", program, path);
         error = refuse("%s: is compressed as a whole", path);
     } else {

@@ -28,6 +28,12 @@ struct tar_file {
 int tar_open(struct tar_file *tar, const char *path);
 void tar_close(struct tar_file *tar);
 
+/*
+ * Host. The program that decompresses what begins at OFFSET of a file, as its first bytes tell:
+ * gzip, zstd, xz or bzip2. NULL: it is a plain tar.
+ */
+const char *tar_decompressor(int file, off_t offset);
+
 /* Either side. The file called NAME, through links in the tar. NULL if there is none. */
 const struct tar_entry *tar_find(const struct tar_file *tar, const char *name);
 

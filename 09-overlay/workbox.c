@@ -22,6 +22,7 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/mount.h"
+#include "../04-mnt/tree.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"
 #include "pump.h"
@@ -42,6 +43,22 @@ bool work_keeps_owners(void)
 }
 
 enum { READING = 3 }; /* the place of the directory that is only read */
+
+/* In the working directory there may be devices and programs of strangers, but not for use. */
+static void bind_work(const struct root *root, const char *directory)
+{
+    enum { NOSUID = 2, NODEV = 4, NOEXEC = 8 }; /* MOUNT_ATTR_* of <linux/mount.h> */
+    int tree = tree_copy(directory);
+
+    if (tree == -1)
+        die("bind %s", directory);
+    explain("# the layer, without use of its devices and programs\topen_tree(\"%s\", "
+            "OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_NOSUID|...)",
+            directory);
+    if (tree_set(tree, NOSUID | NODEV | NOEXEC, 0, false) == -1)
+        die("mount_setattr");
+    mount_tree(root, tree, directory, "/work", false);
+}
 
 /* A root with the programs of this machine and their libraries, and "/work". Nothing else. */
 static void enter_root(const struct work *work)
@@ -64,7 +81,7 @@ static void enter_root(const struct work *work)
         if (access(programs[i], F_OK) == 0)
             mount_bind(&root, programs[i], programs[i], true);
     if (work->directory != NULL)
-        mount_bind(&root, work->directory, "/work", false);
+        bind_work(&root, work->directory);
     mount_read_only(&root);
     root_pivot(&root);
     if (work->directory != NULL && chdir("/work") == -1)
@@ -104,7 +121,7 @@ static noreturn void run_program(const struct work *work, int errors)
     die("%s", work->command[0]);
 }
 
-/* The first line that the program says, but for tar's note on how it makes names harmless. */
+/* The first words of the program, but for tar's note on how it makes names harmless. */
 static void read_errors(int errors, char *line, size_t size)
 {
     FILE *stream = fdopen(errors, "r");
@@ -115,7 +132,7 @@ static void read_errors(int errors, char *line, size_t size)
     if (stream == NULL)
         die("read the program's errors");
     while (getline(&text, &room, stream) != -1) {
-        if (found || strstr(text, ": Removing leading") != NULL)
+        if (found || text[0] == '\n' || strstr(text, ": Removing leading") != NULL)
             continue;
         found = true;
         snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);

@@ -60,7 +60,6 @@ static int note_boot(const char *directory)
 static int make_upper(struct layers *layers, const char *name)
 {
     char path[PATH_MAX];
-    struct stat top;
 
     snprintf(path, sizeof(path), "%s/boxes", store_open());
     if (mkdir(path, 0700) == -1 && errno != EEXIST)
@@ -76,16 +75,15 @@ static int make_upper(struct layers *layers, const char *name)
     if (note_boot(layers->upper) < 0)
         return -1;
 
-    /* The root of the stack looks as its topmost layer does. */
-    mode_t mode = stat(layers->stack.lowers[0], &top) == 0 ? top.st_mode & 07777 : 0755;
     static char upper[PATH_MAX + 8],
         work[PATH_MAX + 8]; /* as long as the stack, and there is one a process */
     snprintf(upper, sizeof(upper), "%s/upper", layers->upper);
     snprintf(work, sizeof(work), "%s/work", layers->upper);
-    if (mkdir(upper, 0755) == -1 || chmod(upper, mode) == -1 || mkdir(work, 0700) == -1)
+    if (mkdir(upper, 0755) == -1 || mkdir(work, 0700) == -1)
         return report("make %s", upper);
     layers->stack.upper = upper;
     layers->stack.work = work;
+    layers->stack.is_fresh = true;
     return 0;
 }
 

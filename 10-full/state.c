@@ -83,8 +83,11 @@ static void make_home(void)
 
     if (mkdir(state_home(), 0700) == -1 && errno != EEXIST)
         give_up("make", state_home());
-    if (lstat(state_home(), &status) == -1)
+    if (lstat(state_home(), &status) == -1) {
+        if (errno == ENOENT) /* another's last box has just taken it away: lock_all() tries again */
+            return;
         give_up("look at", state_home());
+    }
     if (status.st_uid != geteuid() || !S_ISDIR(status.st_mode))
         fail("%s: is not a directory of yours", state_home());
     state_path("", "", boxes, sizeof(boxes));

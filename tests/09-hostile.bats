@@ -26,6 +26,17 @@ load layers
     done
 }
 
+@test "a compressed layer that is cut off" {
+    layer tree file
+    tar -C tree -cf whole.tar .
+    for program in gzip zstd xz bzip2; do
+        "$program" -c whole.tar | head -c -12 >1.tar
+        image_of 1.tar
+        refused "layer 1 of 1: "
+        [[ ${stderr_lines[0]} =~ ([Uu]nexpected end|premature end|ends unexpectedly) ]]
+    done
+}
+
 @test "a layer that is not what its digests promise: a byte changed, in each kind of image" {
     make_images
     for file in docker gzip zstd; do
@@ -86,6 +97,30 @@ load layers
     echo '{"manifests":[{"digest":"sha256:../../../../etc/passwd"}]}' >index.json
     tar -cf image.tar index.json
     refused "has no sha256 digest"
+}
+
+@test "a name that is none: nothing is unpacked, and what it holds stays off the terminal" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    for name in 'a b' ../x '' $'x\e[2J\ny' "$(printf 'a/%.0s' {1..90})a"; do
+        jq -c --arg name "$name" '.[0].RepoTags += [$name]' manifest.json >bad.json
+        tar -cf image.tar --transform=s/bad/manifest/ config.json bad.json 1.tar
+        refused "is not a name for an image"
+        refute_contains "$stderr" $'\e'
+    done
+    jq -c --arg name $'1\e[2J\nhint: x' '.[0].Layers = [$name]' manifest.json >bad.json
+    mv bad.json manifest.json
+    tar -cf image.tar config.json manifest.json 1.tar
+    refused "the layer 1?[2J?hint: x is missing"
+}
+
+@test "directories deeper than a process may open files" {
+    mkdir -p "1/$(printf 'd/%.0s' {1..1500})"
+    tar -C 1 -cf 1.tar .
+    image_of 1.tar
+    ulimit -n 512
+    refused "Too many open files"
 }
 
 # A layer out of files here whose names are changed on the way into the tar by sed's COMMAND.
@@ -213,6 +248,7 @@ victim_is_untouched() {
     kill -STOP "$box"
     assert_isolated "$box" mnt net pid ipc
     assert_equal "$(grep -c ' rw[, ].* - ' "/proc/$box/mountinfo")" 1
+    grep -q ' /work rw,nosuid,nodev,noexec' "/proc/$box/mountinfo"
     assert_equal "$(awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/(home|root|etc|run|proc|sys|dev)(/|$)')" "$(
         awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/etc/(alternatives|ld.so.cache)$')"
     run ! grep -vE '^(pipe:|/dev/null$|/work($|/))' <(find "/proc/$box/fd" -type l -printf '%l\n')

@@ -144,14 +144,16 @@ same_as_umoci() {
     assert_equal "$output" $'100\n050'
 }
 
-@test "two imports of the same image at once" {
+@test "ten imports of the same image at once" {
     make_images
-    "$overlay" --image "$IMAGES/gzip.tar" --mount merged true 3>&- &
-    first=$!
-    "$overlay" --image "$IMAGES/docker.tar" --mount merged true 3>&- &
-    second=$!
-    wait "$first"
-    wait "$second"
+    pids=()
+    for file in gzip docker gzip docker gzip docker gzip docker gzip docker; do
+        "$overlay" --image "$IMAGES/$file.tar" --mount merged true 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
+    done
     assert_equal "$(find store/layers -mindepth 1 -maxdepth 1 | wc -l)" 2
     assert_equal "$(ls -A store/tmp)" ""
     same_as_umoci docker.tar
@@ -190,6 +192,64 @@ being_unpacked() {
     with_image image.tar 'cat merged/file'
     assert_equal "$output" tree
     assert_equal "$(ls -A store/tmp)" ""
+}
+
+@test "a layer or configuration that a power failure has emptied is unpacked again" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    with_image image.tar true
+    : >"$(echo store/layers/*/diff/file)"
+    : >"$(echo store/layers/*/size)"
+    with_image image.tar 'cat merged/file'
+    assert_equal "$output" tree
+    : >"$(echo store/configs/*)"
+    with_image image.tar 'cat merged/file'
+    assert_contains "$output" tree
+}
+
+@test "a name in docker's manifest without a tag has the tag latest" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    sed -i 's/made:1/made/' manifest.json
+    tar -cf image.tar config.json manifest.json 1.tar
+    with_image image.tar true
+    assert_equal "$(ls store/images)" made:latest
+}
+
+# load_with PROGRAM…: load image.tar into an empty store, with no other programs in PATH but tar and those.
+load_with() {
+    local program
+    rm -rf programs store
+    mkdir programs
+    for program in tar true "$@"; do
+        ln -s "$(type -P "$program")" programs/
+    done
+    env PATH="$PWD/programs" "${hidden[@]}" "$overlay" --image image.tar --mount merged true
+}
+
+@test "digests by the kernel, by openssl and by sha256sum are the same" {
+    requires command:openssl command:sha256sum command:strace command:perl
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    id=$(sha256sum <config.json | cut -d' ' -f1)
+    hidden=("$(command -v strace)" --follow-forks --quiet=all --output=/dev/null
+        --trace=socket --inject=socket:error=EAFNOSUPPORT)
+    for program in openssl sha256sum; do # with the kernel's own out of reach
+        run -0 load_with "$program"
+        assert_equal "$(ls store/configs)" "$id"
+    done
+    expect_error 125 "sha256: " load_with
+    hidden=()
+    if perl -e 'socket(my $hash, 38, 5, 0) or exit 1'; then # AF_ALG, SOCK_SEQPACKET
+        run -0 load_with
+        assert_equal "$(ls store/configs)" "$id"
+    else
+        expect_error 125 "sha256: " load_with
+        assert_hint "this kernel has no AF_ALG hashes"
+    fi
 }
 
 @test "a full disk: the import fails with one line, and the store is as it was" {

@@ -155,6 +155,63 @@ store_files() {
     run -0 "$full" rmi thing:latest
 }
 
+@test "names: one goes before an ID that begins so" {
+    make_image
+    "$full" load base.tar
+    id=$(sha256sum <config.json | cut -c1-8)
+    sed 's/base/other/' config.json >other.json
+    sed 's/config/other/; s/base:1/other:1/' manifest.json >m && mv m manifest.json
+    tar -cf other.tar other.json manifest.json 1.tar 2.tar
+    "$full" load other.tar "$id"
+    run -0 "$full" rmi "$id"
+    run -0 "$full" images
+    assert_contains "$output" base:1
+    refute_contains "$output" "$id:latest"
+}
+
+@test "the root directory of a box is that of its image: owner, mode and time" {
+    make_image
+    chown 12:34 top
+    chmod 711 top
+    touch -d '2001-02-03 04:05:06 UTC' top
+    tar -C top -cf 2.tar .
+    sed "s/$digest/$(sha256sum <2.tar | cut -d' ' -f1)/" config.json >c && mv c config.json
+    tar -cf base.tar config.json manifest.json 1.tar 2.tar
+    "$full" load base.tar
+    for options in '' "--name $(random_name box)"; do
+        # shellcheck disable=SC2086 # words
+        run -0 "$full" run --network none $options base:1 stat -c '%u:%g %a %Y' /
+        assert_equal "$output" "12:34 711 981173106"
+    done
+}
+
+@test "what a damaged image costs: its own line, no other image" {
+    make_image
+    "$full" load base.tar
+    echo '[{"Config":"c2.json","RepoTags":["a:1"],"Layers":["2.tar"]}]' >manifest.json
+    echo "{\"created\":\"x\\u001b[2J\",\"history\":[{\"created\":\"y\\u001b[2J\"}],\"rootfs\":{\"diff_ids\":[\"sha256:$digest\"]}}" >c2.json
+    tar -cf a.tar c2.json manifest.json 2.tar
+    "$full" load a.tar
+    run -0 "$full" images
+    refute_contains "$output" $'\e'
+    run -0 "$full" history a:1
+    refute_contains "$output" $'\e'
+    : >"store/configs/$(sha256sum <c2.json | cut -d' ' -f1)"
+    run -125 --separate-stderr "$full" images
+    assert_contains "$output" base:1
+    "$full" rmi a:1
+    run -0 "$full" images
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+}
+
+@test "the directory of boxes may be taken away by another run at any moment" {
+    requires command:strace
+    run -0 --separate-stderr strace --quiet=all --output=/dev/null --trace-path=/run/ten-steps \
+        --inject='/^(lstat|newfstatat|fstatat64)$:error=ENOENT:when=1' "$full" images
+    assert_equal "$stderr" ""
+}
+
 @test "an ordinary user has images too, in a store of one's own" {
     requires userns
     make_image
