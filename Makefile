@@ -12,6 +12,7 @@
 #: make sweep      make each system call of each tool fail, and see what comes of it
 #: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
+#: make setup      only install what the checks and 'make lint' need
 #: make clean      remove what was built
 #: make help       print this
 

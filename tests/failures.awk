@@ -18,5 +18,5 @@ function tell() {
 }
 /^#   `/ && check != "" { command = substr($0, 5) }
 # What the check itself has said comes last; what programs have said stands above it.
-/^# [^ (`$<>]/ && check != "" { why = substr($0, 3) }
+/^# [^ (`$<>/]/ && check != "" { why = substr($0, 3) }
 END { tell() }

@@ -444,12 +444,19 @@ nothing_is_left() {
     [ "$host_after" = "$host_before" ]
 }
 
+# tell_difference WHAT BEFORE AFTER: all of it, and in the last line, which the score card shows, the gist.
+tell_difference() {
+    local lines
+    lines=$(diff <(echo "$2") <(echo "$3") | grep '^[<>]') || true
+    echo "$lines"
+    echo "$1 before (<) and after (>) the check: $(head -n 2 <<<"$lines" | tr '\n' ' ')"
+}
+
 host_compare() {
     local failed=0 pid
     stop_boxes
     if ! wait_until 3 no_process_is_left; then
-        echo "Processes before and after the check:"
-        diff <(echo "$processes_before") <(host_processes) | grep '^[<>]'
+        tell_difference "processes" "$processes_before" "$(host_processes)"
         for pid in $(diff <(echo "$processes_before") <(host_processes) |
             sed -n 's/^> process \([0-9]*\).*/\1/p'); do
             kill -KILL "$pid" 2>/dev/null
@@ -457,8 +464,7 @@ host_compare() {
         failed=1
     fi
     if ! wait_until 3 nothing_is_left; then
-        echo "The host before and after the check:"
-        diff <(echo "$host_before") <(echo "$host_after") | grep '^[<>]'
+        tell_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
     return "$failed"

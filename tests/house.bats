@@ -133,6 +133,11 @@ teardown() {
     done
 }
 
+# A function may take longer than the minute that a program has.
+build() {
+    make -s -C "$1"
+}
+
 @test "the starter tree has every hint, no solution, and compiles" {
     local starter=$BATS_TEST_TMPDIR/starter
     tests/starter "$starter"
@@ -141,6 +146,5 @@ teardown() {
     run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
         open == 2 { print FILENAME ": " $0 }' "$starter"/[01][0-9]-*/*.c
     assert_equal "$output" ""
-    run make -s -C "$starter"
-    assert_equal "$status" 0
+    run -0 build "$starter"
 }
