@@ -29,6 +29,15 @@ static bool line_is(const char *path, const char *value)
     return strcmp(line, value) == 0;
 }
 
+bool in_user_namespace(void)
+{
+    unsigned inside, outside, count;
+    char line[64];
+
+    first_line("/proc/self/uid_map", line, sizeof(line));
+    return sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && count != 4294967295U;
+}
+
 /* Does this process hold CAP_SYS_ADMIN, which nearly every call of the course asks for? */
 static bool may_administer(void)
 {
@@ -52,26 +61,43 @@ static bool is_filtered(void)
     return strstr(status, "Seccomp:\t2") != NULL;
 }
 
-static const char *cause_of_refusal(void)
+static const char filtered[] =
+    "a seccomp filter holds this process, probably that of an outer container: start that one "
+    "with --privileged or --security-opt seccomp=unconfined";
+
+/* Ubuntu lets an ordinary user make a user namespace, and confines it by a profile of that name. */
+static bool is_confined(void)
 {
-    if (line_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") && geteuid() != 0)
+    static const char profile[] = "unprivileged_userns";
+    char label[64];
+
+    first_line("/proc/self/attr/current", label, sizeof(label));
+    return strncmp(label, profile, strlen(profile)) == 0;
+}
+
+static const char *cause_of_refusal(int error)
+{
+    bool ordinary = error == EPERM && geteuid() != 0;
+
+    if (is_confined() ||
+        (ordinary && line_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")))
         return "AppArmor restricts user namespaces here: run it as root, or "
                "'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0'";
-    if (line_is("/proc/sys/kernel/unprivileged_userns_clone", "0") && geteuid() != 0)
+    if (ordinary && line_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
         return "this machine keeps user namespaces for root: run it as root, or "
                "'sudo sysctl kernel.unprivileged_userns_clone=1'";
-    if (is_filtered())
-        return "a seccomp filter holds this process, probably that of an outer container: start "
-               "that one with --privileged or --security-opt seccomp=unconfined";
+    if (error == EPERM && is_filtered())
+        return filtered;
     if (may_administer())
         return "";
+    if (error == EACCES)
+        return "you have no permission there: 'ls -ld' shows who has; with sudo in front of it you "
+               "are root";
     if (geteuid() == 0)
         return "root lacks the capability CAP_SYS_ADMIN here, as inside a container: start that "
-               "one "
-               "with --privileged";
+               "one with --privileged";
     return "this needs root: put sudo in front of it, or the tool of chapter 6 (user), which needs "
-           "no "
-           "root";
+           "no root";
 }
 
 void cause_of(int error, char *text, size_t size)
@@ -81,16 +107,15 @@ void cause_of(int error, char *text, size_t size)
     switch (error) {
     case EPERM:
     case EACCES:
-        cause = cause_of_refusal();
+        cause = cause_of_refusal(error);
         break;
     case ENOSPC:
-        cause = "a limit on namespaces or mounts is reached or is 0: see "
-                "/proc/sys/user/max_*_namespaces "
-                "and /proc/sys/fs/mount-max";
+        cause = "a disk is full, or for namespaces and mounts a limit is reached or is 0: see "
+                "/proc/sys/user/max_*_namespaces and /proc/sys/fs/mount-max";
         break;
     case ENOSYS:
-        cause = is_filtered() ? cause_of_refusal()
-                              : "this kernel lacks the call: the course needs Linux 5.12 or newer "
+        cause = is_filtered() ? filtered
+                              : "this kernel lacks the call: the course needs Linux 5.14 or newer "
                                 "(WSL 1 has no Linux kernel at all; WSL 2 has)";
         break;
     default:

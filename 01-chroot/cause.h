@@ -5,10 +5,14 @@
 #ifndef CAUSE_H
 #define CAUSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Either side. Write a hint for ERROR into TEXT, or leave it empty if nothing useful is known. */
 void cause_of(int error, char *text, size_t size);
+
+/* Either side. Is root here another than the machine's own? See user_namespaces(7). */
+bool in_user_namespace(void);
 
 /* Either side. The first line of PATH into LINE without its newline; empty if it can't be read. */
 void first_line(const char *path, char *line, size_t size);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,7 +103,10 @@ static FILE *start_listing(char *loader, char *program, pid_t *pid)
         die("%s, the loader of %s", loader, program);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
-    return fdopen(ends[0], "r");
+    FILE *listing = fdopen(ends[0], "r");
+    if (listing == NULL)
+        die("memory");
+    return listing;
 }
 
 /* glibc older than 2.34 finds users and host names by libraries that no program names itself. */
@@ -127,7 +131,7 @@ static void place_libraries(char *loader, char *program)
     pid_t pid;
     FILE *listing = start_listing(loader, program, &pid);
 
-    while (listing != NULL && getline(&line, &size, listing) != -1) {
+    while (getline(&line, &size, listing) != -1) {
         char *arrow = strstr(line, "=> "), *address = strstr(line, " (0x");
         char *path = arrow ? arrow + strlen("=> ") : line + strspn(line, "\t ");
         if (path[0] != '/' || address == NULL)
@@ -138,8 +142,7 @@ static void place_libraries(char *loader, char *program)
             place_name_services(path);
     }
     free(line);
-    if (listing != NULL)
-        fclose(listing);
+    fclose(listing);
     waitpid(pid, NULL, 0);
 }
 
@@ -173,10 +176,12 @@ static bool find_system_program(const char *name, char *path, size_t size)
 /* A program that was asked for by NAME: it has to be there. */
 static void find_named(const char *name, char path[PATH_MAX])
 {
+    struct stat status;
+
     if (!program_find(name, path, PATH_MAX) &&
         (strchr(name, '/') != NULL || !find_system_program(name, path, PATH_MAX)))
         fail("%s: there is no such program on this machine", name);
-    if (access(path, X_OK) == -1)
+    if (access(path, X_OK) == -1 || stat(path, &status) == -1 || !S_ISREG(status.st_mode))
         fail("%s: not a program that you can run", path);
 }
 

@@ -3,11 +3,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,59 +60,80 @@ bool program_interpreter(const char *path, char *interpreter, size_t size)
     return found;
 }
 
-bool program_find(const char *name, char *path, size_t size)
+/* A directory is no program, though it may be entered ("executed"). */
+static bool is_file(const char *path, int mode)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode) && access(path, mode) == 0;
+}
+
+static bool find_along_path(const char *name, int mode, char *path, size_t size)
 {
     const char *directories = getenv("PATH");
 
+    if (directories == NULL)
+        directories = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+    for (;;) {
+        size_t length = strcspn(directories, ":"); /* 0 stands for the working directory */
+        snprintf(path, size, "%.*s%s%s", (int)length, directories, length > 0 ? "/" : "", name);
+        if (is_file(path, mode))
+            return true;
+        if (directories[length] == '\0')
+            return false;
+        directories += length + 1;
+    }
+}
+
+bool program_find(const char *name, char *path, size_t size)
+{
     if (strchr(name, '/') != NULL) {
         snprintf(path, size, "%s", name);
         return access(path, F_OK) == 0;
     }
-    if (directories == NULL)
-        directories = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-    while (*directories != '\0') {
-        int length = (int)strcspn(directories, ":");
-        snprintf(path, size, "%.*s/%s", length, directories, name);
-        if (access(path, F_OK) == 0)
-            return true;
-        directories += length + (directories[length] == ':');
-    }
+    if (find_along_path(name, X_OK, path, size) || find_along_path(name, F_OK, path, size))
+        return true;
+    errno = ENOENT;
     return false;
 }
 
 /* ENOENT has two meanings: no such program, or a program whose own interpreter is not there. */
-static void explain_failure(const char *name, int error)
+static void explain_failure(const char *path, int error)
 {
-    char path[4096], interpreter[4096];
+    char interpreter[4096];
+    bool asks = program_interpreter(path, interpreter, sizeof(interpreter));
 
-    if (!program_find(name, path, sizeof(path))) {
-        if (error == ENOENT && access("/bin/sh", F_OK) == -1)
-            hint("there is not even a /bin/sh in this root directory: make one with mkrootfs");
-    } else if (!program_interpreter(path, interpreter, sizeof(interpreter))) {
-        if (error == EACCES)
-            hint("%s is not executable for you: see 'ls -ld' on it and on its directories", path);
-        else if (error == ENOEXEC)
-            hint("%s is neither a program for this machine nor a script with '#!'", path);
-    } else if (access(interpreter, F_OK) == -1) {
+    if (error == ENOEXEC)
+        hint("%s is neither a program for this machine nor a script with '#!'", path);
+    else if (asks && access(interpreter, F_OK) == -1)
         hint("%s is there, but its interpreter %s is not in this root directory", path,
              interpreter);
-    } else if (error == EACCES) {
+    else if (asks && error == EACCES)
         hint("%s is there, but it or its interpreter %s is not executable for you", path,
              interpreter);
-    }
+    else if (error == EACCES)
+        hint("%s is not executable for you: see 'ls -ld' on it and on its directories", path);
 }
 
 noreturn void exec_command(char **command)
 {
+    char path[PATH_MAX];
+
     view_in_place_of_command();
 
     /* On exec, not now: until then the descriptor behind standard error is needed for errors. */
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
         die("close_range");
-    execvp(command[0], command);
+    /* Not execvp(3), which hands what the kernel can't execute to a shell. */
+    bool found = program_find(command[0], path, sizeof(path));
+    if (found)
+        execv(path, command);
 
     int error = errno;
-    explain_failure(command[0], error);
+    if (found)
+        explain_failure(path, error);
+    else if (error == ENOENT && access("/bin/sh", F_OK) == -1)
+        hint("there is not even a /bin/sh in this root directory: make one with mkrootfs");
     errno = error;
     (void)report("%s", command[0]);
     exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);

@@ -13,7 +13,10 @@
  */
 bool program_interpreter(const char *path, char *interpreter, size_t size);
 
-/* Either side. Look NAME up along $PATH as execvp(3) does. False if no such file is there. */
+/*
+ * Either side. Look NAME up along $PATH, unless there is a "/" in it: PATH becomes the first file
+ * of that name that can be executed, or else the first. False with errno if no such file is there.
+ */
 bool program_find(const char *name, char *path, size_t size);
 
 /*

@@ -4,16 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "tool.h"
 
 static const char marker[] = ".mkrootfs";        /* says that the directory is mkrootfs's own */
@@ -34,24 +33,10 @@ static noreturn void die_at(const char *path)
         hint("'ls -ld' shows whose it is; who made %s can also write to it", root_name);
     else if (error == EXDEV)
         hint("something is mounted inside %s: unmount it first", root_name);
-    else if (error != ENOSYS) /* for that one, die() knows the cause */
-        hint("remove %s and make it anew", root_name);
+    else if (error == ENOTDIR || error == EISDIR || error == EEXIST || error == ELOOP)
+        hint("something else is in its place: remove %s and make it anew", root_name);
     errno = error;
     die("%s%s", root_name, path);
-}
-
-static int open_inside(const char *path, uint64_t flags)
-{
-    struct open_how how = {
-        .flags = flags | O_CLOEXEC,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
-    };
-    int file = -1;
-
-    /* EAGAIN: something was renamed meanwhile, and the kernel can't tell that we are still in. */
-    for (int tries = 0; file == -1 && tries < 100 && (tries == 0 || errno == EAGAIN); tries++)
-        file = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-    return file;
 }
 
 /* The directory that PATH's last name is in, made if it isn't there; *NAME is that last name. */
@@ -59,7 +44,7 @@ static int open_parent(const char *path, const char **name);
 
 static int open_directory(const char *path, mode_t mode)
 {
-    int directory = open_inside(path, O_PATH | O_DIRECTORY);
+    int directory = open_inside(root, path, O_PATH | O_DIRECTORY, RESOLVE_NO_XDEV);
 
     if (directory == -1 && errno == ENOENT) {
         const char *name;
@@ -68,7 +53,7 @@ static int open_directory(const char *path, mode_t mode)
         if (mkdirat(parent, name, mode) == -1)
             die_at(path);
         close(parent);
-        directory = open_inside(path, O_PATH | O_DIRECTORY);
+        directory = open_inside(root, path, O_PATH | O_DIRECTORY, RESOLVE_NO_XDEV);
     }
     return directory;
 }

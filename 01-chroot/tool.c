@@ -1,6 +1,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,20 @@ static const char common_usage[] =
     "  -h, --help             print this help\n"
     "  -V, --version          print the version\n";
 
+/* Else the next file that is opened would be taken for it, such as the socket between two sides. */
+static void open_missing_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) == -1 && open("/dev/null", O_RDWR) != stream)
+            die("open /dev/null");
+}
+
 void tool_start(char **argv, const char *name, const char *usage)
 {
     tool_name = name;
     tool_usage = usage;
     argv[0] = (char *)name; /* getopt's own messages begin with it */
+    open_missing_streams();
 }
 
 /* The usage text has a line "@" where the options of every tool belong; mkrootfs has none. */

@@ -28,7 +28,10 @@ enum { EXIT_TOOL = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL
     }
 enum { TOOL_VIEW = 256, TOOL_OWN };
 
-/* First call of every main: the name that messages begin with, and the text for --help. */
+/*
+ * First call of every main: the name that messages begin with, and the text for --help. A standard
+ * stream that is closed is opened on /dev/null.
+ */
 void tool_start(char **argv, const char *name, const char *usage);
 
 /* Take an option that the tool's own switch does not know: a common one, or a mistake (exit 125).

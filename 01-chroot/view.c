@@ -176,8 +176,9 @@ static void look_at_network(struct view *view, const char *net_namespace)
     for (int i = 0; interfaces != NULL && interfaces[i].if_index != 0; i++)
         snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? " " : "",
                  interfaces[i].if_name);
-    if_freenameindex(interfaces);
-    add(view, "interfaces", net_namespace, "%s", names);
+    if (interfaces != NULL)
+        if_freenameindex(interfaces);
+    add(view, "interfaces", net_namespace, "%s", interfaces != NULL ? names : "can't be read");
     int lines = count_lines("net/route"); /* the first one is a heading */
     add(view, "routes", net_namespace, "%d", lines > 0 ? lines - 1 : 0);
 }
@@ -283,7 +284,7 @@ static void look(struct view *view)
 void view_remember_host(void)
 {
     host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (host_proc == -1)
+    if (host_proc == -1 || faccessat(host_proc, "self/ns", F_OK, 0) == -1)
         die("--view needs the host's /proc");
     look(&host);
 }

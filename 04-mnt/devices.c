@@ -1,19 +1,21 @@
 #include "devices.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+
+enum { DEVICES = 6 };
 
 /* Numbers from the kernel's Documentation/admin-guide/devices.txt, the same on every machine. */
 static const struct {
     const char *name;
     unsigned major, minor;
-} devices[] = {
+} devices[DEVICES] = {
     {"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
     {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
 };
@@ -25,20 +27,7 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
-/* In a user namespace mknod(2) is refused, or makes a device that can't be opened: bind instead. */
-static bool may_make_devices(void)
-{
-    unsigned inside = 0, outside = 1, count = 0;
-    FILE *map = fopen("/proc/self/uid_map", "re");
-
-    if (map == NULL)
-        return false;
-    int got = fscanf(map, "%u %u %u", &inside, &outside, &count);
-    fclose(map);
-    return got == 3 && inside == 0 && outside == 0 && count == 4294967295U;
-}
-
-static void make_device(const struct root *root, int dev, size_t i)
+static void make_device(const struct root *root, int dev, int i)
 {
     const char *name = devices[i].name;
     unsigned major = devices[i].major, minor = devices[i].minor;
@@ -49,27 +38,42 @@ static void make_device(const struct root *root, int dev, size_t i)
         die("mknod /dev/%s", name);
 }
 
-static void bind_device(const struct root *root, size_t i)
+/* The host's devices, taken before a new /dev hides them; TREES gets each as a mount. */
+static void take_devices(int trees[DEVICES])
+{
+    char path[32];
+
+    for (int i = 0; i < DEVICES; i++) {
+        snprintf(path, sizeof(path), "/dev/%s", devices[i].name);
+        trees[i] = mount_take(path);
+    }
+}
+
+static void bind_device(const struct root *root, int tree, int i)
 {
     char path[32];
 
     snprintf(path, sizeof(path), "/dev/%s", devices[i].name);
-    mount_bind(root, path, path, false);
+    mount_tree(root, tree, path, path, false);
 }
 
 void mount_devices(const struct root *root)
 {
     struct root writable = {root->directory, root->path, true}; /* the new /dev is ours to fill */
+    int trees[DEVICES];
+    /* There mknod(2) is refused: bind instead. */
+    bool bind = in_user_namespace();
 
+    if (bind)
+        take_devices(trees);
     mount_inside(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
     int dev = root_target(root, "/dev", S_IFDIR);
-    bool make = may_make_devices();
     mode_t mask = umask(0);
-    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-        if (make)
-            make_device(root, dev, i);
+    for (int i = 0; i < DEVICES; i++) {
+        if (bind)
+            bind_device(&writable, trees[i], i);
         else
-            bind_device(&writable, i);
+            make_device(root, dev, i);
     }
     umask(mask);
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <linux/openat2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "tree.h"
@@ -34,6 +33,8 @@ void target_check(const char *target)
     for (const char *dots = strstr(target, "/.."); dots != NULL; dots = strstr(dots + 1, "/.."))
         if (dots[3] == '/' || dots[3] == '\0')
             fail("target '%s': leads out of the root", target);
+    if (target[strspn(target, "/.")] == '\0')
+        fail("target '%s': is the root itself", target);
 }
 
 struct bind bind_parse(const char *text)
@@ -75,8 +76,20 @@ struct root root_current(void)
     return root;
 }
 
+static const char *whole_path(const char *directory)
+{
+    const char *path = realpath(directory, NULL);
+
+    if (path == NULL)
+        die("root directory %s", directory);
+    return path;
+}
+
 struct root root_prepare(const char *directory)
 {
+    /* Once there is a mount on it "." still leads below that, and its whole path to the mount. */
+    if (directory[0] != '\0' && directory[strspn(directory, "./")] == '\0')
+        directory = whole_path(directory);
     explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
             directory, directory, directory);
     /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
@@ -128,13 +141,9 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
     free(for_name);
 }
 
-/* Resolve PATH as if ROOT were "/": neither "..", nor a link, nor one of /proc's leads out. */
 int root_find(const struct root *root, const char *path)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-
-    return (int)syscall(SYS_openat2, root->directory, path, &how, sizeof(how));
+    return open_inside(root->directory, path, O_PATH, 0);
 }
 
 int root_target(const struct root *root, const char *path, mode_t kind)
@@ -159,14 +168,19 @@ int root_target(const struct root *root, const char *path, mode_t kind)
     return target;
 }
 
-void mount_bind(const struct root *root, const char *source, const char *target, bool read_only)
+int mount_take(const char *source)
 {
     explain("# take what is at %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
             source);
     int tree = tree_copy(source);
     if (tree == -1)
         die("bind %s", source);
-    mount_tree(root, tree, source, target, read_only);
+    return tree;
+}
+
+void mount_bind(const struct root *root, const char *source, const char *target, bool read_only)
+{
+    mount_tree(root, mount_take(source), source, target, read_only);
 }
 
 void mount_tree(const struct root *root, int tree, const char *source, const char *target,
@@ -177,15 +191,15 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
     if (fstat(tree, &status) == -1)
         die("bind %s", source);
     int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
-    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, shown(root, target), target);
-    if (tree_attach(tree, place) == -1)
-        die("bind %s to %s", source, shown(root, target));
     if (read_only) {
-        explain("mount -o remount,bind,ro %s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
-                shown(root, target));
+        explain("# read-only, with all below it\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)");
         if (tree_set(tree, READ_ONLY, 0, true) == -1)
             die("make %s read-only", shown(root, target));
     }
+    explain("mount --rbind%s %s %s\tmove_mount(\"%s\")", read_only ? " -o ro" : "", source,
+            shown(root, target), target);
+    if (tree_attach(tree, place) == -1)
+        die("bind %s to %s", source, shown(root, target));
     close(tree);
     close(place);
 }
@@ -225,9 +239,10 @@ void root_pivot(const struct root *root)
     /* EXERCISE 4.2: exchange the roots, then detach the old one. pivot_root(2), umount2(2) */
     if (syscall(SYS_pivot_root, ".", ".") == -1) {
         if (errno == EINVAL)
-            hint(
-                "the new root must be a mount point, neither it nor its parent shared, and the old "
-                "root not the initramfs");
+            hint("the new root must be a mount point, neither it nor its parent shared, and the "
+                 "old root not the initramfs");
+        else if (errno == EBUSY)
+            hint("it is the root already");
         die("pivot_root to %s", root->path);
     }
     explain("umount -l .\tumount2(\".\", MNT_DETACH)");

@@ -68,7 +68,10 @@ int root_target(const struct root *root, const char *path, mode_t kind);
 /* Let SOURCE, a path of the host, appear at TARGET in ROOT, with all that is mounted below it. */
 void mount_bind(const struct root *root, const char *source, const char *target, bool read_only);
 
-/* The same with a mount that is open as TREE already; SOURCE is its name. TREE is closed. */
+/* A copy of the mount at SOURCE, a path of the host, and of all below it, for mount_tree(). */
+int mount_take(const char *source);
+
+/* As mount_bind(), with a mount that is open as TREE; SOURCE is its name. TREE is closed. */
 void mount_tree(const struct root *root, int tree, const char *source, const char *target,
                 bool read_only);
 

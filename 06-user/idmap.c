@@ -67,10 +67,12 @@ static void write_once(pid_t pid, const char *name, const char *text)
 
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) {
-        if (errno == EPERM && geteuid() != 0)
-            hint("an ordinary user may map one id, its own: users %u, groups %u. If that is what "
-                 "you "
-                 "did, this machine forbids it: see 'make doctor'",
+        if (errno == ENOENT)
+            hint("the host's /proc has to be mounted, and to show this pid namespace");
+        else if (errno == EPERM && geteuid() != 0)
+            hint("an ordinary user may map one id, its own (users %u, groups %u), and only with "
+                 "'--setgroups deny'. If that is what you did, this machine forbids it: see 'make "
+                 "doctor'",
                  geteuid(), getegid());
         die("write '%s' to %s", shown, path);
     }
@@ -91,8 +93,7 @@ static void write_map(pid_t pid, const char *name, const struct id_map *map)
 
 void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups, bool setgroups)
 {
-    /* EXERCISE 6.2: say who is who: setgroups if denied, then gid_map, uid_map. user_namespaces(7)
-     */
+    /* EXERCISE 6.2: say who is who: deny setgroups, then gid_map, uid_map. user_namespaces(7) */
     if (!setgroups)
         write_once(pid, "setgroups", "deny\n");
     write_map(pid, "uid_map", users);

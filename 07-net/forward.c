@@ -13,6 +13,8 @@
 
 #include <linux/netfilter_ipv4/ip_tables.h>
 
+enum { MOST_CHAINS = 8 };
+
 /* A chain of nf_tables: "ip" or "inet", table and name. */
 struct chain {
     int family;
@@ -38,25 +40,24 @@ static bool drops(const struct nlmsghdr *message, struct chain *chain)
     return true;
 }
 
-/* Returns 1 if there is one, 0 if not, or -errno. */
-static int find_chain(struct netlink *filter, struct chain *chain)
+/* Fills CHAINS, the first MOST_CHAINS of them. Returns how many there are, or -errno. */
+static int find_chains(struct netlink *filter, struct chain *chains)
 {
     struct nfgenmsg header = {.nfgen_family = NFPROTO_UNSPEC};
     const struct nlmsghdr *message;
-    bool found = false;
-    int error;
+    int count = 0, error;
 
     netlink_message(filter, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP, &header,
                     sizeof(header), "nft list chains\tNFT_MSG_GETCHAIN all");
     error = netlink_ask(filter);
     while (error == 0 && (message = netlink_next(filter, &error)) != NULL)
-        found = found || drops(message, chain);
-    return error == 0 ? found : error;
+        count += count < MOST_CHAINS && drops(message, &chains[count]);
+    return error == 0 ? count : error;
 }
 
 /*
  * Does a rule of the table compare something with the bridge's name? Then somebody has thought of
- * it. As above.
+ * it. Returns 1 if so, 0 if not, or -errno.
  */
 static int mentions(struct netlink *filter, const struct chain *chain, const char *bridge)
 {
@@ -112,28 +113,36 @@ static bool old_table_drops(const char *bridge)
     return dropping;
 }
 
+/* COMMAND, and the same for the other direction, is the way out. */
+static void warn(const char *chain, const char *command, const char *other)
+{
+    hint("'%s' and the same with %s let the boxes through", command, other);
+    (void)refuse("the box can't reach the outside nor be reached: the %s drops what is forwarded",
+                 chain);
+}
+
 int forward_warn(struct netlink *filter, const char *bridge)
 {
-    struct chain chain;
-    int found = find_chain(filter, &chain);
-    int spoken_of = found > 0 ? mentions(filter, &chain, bridge) : 0;
+    struct chain chains[MOST_CHAINS];
+    char name[288], command[352];
+    int count = find_chains(filter, chains), spoken_of = 0;
 
-    if (found < 0 || spoken_of < 0)
-        return netlink_report(filter, found < 0 ? found : spoken_of);
-    if (found && !spoken_of) {
-        const char *family = chain.family == NFPROTO_INET ? "inet" : "ip";
-        hint("'nft insert rule %s %s %s iifname %s accept' and the same with oifname let the boxes "
-             "through",
-             family, chain.table, chain.name, bridge);
-        (void)refuse("the box can't reach the outside nor be reached: the firewall's chain '%s %s "
-                     "%s' drops what is forwarded",
-                     family, chain.table, chain.name);
-    } else if (old_table_drops(bridge)) {
-        hint("'iptables-legacy -I FORWARD -i %s -j ACCEPT' and the same with -o let the boxes "
-             "through",
-             bridge);
-        (void)refuse("the box can't reach the outside nor be reached: the iptables chain FORWARD "
-                     "drops what is forwarded");
+    for (int i = 0; i < count && spoken_of >= 0; i++) {
+        const char *family = chains[i].family == NFPROTO_INET ? "inet" : "ip";
+        spoken_of = mentions(filter, &chains[i], bridge);
+        if (spoken_of != 0)
+            continue;
+        snprintf(name, sizeof(name), "firewall's chain '%s %s %s'", family, chains[i].table,
+                 chains[i].name);
+        snprintf(command, sizeof(command), "nft insert rule %s %s %s iifname %s accept", family,
+                 chains[i].table, chains[i].name, bridge);
+        warn(name, command, "oifname");
+    }
+    if (count < 0 || spoken_of < 0)
+        return netlink_report(filter, count < 0 ? count : spoken_of);
+    if (old_table_drops(bridge)) {
+        snprintf(command, sizeof(command), "iptables-legacy -I FORWARD -i %s -j ACCEPT", bridge);
+        warn("iptables chain FORWARD", command, "-o");
     }
     return 0;
 }

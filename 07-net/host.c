@@ -3,26 +3,22 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "setting.h"
 
-#define ENDED "ended"
-
 bool host_is_box(const struct link *link)
 {
     return strcmp(link->kind, "veth") == 0 &&
            strncmp(link->alias, HOST_MARK " ", strlen(HOST_MARK " ")) == 0;
-}
-
-static bool has_ended(const struct link *link)
-{
-    return host_is_box(link) && strstr(link->alias, " " ENDED) != NULL;
 }
 
 uint32_t host_box_address(const struct link *box)
@@ -31,15 +27,41 @@ uint32_t host_box_address(const struct link *box)
     struct in_addr in;
 
     snprintf(text, sizeof(text), "%s", box->alias + strlen(HOST_MARK " "));
-    text[strcspn(text, " ")] = '\0';
     return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
 }
 
-void host_end_box(struct link *box)
+void host_name_box(uint32_t address, char *name)
 {
-    size_t used = strlen(box->alias);
+    snprintf(name, IF_NAMESIZE, "box-%08x", address);
+}
 
-    snprintf(box->alias + used, sizeof(box->alias) - used, " " ENDED);
+/* The zero in front makes it a name of this network namespace, and not of a file: unix(7). */
+static int hold_name(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length =
+        snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, NAT_PREFIX "%s", name);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1) + (socklen_t)length;
+    int held = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (held == -1 || bind(held, (struct sockaddr *)&address, size) == 0)
+        return held;
+    close(held);
+    return -1;
+}
+
+int host_hold_box(const char *name)
+{
+    int held = hold_name(name);
+    return held != -1 ? held : report("hold the name %s", name);
+}
+
+bool host_box_lives(const char *name)
+{
+    int held = hold_name(name);
+    if (held != -1)
+        close(held);
+    return held == -1;
 }
 
 /* The lock is on the namespace itself: nobody need make a file for it, and it dies with its holder.
@@ -91,15 +113,25 @@ int host_enter(struct host *host, bool rules)
 
 /*
  * When rules have been deleted, the last close(2) of the socket waits until the kernel has freed
- * them, 10 to 30 ms. Nobody needs to wait for that but a child, which holds nothing else.
+ * them, 10 to 30 ms. Nobody needs to wait for that but a child, which holds nothing else: a name or
+ * a port that it still held would look as if a box lived on. So wait until it has let go of its end
+ * of the pipe, and with it of all the rest.
  */
 static void close_last(int socket)
 {
-    if (fork() != 0)
+    int ends[2];
+    char nothing;
+
+    if (pipe2(ends, O_CLOEXEC) == -1)
         return;
-    syscall(SYS_close_range, 0, socket - 1, 0);
-    syscall(SYS_close_range, socket + 1, ~0U, 0);
-    _exit(0);
+    if (fork() == 0) {
+        syscall(SYS_close_range, 0, socket - 1, 0);
+        syscall(SYS_close_range, socket + 1, ~0U, 0);
+        _exit(0);
+    }
+    close(ends[1]);
+    (void)!read(ends[0], &nothing, 1);
+    close(ends[0]);
 }
 
 void host_leave(struct host *host)
@@ -114,12 +146,12 @@ void host_leave(struct host *host)
     netlink_close(&host->filter);
 }
 
-/* Does a link keep the bridge in use? */
+/* Does a link other than those of dead boxes keep the bridge in use? */
 static bool is_used(const struct host *host, const struct link *bridge)
 {
     for (int i = 0; i < host->links.link_count; i++) {
         const struct link *port = &host->links.links[i];
-        if (port->master == bridge->index && !has_ended(port))
+        if (port->master == bridge->index && (!host_is_box(port) || host_box_lives(port->name)))
             return true;
     }
     return false;
@@ -142,8 +174,9 @@ static int delete_bridge(struct host *host, const struct link *bridge)
 
     for (int i = 0; i < host->links.link_count; i++) {
         const struct link *other = &host->links.links[i];
-        if (other->group == group && other->index != bridge->index && !host_is_box(other))
-            ours_alone = false; /* somebody has put another link into the group */
+        if (other->group == group && other->index != bridge->index &&
+            other->master != bridge->index)
+            ours_alone = false; /* somebody has moved a link into the group, or off the bridge */
     }
     if (ours_alone)
         link_delete_group(&host->route, group);
@@ -166,8 +199,7 @@ int host_sweep(struct host *host)
 
     for (int i = 0; i < tables->count && error == 0; i++) {
         struct nat_table dead = tables->tables[i];
-        const struct link *box = link_named(&host->links, dead.name + strlen(NAT_PREFIX));
-        if (box != NULL && host_is_box(box) && !has_ended(box))
+        if (host_box_lives(dead.name + strlen(NAT_PREFIX)))
             continue;
         /* In this order: once the table is gone, nobody knows any more what is to be restored. */
         error = setting_restore(dead.note, tables, dead.name);

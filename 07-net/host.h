@@ -1,8 +1,10 @@
 /*
  * What the boxes have made on this host, as the kernel tells it: links, addresses, tables.
  *
- * A box is there as long as its pair is, for the kernel deletes that with the box's namespace. So
- * neither kill -9 nor a process number used again can deceive.
+ * A box lives as long as its tool holds the name of its link: a socket with that name, unix(7),
+ * which the kernel takes back however the tool ends. So neither kill -9 nor a process number used
+ * again can deceive. (The link itself stays on until the kernel has cleared away the box's
+ * namespace, which takes some milliseconds.)
  */
 #ifndef HOST_H
 #define HOST_H
@@ -13,8 +15,8 @@
 #include "link.h"
 #include "nat.h"
 
-/* Our note on a link: on a bridge this word alone; on a box's pair the word, the box's address, and
- * after the box's end a word more. */
+/* Our note on a link: on a bridge this word alone, on a box's pair the word and the box's address.
+ */
 #define HOST_MARK "ten-steps"
 
 /* All that is known while a start or an end has its turn. */
@@ -40,9 +42,17 @@ int host_send(struct host *host);
 /* Host. Take back what is there without a box: rules, settings and bridges of ours. As above. */
 int host_sweep(struct host *host);
 
-/* Either side. Is it a box's pair? The box's address. Note in the list that the box has ended. */
+/* Either side. Is it a box's pair? The box's address. */
 bool host_is_box(const struct link *link);
 uint32_t host_box_address(const struct link *box);
-void host_end_box(struct link *box);
+
+/* Either side. The name of the link of the box at ADDRESS, which no two have, into NAME of
+ * IF_NAMESIZE bytes. */
+void host_name_box(uint32_t address, char *name);
+
+/* Host. Hold that name: the box lives until the socket returned is closed. -errno after report().
+ */
+int host_hold_box(const char *name);
+bool host_box_lives(const char *name);
 
 #endif

@@ -101,15 +101,17 @@ static int ask_for_addresses(struct netlink *netlink, struct links *links)
 
 int link_list(struct netlink *netlink, struct links *links)
 {
+    bool torn;
     int error;
 
     memset(links, 0, sizeof(*links));
     do { /* a list that was changed while it was told may lack something */
         link_free(links);
         error = ask_for_links(netlink, links);
-    } while (error == 0 && netlink->interrupted);
-    if (error == 0)
-        error = ask_for_addresses(netlink, links);
+        torn = netlink->interrupted;
+        if (error == 0)
+            error = ask_for_addresses(netlink, links);
+    } while (error == 0 && (torn || netlink->interrupted));
     return error;
 }
 
@@ -225,7 +227,7 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     netlink_put_header(netlink, &peer, sizeof(peer));
     netlink_put_string(netlink, IFLA_IFNAME, "eth0");
     netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    /* EXERCISE 7.2: the peer is born in the box's namespace, not here. rtnetlink(7) */
+    /* EXERCISE 7.1: the peer is born in the box's namespace, not here. rtnetlink(7) */
     netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
     netlink_close_nest(netlink, other_end);

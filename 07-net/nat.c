@@ -76,7 +76,7 @@ static void add_masquerade(struct netlink *netlink, const struct nat *nat)
     struct rule rule = rule_begin(netlink, nat->table, "postrouting", text);
     rule_match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, nat->address, 32);
     rule_match_link(&rule, NFT_META_OIFNAME, NFT_CMP_NEQ, nat->bridge);
-    /* EXERCISE 7.4: the packet takes the address of the link it leaves by. nft(8), masquerade */
+    /* EXERCISE 7.3: the packet takes the address of the link it leaves by. nft(8), masquerade */
     rule_masquerade(&rule);
     /* END */
     rule_end(&rule);
@@ -162,7 +162,7 @@ static void add_publish(struct netlink *netlink, const struct nat *nat, const ch
     rule_match(&rule, NFT_CMP_EQ, &(uint8_t){(uint8_t)port->protocol}, 1);
     rule_load_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, sizeof(uint16_t));
     rule_match(&rule, NFT_CMP_EQ, &(uint16_t){htons(port->port)}, sizeof(uint16_t));
-    /* EXERCISE 7.5: the packet's destination becomes the box. nft(8), dnat */
+    /* EXERCISE 7.4: the packet's destination becomes the box. nft(8), dnat */
     rule_dnat(&rule, nat->address, port->box_port);
     /* END */
     rule_end(&rule);
@@ -226,10 +226,11 @@ int nat_delete(struct netlink *netlink, const char *table)
 
 static void read_comment(const struct nlattr *userdata, char *text, size_t size)
 {
-    const char *bytes = (const char *)userdata + NLA_HDRLEN;
-
     text[0] = '\0';
-    if (userdata != NULL && userdata->nla_len > NLA_HDRLEN + 2 && bytes[0] == USERDATA_COMMENT)
+    if (userdata == NULL)
+        return;
+    const char *bytes = (const char *)userdata + NLA_HDRLEN;
+    if (userdata->nla_len > NLA_HDRLEN + 2 && bytes[0] == USERDATA_COMMENT)
         snprintf(text, size, "%.*s", userdata->nla_len - NLA_HDRLEN - 2, bytes + 2);
 }
 

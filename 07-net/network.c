@@ -47,6 +47,19 @@ static int check_overlap(const struct host *host, uint32_t address, int prefix)
     return 0;
 }
 
+static int check_in_network(const struct network *network, uint32_t address, const char *what)
+{
+    uint32_t mask = link_mask(network->bridge_prefix);
+    char text[LINK_ADDRESS_TEXT], own[LINK_ADDRESS_TEXT];
+
+    if ((address & mask) == (network->bridge_address & mask) && (address & ~mask) != 0 &&
+        (address & ~mask) != ~mask)
+        return 0;
+    link_address_text(network->bridge_address, own);
+    return refuse("%s %s is not one of the bridge's network %s/%d", what,
+                  link_address_text(address, text), own, network->bridge_prefix);
+}
+
 static int make_bridge(struct network *network, struct host *host, struct link *bridge)
 {
     int error;
@@ -55,7 +68,9 @@ static int make_bridge(struct network *network, struct host *host, struct link *
         network->bridge_address = DEFAULT_ADDRESS;
     if (network->bridge_prefix == 0)
         network->bridge_prefix = DEFAULT_PREFIX;
-    error = check_overlap(host, network->bridge_address, network->bridge_prefix);
+    error = check_in_network(network, network->bridge_address, "bridge address");
+    if (error == 0)
+        error = check_overlap(host, network->bridge_address, network->bridge_prefix);
     if (error != 0)
         return error;
     bridge->group = network->bridge_address & INT32_MAX; /* a number that nobody else has */
@@ -75,7 +90,7 @@ static int make_bridge(struct network *network, struct host *host, struct link *
 static int use_bridge(struct network *network, const struct host *host, const struct link *bridge)
 {
     const struct address *own = NULL;
-    char text[LINK_ADDRESS_TEXT];
+    char text[LINK_ADDRESS_TEXT + sizeof("/30")];
 
     if (strcmp(bridge->kind, "bridge") != 0)
         return refuse("%s is there, and is a link of another kind (%s), not a bridge", bridge->name,
@@ -94,8 +109,10 @@ static int use_bridge(struct network *network, const struct host *host, const st
              bridge->name);
         if (network->bridge_address == 0)
             return refuse("bridge %s is there, without an IPv4 network of its own", bridge->name);
-        return refuse("bridge %s is there, and its address is not %s/%d", bridge->name,
-                      link_address_text(network->bridge_address, text), network->bridge_prefix);
+        link_address_text(network->bridge_address, text);
+        if (network->bridge_prefix != 0)
+            snprintf(text + strlen(text), sizeof("/30"), "/%d", network->bridge_prefix);
+        return refuse("bridge %s is there, and its address is not %s", bridge->name, text);
     }
     if (!bridge->up) {
         hint("'ip link set %s up'", bridge->name);
@@ -122,6 +139,8 @@ static int find_bridge(struct network *network, struct host *host, struct link *
 /* Who has ADDRESS already? NULL if nobody. */
 static const char *holder(const struct network *network, const struct host *host, uint32_t address)
 {
+    char name[IF_NAMESIZE];
+
     if (address == network->bridge_address)
         return "the bridge";
     if (address == network->gateway)
@@ -133,20 +152,8 @@ static const char *holder(const struct network *network, const struct host *host
         if (host_is_box(&host->links.links[i]) &&
             host_box_address(&host->links.links[i]) == address)
             return "another box";
-    return NULL;
-}
-
-static int check_in_network(const struct network *network, uint32_t address, const char *what)
-{
-    uint32_t mask = link_mask(network->bridge_prefix);
-    char text[LINK_ADDRESS_TEXT], own[LINK_ADDRESS_TEXT];
-
-    if ((address & mask) == (network->bridge_address & mask) && (address & ~mask) != 0 &&
-        (address & ~mask) != ~mask)
-        return 0;
-    link_address_text(network->bridge_address, own);
-    return refuse("%s %s is not one of the bridge's network %s/%d", what,
-                  link_address_text(address, text), own, network->bridge_prefix);
+    host_name_box(address, name);
+    return host_box_lives(name) ? "another box" : NULL;
 }
 
 /*
@@ -199,7 +206,28 @@ static int choose_address(struct network *network, struct host *host)
 }
 
 /*
- * A socket that is bound, and never listens, keeps the published port: the kernel says no to a
+ * What is left of a server's connections keeps its port for a minute after the server has ended,
+ * TIME_WAIT. SO_REUSEADDR does not mind that, nor a second box, until one listens: so listen for a
+ * moment, and have the port for oneself from then on. socket(7)
+ */
+static int bind_port(int file, const struct sockaddr_in *address, int protocol)
+{
+    int reuse = protocol == IPPROTO_TCP;
+
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+    if (bind(file, (const struct sockaddr *)address, sizeof(*address)) == -1)
+        return -1;
+    if (protocol != IPPROTO_TCP)
+        return 0;
+    if (listen(file, 0) == -1)
+        return -1;
+    reuse = false;
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+    return shutdown(file, SHUT_RD); /* it stays bound */
+}
+
+/*
+ * A socket that is bound, and does not listen, keeps the published port: the kernel says no to a
  * second box and to any server on this host, and frees the port however the tool ends.
  */
 static int hold_port(struct publish *port)
@@ -213,7 +241,7 @@ static int hold_port(struct publish *port)
     port->socket =
         socket(AF_INET, (port->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC,
                port->protocol);
-    if (port->socket != -1 && bind(port->socket, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (port->socket != -1 && bind_port(port->socket, &address, port->protocol) == 0)
         return 0;
     if (errno == EADDRINUSE)
         hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
@@ -221,12 +249,6 @@ static int hold_port(struct publish *port)
     if (errno == EADDRNOTAVAIL)
         hint("'ip address' lists the addresses of this host");
     return report("publish %s:%d/%s", text, port->port, protocol);
-}
-
-/* The word "box" and the address in hexadecimal: no two boxes have it. */
-static void name_link(struct network *network)
-{
-    snprintf(network->link, sizeof(network->link), "box-%08x", network->address);
 }
 
 static int add_pair(struct network *network, struct host *host, const struct link *bridge,
@@ -238,17 +260,16 @@ static int add_pair(struct network *network, struct host *host, const struct lin
     network->name_space = open(path, O_RDONLY | O_CLOEXEC);
     if (network->name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
         return errno == ENOENT ? -ENOENT : report("open %s", path);
-    name_link(network);
+    host_name_box(network->address, network->link);
+    network->held = host_hold_box(network->link);
+    if (network->held < 0)
+        return network->held;
     snprintf(alias, sizeof(alias), HOST_MARK " %s", link_address_text(network->address, address));
     network->touched = true;
     link_add_pair(&host->route, network->link, bridge, network->name_space, network->address,
                   network->port_count > 0);
     link_set_alias(&host->route, network->link, alias);
-    int error = host_send(host);
-    /* Also after an error, which may have come behind the pair's making; but not if it was there.
-     */
-    network->link_index = error == -EEXIST ? 0 : (int)if_nametoindex(network->link);
-    return error;
+    return host_send(host);
 }
 
 static int add_rules(struct network *network, struct host *host)
@@ -336,7 +357,7 @@ void network_configure(const struct network *network)
     link_up(&netlink, "lo", false);
     link_up(&netlink, "eth0", has_ipv6);
     link_add_address(&netlink, "eth0", 0, lease->address, lease->prefix);
-    /* EXERCISE 7.3: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
+    /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
     link_add_default_route(&netlink, lease->gateway);
     /* END */
     send_or_die(&netlink);
@@ -347,55 +368,18 @@ void network_loopback(void)
     struct netlink netlink;
 
     open_or_die(&netlink);
-    /* EXERCISE 7.1: the one link of a new network namespace is down. rtnetlink(7), RTM_NEWLINK */
     link_up(&netlink, "lo", false);
-    /* END */
     send_or_die(&netlink);
 }
 
-/* What was made is taken back as what a killed run left would be: this box has ended, too. */
-static int release(struct network *network)
+int network_clear(void)
 {
     struct host host;
-    int error = host_enter(&host, network_has_rules(network));
-    struct link *link = network->link_index != 0 ? link_numbered(&host.links, network->link_index)
-                                                 : link_named(&host.links, network->link);
+    int error = host_enter(&host, false);
 
-    if (link != NULL && host_is_box(link))
-        host_end_box(link);
     if (error == 0)
         error = host_sweep(&host);
-    link = link_numbered(&host.links, network->link_index);
-    if (error == 0 && link != NULL) {
-        /* Other boxes live on: the kernel deletes the pair once the namespace is cleared away. */
-        link_set_alias(&host.route, network->link, link->alias);
-        error = netlink_send(&host.route);
-        if (error == -ENODEV) /* it was quicker */
-            error = 0;
-        else if (error != 0)
-            netlink_report(&host.route, error);
-    }
     host_leave(&host);
-    return error;
-}
-
-int network_clear(uint32_t address)
-{
-    struct network gone = {.address = address};
-    bool is_there = true;
-    int error = 0;
-
-    name_link(&gone);
-    for (int i = 0; i < 50 && is_there && error == 0; i++) {
-        struct host host;
-        if (i > 0)
-            usleep(10000);
-        error = host_enter(&host, false);
-        if (error == 0)
-            error = host_sweep(&host);
-        is_there = error == 0 && link_named(&host.links, gone.link) != NULL;
-        host_leave(&host);
-    }
     return error;
 }
 
@@ -407,10 +391,13 @@ int network_release(struct network *network)
 {
     int error = 0;
 
+    /* From now on the box is a dead one, and swept as if it had been killed. */
+    if (network->held >= 0)
+        close(network->held);
     if (network->touched)
-        error = release(network);
+        error = network_clear();
     if (error != 0)
-        (void)release(network); /* the error has been told; but perhaps it was a passing one */
+        (void)network_clear(); /* the error has been told; but perhaps it was a passing one */
     for (int i = 0; i < network->port_count; i++)
         if (network->ports[i].socket != -1)
             close(network->ports[i].socket);

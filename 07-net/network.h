@@ -6,7 +6,8 @@
  *
  * Who else has a box on this host is known from the kernel alone, so that neither kill -9 nor a
  * full disk can make it wrong: a box is a link with a note (its alias) of ours, its rules are a
- * table named after that link, and what is to be restored in the end stands in the table's comment.
+ * table named after that link, what is to be restored in the end stands in the table's comment, and
+ * a box lives while somebody holds a socket with the link's name.
  * Starts and ends take turns by a lock on the host's network namespace itself, see flock(2).
  */
 #ifndef NETWORK_H
@@ -44,9 +45,9 @@ struct network {
     /* What has been done. */
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair */
-    int link_index; /* and its number: the name may be another box's by the end of this one */
-    int name_space; /* the box's, held until all is undone; -1 if there is none */
-    bool touched;   /* is there anything to undo? */
+    int held;               /* its name, until the box has ended; -1 if it is not */
+    int name_space;         /* the box's, held until all is undone; -1 if there is none */
+    bool touched;           /* is there anything to undo? */
 };
 
 /* Host. The defaults. An error ends the tool. */
@@ -79,11 +80,8 @@ void network_loopback(void);
  */
 int network_release(struct network *network);
 
-/*
- * Host. The box at ADDRESS was killed with its tool: take back what is left of it and others like
- * it. The kernel takes a moment to clear away its namespace; half a second at most is waited for
- * that. Returns 0, or -errno after report().
- */
-int network_clear(uint32_t address);
+/* Host. Take back what is left of boxes that were killed with their tools. Returns 0, or -errno
+ * after report(). */
+int network_clear(void);
 
 #endif

@@ -12,7 +12,7 @@
 void network_start(struct network *network)
 {
     memset(network, 0, sizeof(*network));
-    network->name_space = -1;
+    network->name_space = network->held = -1;
     network->bridge = "br0";
     network->nat = true;
     network->lease = mmap(NULL, sizeof(*network->lease), PROT_READ | PROT_WRITE,
@@ -56,7 +56,7 @@ void network_read_network(const char *text, const char *what, uint32_t *address,
 
 void network_read_bridge(struct network *network, const char *text)
 {
-    if (text[0] == '\0' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+    if (text[0] == '\0' || strcmp(text, ".") == 0 || strstr(text, "..") != NULL ||
         strpbrk(text, "/: \t\n\"'") != NULL)
         fail("bridge: '%s' can't be the name of a link", text);
     if (strlen(text) >= IF_NAMESIZE)

@@ -32,7 +32,7 @@ static bool is_local(const char *line)
            (strncmp(address, "127.", strlen("127.")) == 0 || strcmp(address, "::1") == 0);
 }
 
-/* Leave out what the box can't ask. Returns whether there was any. */
+/* Leave out what the box can't ask, and comments. Returns whether it could not ask one. */
 static bool without_local(char *text)
 {
     char *kept = text;
@@ -41,10 +41,9 @@ static bool without_local(char *text)
     for (char *line = text, *next; *line != '\0'; line = next) {
         next = line + strcspn(line, "\n");
         next += *next == '\n';
-        if (is_local(line)) {
-            any = true;
+        any = any || is_local(line);
+        if (is_local(line) || strchr("#;\n", *line) != NULL)
             continue;
-        }
         memmove(kept, line, (size_t)(next - line));
         kept += next - line;
     }
@@ -73,14 +72,30 @@ bool resolv_compose(const uint32_t *dns, int count, char *text)
     return true;
 }
 
+/* As printf(1) takes it. */
+static void explain_text(const char *text)
+{
+    char shown[2 * RESOLV_TEXT];
+    size_t used = 0;
+
+    for (; *text != '\0'; text++) {
+        char letter = *text == '\n' ? 'n' : 't';
+        bool quoted = *text == '\n' || *text == '\t';
+        if (quoted)
+            shown[used++] = '\\';
+        shown[used++] = quoted ? letter : *text;
+    }
+    shown[used] = '\0';
+    explain("printf '%s' >/tmp/resolv.conf\twrite(\"/tmp/resolv.conf\")", shown);
+}
+
 void resolv_bind(const char *text)
 {
     int file;
 
     /* A file that only the box has: on a tmpfs that is mounted, used and taken out of sight. */
     mount_new("tmpfs", "/tmp", "/tmp", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
-    explain("echo '%.*s ...' >/tmp/resolv.conf\twrite(\"/tmp/resolv.conf\")",
-            (int)strcspn(text, "\n"), text);
+    explain_text(text);
     file = open("/tmp/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text))
         die("write /tmp/resolv.conf");

@@ -94,16 +94,16 @@ static void mask_value(struct rule *rule, uint32_t mask)
     end_expression(rule);
 }
 
-void rule_match(struct rule *rule, int operator, const void * value, size_t size)
+void rule_match(struct rule *rule, int comparison, const void *value, size_t size)
 {
     begin_expression(rule, "cmp");
     netlink_put_big_endian(rule->netlink, NFTA_CMP_SREG, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_CMP_OP, (uint32_t) operator);
+    netlink_put_big_endian(rule->netlink, NFTA_CMP_OP, (uint32_t)comparison);
     put_value(rule, NFTA_CMP_DATA, value, size);
     end_expression(rule);
 }
 
-void rule_match_address(struct rule *rule, uint32_t field, int operator, uint32_t address,
+void rule_match_address(struct rule *rule, uint32_t field, int comparison, uint32_t address,
                         int prefix)
 {
     uint32_t value = htonl(address & link_mask(prefix));
@@ -111,23 +111,23 @@ void rule_match_address(struct rule *rule, uint32_t field, int operator, uint32_
     rule_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, field, sizeof(value));
     if (prefix < 32)
         mask_value(rule, htonl(link_mask(prefix)));
-    rule_match(rule, operator, & value, sizeof(value));
+    rule_match(rule, comparison, &value, sizeof(value));
 }
 
-void rule_match_link(struct rule *rule, int key, int operator, const char * name)
+void rule_match_link(struct rule *rule, int key, int comparison, const char *name)
 {
     char padded[IF_NAMESIZE] = "";
 
     snprintf(padded, sizeof(padded), "%s", name);
     rule_load_meta(rule, key);
-    rule_match(rule, operator, padded, sizeof(padded));
+    rule_match(rule, comparison, padded, sizeof(padded));
 }
 
-void rule_match_connection(struct rule *rule, int key, uint32_t bits, int operator)
+void rule_match_connection(struct rule *rule, int key, uint32_t bits, int comparison)
 {
     load_connection(rule, key);
     mask_value(rule, bits);
-    rule_match(rule, operator, &(uint32_t){0}, sizeof(uint32_t));
+    rule_match(rule, comparison, &(uint32_t){0}, sizeof(uint32_t));
 }
 
 void rule_masquerade(struct rule *rule)

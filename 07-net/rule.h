@@ -44,17 +44,17 @@ void rule_load_meta(struct rule *rule, int key);
 void rule_load_destination_kind(struct rule *rule);
 
 /* Go on only if the value loaded is the same (NFT_CMP_EQ) or is not (NFT_CMP_NEQ). */
-void rule_match(struct rule *rule, int operator, const void * value, size_t size);
+void rule_match(struct rule *rule, int comparison, const void *value, size_t size);
 
 /* Both at once: the first PREFIX bits of the address at FIELD; the link's name, KEY being
  * NFT_META_IIFNAME or NFT_META_OIFNAME. */
-void rule_match_address(struct rule *rule, uint32_t field, int operator, uint32_t address,
+void rule_match_address(struct rule *rule, uint32_t field, int comparison, uint32_t address,
                         int prefix);
-void rule_match_link(struct rule *rule, int key, int operator, const char * name);
+void rule_match_link(struct rule *rule, int key, int comparison, const char *name);
 
 /* One of BITS is set in what the connection's KEY (NFT_CT_*) says (NFT_CMP_NEQ), or none is
  * (NFT_CMP_EQ). */
-void rule_match_connection(struct rule *rule, int key, uint32_t bits, int operator);
+void rule_match_connection(struct rule *rule, int key, uint32_t bits, int comparison);
 
 /* What to do in the end. */
 void rule_masquerade(struct rule *rule);

@@ -24,8 +24,8 @@ struct cgroup {
 struct cgroup_plan {
     const char *name;   /* NULL: a name that nobody else has */
     const char *parent; /* in the tree, from its top: "/demo"; NULL: the top, or what is ours */
+    unsigned wanted;    /* controllers to have for counting, if they are to be had */
     struct cgroup_limits limits;
-    unsigned wanted; /* controllers to have for counting, if they are to be had */
 };
 
 /* Host. End the tool with an error if NAME can't be a group's name. */

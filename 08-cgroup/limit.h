@@ -14,8 +14,8 @@ struct cgroup_setting {
 enum { MOST_SETTINGS = 32 };
 
 struct cgroup_limits {
-    struct cgroup_setting settings[MOST_SETTINGS];
     int count;
+    struct cgroup_setting settings[MOST_SETTINGS];
 };
 
 /*

@@ -222,8 +222,8 @@ void image_close(struct image *image)
 
 void image_stack(const struct image *image, struct stack *stack)
 {
-    for (stack->count = 0; stack->count < image->layer_count; stack->count++)
-        stack->lowers[stack->count] = image->layers[stack->count];
+    for (size_t i = 0; i < image->layer_count; i++)
+        stack_add(stack, image->layers[i]);
 }
 
 char **image_command(const struct image *image, char **command)

@@ -30,7 +30,7 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
 int image_open(const char *name, struct image *image);
 void image_close(struct image *image);
 
-/* Host. Put the image's layers into STACK, which then lasts as long as the image is open. */
+/* Host. Add the image's layers to STACK, which then lasts as long as the image is open. */
 void image_stack(const struct image *image, struct stack *stack);
 
 /*

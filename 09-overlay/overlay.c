@@ -31,6 +31,9 @@ void stack_add(struct stack *stack, const char *lower)
     if (stack->count == OVERLAY_MOST_LAYERS)
         fail("lower %s: one layer more than the %d that the kernel stacks", lower,
              OVERLAY_MOST_LAYERS);
+    stack->lowers = realloc(stack->lowers, (stack->count + 1) * sizeof(lower));
+    if (stack->lowers == NULL)
+        die("realloc");
     stack->lowers[stack->count++] = lower;
 }
 

@@ -23,11 +23,11 @@ enum { OVERLAY_ROOT_UNTOLD = 987654321 };
 
 /* Who owns the strings is the caller's affair: nothing here keeps or frees them. */
 struct stack {
-    const char *lowers[OVERLAY_MOST_LAYERS]; /* topmost first */
-    size_t count;
     const char *upper; /* NULL: none yet, or a stack that can't be written to */
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
     bool is_fresh;     /* upper is overlay_temporary()'s: to look as the topmost lower does */
+    size_t count;
+    const char **lowers; /* topmost first; stack_add() makes room for one more */
 };
 
 /* Either side. One more lower layer, below the others. One too many ends the tool. */

@@ -164,7 +164,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
     if (plan->own_network)
         mask_allow_ping(&root); /* 10 */
     mask_paths(&root);          /* 10 */
-    if (plan->resolv[0] != '\0')
+    if (plan->resolv != NULL && plan->resolv[0] != '\0')
         nameserver_bind(&root, plan->resolv,
                         plan->layers.directory == NULL || options->dns_count > 0); /* 10 */
     mount_volumes(&root, plan, volumes);                                           /* 04 */

@@ -17,17 +17,30 @@
 
 enum { FOREVER = -1 };
 
-/* Options of a command that has none of its own. */
-static void parse_operands(int argc, char **argv, const char *name, const char *usage)
+/*
+ * The command line of a command that takes names of boxes and one option of its own, OWN, or none
+ * if that is zero. Returns what was given with it, "" if it takes nothing; NULL without it.
+ */
+static const char *parse(int argc, char **argv, const char *name, const char *usage,
+                         struct option own)
 {
-    static const struct option options[] = {TOOL_OPTIONS};
+    struct option options[] = {TOOL_OPTIONS, {NULL, 0, NULL, 0}};
+    const char *given = NULL;
+    char flags[16];
     int option;
 
+    options[sizeof(options) / sizeof(options[0]) - 2] = own; /* where the list ended */
+    snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
     tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
-        tool_option(option);
+    while ((option = getopt_long(argc, argv, flags, options, NULL)) != -1) {
+        if (option == own.val)
+            given = own.has_arg ? optarg : "";
+        else
+            tool_option(option);
+    }
     if (optind == argc)
         fail("the name of a box is missing");
+    return given;
 }
 
 /* The box NAME, which has to be running with RUNNING. Anything else ends the tool. */
@@ -160,10 +173,13 @@ int command_ps(int argc, char **argv)
             continue;
         if (state_read(names[i], &state) < 0)
             continue;
-        if (json)
-            json_print_state(&state, shown++ > 0 ? ",\n " : "");
-        else
+        if (json) {
+            printf(shown++ > 0 ? ",\n {" : "{");
+            json_print_state(&state);
+            printf("}");
+        } else {
             print_row(&state);
+        }
     }
     if (json)
         printf("]\n");
@@ -219,20 +235,10 @@ static void follow(int log, const char *name, const char *path)
 
 int command_logs(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"follow", no_argument, NULL, 'f'}, TOOL_OPTIONS};
-    bool following = false;
+    const struct option own = {"follow", no_argument, NULL, 'f'};
+    bool following = parse(argc, argv, "full logs", logs_usage, own) != NULL;
     char path[1024];
-    int option;
 
-    tool_start(argv, "full logs", logs_usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "f", long_options, NULL)) != -1) {
-        if (option == 'f')
-            following = true;
-        else
-            tool_option(option);
-    }
-    if (optind == argc)
-        fail("the name of a box is missing");
     struct state state = box_named(argv[optind], false);
     state_path(state.name, "log", path, sizeof(path));
     int log = open(path, O_RDONLY | O_CLOEXEC);
@@ -263,20 +269,10 @@ static const char stop_usage[] =
 
 int command_stop(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"time", required_argument, NULL, 't'},
-                                                 TOOL_OPTIONS};
-    long long seconds = 10;
-    int option;
+    const struct option own = {"time", required_argument, NULL, 't'};
+    const char *time = parse(argc, argv, "full stop", stop_usage, own);
+    long long seconds = time != NULL ? tool_number(time, "time", 0, 2000000) : 10;
 
-    tool_start(argv, "full stop", stop_usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "t:", long_options, NULL)) != -1) {
-        if (option == 't')
-            seconds = tool_number(optarg, "time", 0, 2000000);
-        else
-            tool_option(option);
-    }
-    if (optind == argc)
-        fail("the name of a box is missing");
     for (int i = optind; i < argc; i++) {
         struct state state = box_named(argv[i], false);
         if (!state.alive)
@@ -323,19 +319,10 @@ static int signal_named(const char *text)
 
 int command_kill(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"signal", required_argument, NULL, 's'},
-                                                 TOOL_OPTIONS};
-    int option, signal = SIGKILL;
+    const struct option own = {"signal", required_argument, NULL, 's'};
+    const char *name = parse(argc, argv, "full kill", kill_usage, own);
+    int signal = name != NULL ? signal_named(name) : SIGKILL;
 
-    tool_start(argv, "full kill", kill_usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "s:", long_options, NULL)) != -1) {
-        if (option == 's')
-            signal = signal_named(optarg);
-        else
-            tool_option(option);
-    }
-    if (optind == argc)
-        fail("the name of a box is missing");
     for (int i = optind; i < argc; i++) {
         struct state state = box_named(argv[i], true);
         send_signal(&state, signal);
@@ -353,18 +340,32 @@ static const char wait_usage[] = "Usage: full wait [OPTION]... BOX...\n"
                                  "The same in the shell:\n"
                                  "  wait PID; echo $?\n";
 
+/*
+ * The monitor leaves the status in the lock, which stays open here when the box is forgotten. One
+ * that was killed can't, and its box has gone the same way.
+ */
+static int wait_for_status(const char *name)
+{
+    char path[1024], status[16] = "";
+    int lock = -1;
+
+    if (state_name_is_valid(name)) {
+        state_path(name, "lock", path, sizeof(path));
+        lock = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    struct state state = box_named(name, false); /* ends the tool if it isn't there */
+    wait_for_monitor(state.name, FOREVER);
+    ssize_t got = read(lock, status, sizeof(status) - 1);
+    close(lock);
+    return got > 0 ? (int)strtol(status, NULL, 10) : EXIT_SIGNAL + SIGKILL;
+}
+
 int command_wait(int argc, char **argv)
 {
-    parse_operands(argc, argv, "full wait", wait_usage);
+    parse(argc, argv, "full wait", wait_usage, (struct option){NULL, 0, NULL, 0});
     for (int i = optind; i < argc; i++) {
-        struct state state = box_named(argv[i], false);
-        bool keep = state.keep;
-        wait_for_monitor(state.name, FOREVER);
-        state_clear_dead();
-        if (!keep)
-            fail("box %s: has ended, and how was not kept (--rm)", argv[i]);
-        state = box_named(argv[i], false);
-        printf("%d\n", state.status);
+        printf("%d\n", wait_for_status(argv[i]));
+        fflush(stdout);
     }
     return EXIT_SUCCESS;
 }
@@ -383,19 +384,10 @@ static const char rm_usage[] =
 
 int command_rm(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"force", no_argument, NULL, 'f'}, TOOL_OPTIONS};
-    bool force = false;
-    int option, status = EXIT_SUCCESS;
+    const struct option own = {"force", no_argument, NULL, 'f'};
+    bool force = parse(argc, argv, "full rm", rm_usage, own) != NULL;
+    int status = EXIT_SUCCESS;
 
-    tool_start(argv, "full rm", rm_usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "f", long_options, NULL)) != -1) {
-        if (option == 'f')
-            force = true;
-        else
-            tool_option(option);
-    }
-    if (optind == argc)
-        fail("the name of a box is missing");
     for (int i = optind; i < argc; i++) {
         struct state state = box_named(argv[i], false);
         if (state.alive && !force) {

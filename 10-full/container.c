@@ -21,14 +21,15 @@
 
 /* What has to be undone when this process, the monitor of the box, ends. */
 static struct {
-    pid_t monitor;       /* 0 while there is nothing to undo */
-    struct child child;  /* 02: pid 0 while there is none */
-    struct plan plan;    /* 07: its network; 09: its layers */
-    struct cgroup group; /* 08 */
+    pid_t monitor;      /* 0 while there is nothing to undo */
+    struct child child; /* 02: pid 0 while there is none */
     bool has_group;
-    struct state state;
     bool started; /* if not, there is nothing that the name could be kept for */
-} box;            /* zero, and never written to as a whole: a page that isn't touched isn't there */
+    int lock;     /* of its state */
+    struct state state;
+    struct cgroup group; /* 08 */
+    struct plan plan;    /* 07: its network; 09: its layers */
+} box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
@@ -48,6 +49,7 @@ static void undo(void)
         error |= network_release(&box.plan.network); /* 07 */
     if (box.has_group)
         error |= cgroup_remove(&box.group); /* 08 */
+    error |= state_tell(box.lock, box.state.status);
     box.state.pid = 0;
     if (box.state.keep && box.started) {
         box.state.ended = time(NULL);
@@ -83,7 +85,8 @@ static void begin(const struct run_options *options)
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
     box.state.user_namespace = options->user_namespace;
-    if (state_begin(options->name) < 0)
+    box.lock = state_begin(options->name);
+    if (box.lock < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();
     atexit(undo);
@@ -204,6 +207,7 @@ static int note(void)
 
     join_words(plan->command, box.state.command, sizeof(box.state.command));
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
+    snprintf(box.state.image, sizeof(box.state.image), "%s", plan->layers.image.id);
     box.state.first_id = plan->first_id;
     snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
     snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",

@@ -21,16 +21,8 @@
 
 void harden_descriptors(void)
 {
-    int file;
-
     if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
         die("close_range");
-    do
-        file = open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (file != -1 && file <= STDERR_FILENO && fcntl(file, F_SETFD, 0) == 0);
-    if (file == -1)
-        die("open /dev/null");
-    close(file);
 }
 
 /* Since Linux 6.3 a machine may ask each memfd whether it is to be executed; older ones know no
@@ -97,7 +89,6 @@ void harden_new_session(void)
 
 void harden_new_keyring(void)
 {
-    /* EXERCISE 10.5: leave the host's session keyring for a new one. keyctl(2) */
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1)
         return;
     if (errno == ENOSYS)
@@ -106,7 +97,6 @@ void harden_new_keyring(void)
         hint("each box has a keyring, and a user may have so many: "
              "'sudo sysctl kernel.keys.maxkeys=2000'");
     die("keyctl KEYCTL_JOIN_SESSION_KEYRING");
-    /* END */
 }
 
 void harden_check_directory(void)
@@ -133,7 +123,7 @@ void harden_nosuid(const struct root *root)
 
 void harden_no_new_privileges(void)
 {
-    /* EXERCISE 10.6: let set-user-ID programs give no privileges. prctl(2) */
+    /* EXERCISE 10.4: let set-user-ID programs give no privileges. prctl(2) */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         die("prctl PR_SET_NO_NEW_PRIVS");
     /* END */

@@ -9,9 +9,7 @@
 
 /*
  * Host, first of all in main(). Whoever started the tool may have left descriptors open: they would
- * be an init's in the box, and a directory's leads out (CVE-2024-21626). Close all but 0, 1 and 2,
- * and open these on /dev/null where they are missing, lest a file of the tool's becomes one of
- * them.
+ * be an init's in the box, and a directory's leads out (CVE-2024-21626). Close all but 0, 1 and 2.
  */
 void harden_descriptors(void);
 

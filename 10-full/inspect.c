@@ -1,10 +1,14 @@
 #include "inspect.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../01-chroot/tool.h"
+#include "../08-cgroup/tree.h"
+#include "../09-overlay/image.h"
 #include "join.h"
 #include "json_print.h"
 #include "state.h"
@@ -43,28 +47,65 @@ static void draw_users(const struct state *state)
     }
 }
 
-/* Where the box's mounts come from: the last part of a line, and the fifth field. See proc(5). */
-static void draw_mounts(pid_t pid)
+/* What the box's root is made of, topmost first. */
+static void draw_layers(const struct state *state, const struct image *image)
 {
-    char path[64], line[4096];
-
-    snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
-    FILE *mounts = fopen(path, "re");
-    while (mounts != NULL && fgets(line, sizeof(line), mounts) != NULL) {
-        char within[256], place[256], type[64], source[256], from[600];
-        const char *rest = strstr(line, " - ");
-        if (sscanf(line, "%*d %*d %*s %255s %255s", within, place) != 2 || rest == NULL ||
-            sscanf(rest, " - %63s %255s", type, source) != 2)
-            continue;
-        bool whole = strcmp(within, "/") == 0;
-        snprintf(from, sizeof(from), "%s%s%s", type, whole ? "" : " ", whole ? "" : within);
-        pair("mount", from, "-->", place);
-    }
-    if (mounts != NULL)
-        fclose(mounts);
+    if (image->layer_count == 0)
+        return;
+    pair("layer", state->layer[0] != '\0' ? "on the disk" : "in memory", "-->",
+         "what the box has written");
+    for (size_t i = image->config.layer_count; i > 0; i--)
+        pair("layer", image->config.layers[i - 1], "-->", "of the image, only read");
 }
 
-static void draw(const struct state *state)
+/* A mount of the box: which part of what, and where. */
+struct mount {
+    char within[256], place[256], type[64];
+};
+
+/* The next one in an open /proc/PID/mountinfo: its fourth and fifth field, and what comes behind
+ * the dash. See proc(5). */
+static bool next_mount(FILE *mounts, struct mount *mount)
+{
+    char line[4096];
+
+    while (fgets(line, sizeof(line), mounts) != NULL) {
+        const char *rest = strstr(line, " - ");
+        if (rest != NULL &&
+            sscanf(line, "%*d %*d %*s %255s %255s", mount->within, mount->place) == 2 &&
+            sscanf(rest, " - %63s", mount->type) == 1)
+            return true;
+    }
+    return false;
+}
+
+static FILE *open_mounts(const struct state *state)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/mountinfo", state->pid);
+    FILE *mounts = fopen(path, "re");
+    if (mounts == NULL)
+        die("box %s: %s", state->name, path);
+    return mounts;
+}
+
+static void draw_mounts(const struct state *state)
+{
+    FILE *mounts = open_mounts(state);
+    struct mount mount;
+    char from[512];
+
+    while (next_mount(mounts, &mount)) {
+        bool whole = strcmp(mount.within, "/") == 0;
+        snprintf(from, sizeof(from), "%s%s%s", mount.type, whole ? "" : " ",
+                 whole ? "" : mount.within);
+        pair("mount", from, "-->", mount.place);
+    }
+    fclose(mounts);
+}
+
+static void draw(const struct state *state, const struct image *image)
 {
     char host[1200], box[1200];
 
@@ -85,16 +126,107 @@ static void draw(const struct state *state)
     pair("cpu", "", "   ", use.cpu);
     pair("memory", "", "   ", use.memory);
     pair("processes", "", "   ", use.pids);
-    if (state->layer[0] != '\0')
-        pair("layer", state->layer, "-->", "what the box has written");
-    draw_mounts(state->pid);
+    draw_layers(state, image);
+    draw_mounts(state);
     printf("\n");
+}
+
+/* Numbers of namespaces, as in the links in /proc/PID/ns. See namespaces(7). */
+static void print_namespaces(const struct state *state)
+{
+    static const char *const kinds[] = {"mnt",  "uts", "pid",    "ipc",
+                                        "user", "net", "cgroup", "time"};
+
+    printf(",\n \"namespaces\": {");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct stat host = {.st_ino = 0}, box = {.st_ino = 0};
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i]);
+        (void)stat(path, &host);
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", state->pid, kinds[i]);
+        (void)stat(path, &box);
+        printf("%s\"%s\": {\"host\": %ju, \"box\": %ju, \"isolated\": %s}", i > 0 ? ",\n  " : "",
+               kinds[i], (uintmax_t)host.st_ino, (uintmax_t)box.st_ino,
+               host.st_ino != box.st_ino ? "true" : "false");
+    }
+    printf("}");
+}
+
+/* Files of the box's control group, as members of an object; null is what the group hasn't. */
+static void print_files(const char *group, const char *const *files, size_t count)
+{
+    char text[256];
+
+    for (size_t i = 0; i < count; i++) {
+        printf("%s\"%s\": ", i > 0 ? ", " : "", files[i]);
+        if (group_read(group, files[i], text, sizeof(text)) == 0)
+            json_print_string(text);
+        else
+            printf("null");
+    }
+}
+
+static void print_group(const char *group)
+{
+    static const char *const limits[] = {"cpu.max", "cpuset.cpus", "memory.max", "pids.max"};
+    static const char *const use[] = {"memory.current", "pids.current", "cpu.stat"};
+
+    printf(",\n \"limits\": {");
+    print_files(group, limits, sizeof(limits) / sizeof(limits[0]));
+    printf("},\n \"use\": {");
+    print_files(group, use, sizeof(use) / sizeof(use[0]));
+    printf("}");
+}
+
+static void print_mounts(const struct state *state)
+{
+    FILE *mounts = open_mounts(state);
+    struct mount mount;
+    const char *separator = "";
+
+    printf(",\n \"mounts\": [");
+    while (next_mount(mounts, &mount)) {
+        printf("%s{\"type\": ", separator);
+        json_print_string(mount.type);
+        printf(", \"root\": ");
+        json_print_string(mount.within);
+        printf(", \"target\": ");
+        json_print_string(mount.place);
+        printf("}");
+        separator = ",\n  ";
+    }
+    printf("]");
+    fclose(mounts);
+}
+
+static void print_layers(const struct image *image)
+{
+    printf(",\n \"layers\": [");
+    for (size_t i = image->config.layer_count; i > 0; i--) {
+        json_print_string(image->config.layers[i - 1]);
+        printf(i > 1 ? ", " : "");
+    }
+    printf("]");
+}
+
+static void print_json(const struct state *state, const struct image *image, bool running)
+{
+    printf("{");
+    json_print_state(state);
+    if (running) {
+        print_group(state->cgroup);
+        print_namespaces(state);
+        print_layers(image);
+        print_mounts(state);
+    }
+    printf("}\n");
 }
 
 int command_inspect(int argc, char **argv)
 {
     enum { JSON = TOOL_OWN };
     static const struct option long_options[] = {{"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
+    struct image image = {.layer_count = 0};
     struct state state;
     bool json = false;
     int option;
@@ -110,15 +242,16 @@ int command_inspect(int argc, char **argv)
         fail("the name of a box is missing");
     if (state_read(argv[optind], &state) < 0)
         return EXIT_TOOL;
-    if (json) {
-        json_print_state(&state, "");
-        printf("\n");
-        return EXIT_SUCCESS;
-    }
-    if (!state.alive || state.pid == 0)
+    bool running = state.alive && state.pid != 0;
+    if (!json && !running)
         fail("box %s: is not running; with --json what is known of it is printed", state.name);
-    draw(&state);
+    if (running && state.image[0] != '\0' && image_open(state.image, &image) != 0)
+        return EXIT_TOOL;
+    if (json)
+        print_json(&state, &image, running);
+    else
+        draw(&state, &image);
     if (fflush(stdout) != 0)
         die("write");
-    return join_view(&state);
+    return json ? EXIT_SUCCESS : join_view(&state);
 }

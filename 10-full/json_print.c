@@ -48,23 +48,29 @@ static void print_text(const char *key, const char *text)
     json_print_string(text);
 }
 
-void json_print_state(const struct state *state, const char *separator)
+void json_print_state(const struct state *state)
 {
-    printf("%s{\"name\": ", separator);
+    printf("\"name\": ");
     json_print_string(state->name);
     printf(", \"running\": %s", state->alive ? "true" : "false");
+    print_text("hostname", state->hostname);
     print_text("source", state->source);
+    print_text("image", state->image);
     print_text("command", state->command);
+    print_text("user", state->user);
+    print_text("workdir", state->workdir);
     print_text("address", state->address);
     print_text("ports", state->ports);
     print_text("cgroup", state->cgroup);
     print_text("layer", state->layer);
-    printf(", \"pid\": %d, \"first_id\": %" PRIu32 ", \"capabilities\": \"%" PRIx64
+    printf(", \"pid\": %d, \"user_namespace\": %s, \"first_id\": %" PRIu32
+           ", \"capabilities\": \"%" PRIx64
            "\", \"seccomp\": %s, \"created\": %jd, \"ended\": %jd, \"status\": ",
-           state->alive ? state->pid : 0, state->first_id, state->capabilities,
-           state->seccomp ? "true" : "false", (intmax_t)state->created, (intmax_t)state->ended);
+           state->alive ? state->pid : 0, state->user_namespace ? "true" : "false", state->first_id,
+           state->capabilities, state->seccomp ? "true" : "false", (intmax_t)state->created,
+           (intmax_t)state->ended);
     if (state->alive)
-        printf("null}");
+        printf("null");
     else
-        printf("%d}", state->status);
+        printf("%d", state->status);
 }

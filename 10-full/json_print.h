@@ -7,7 +7,7 @@
 /* Either side. TEXT as a JSON string on standard output. What is not UTF-8 becomes U+FFFD. */
 void json_print_string(const char *text);
 
-/* Either side. SEPARATOR, and then STATE as an object. */
-void json_print_state(const struct state *state, const char *separator);
+/* Either side. The members of an object that STATE is, without the braces around them. */
+void json_print_state(const struct state *state);
 
 #endif

@@ -12,8 +12,8 @@
 struct layers {
     const char *directory; /* the root, if it is a directory; otherwise NULL, and: */
     struct image image;    /* held against removal as long as this process lives */
+    char upper[1024];      /* the box's directory with its upper and work; "" if thrown away */
     struct stack stack;
-    char upper[1024]; /* the box's directory with its upper and work; "" if thrown away */
 };
 
 /*

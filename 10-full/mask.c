@@ -136,11 +136,10 @@ void mask_paths(const struct root *root)
 {
     int null = open_null();
 
-    /* EXERCISE 10.3: cover what tells of the whole machine. openat2(2), move_mount(2) */
+    /* EXERCISE 10.3: cover what tells of the whole machine, and keep the box from changing its
+       settings. openat2(2), move_mount(2), mount_setattr(2) */
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
         hide(root, hidden[i], null);
-    /* END */
-    /* EXERCISE 10.4: and keep the box from changing its settings. mount_setattr(2) */
     for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
         forbid_writing(root, read_only[i]);
     /* END */

@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, STACK = 512 << 10, MOST_PARTS = 8 };
+/* FRAME is more than the frame of rest() needs, with the red zone below it. */
+enum { PAGE = 4096, STACK = 512 << 10, FRAME = 512, MOST_PARTS = 8 };
 
 /* Parts of the program that hold nothing but what is in its file. */
 struct parts {
@@ -59,12 +60,13 @@ static inline __attribute__((always_inline)) long call(long number, uintptr_t a,
 __attribute__((section(".text.rest"), aligned(PAGE), noinline)) static long
 rest(const struct parts *parts, struct pollfd *files, nfds_t count)
 {
-    uintptr_t stack = ((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1)) - PAGE;
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0) - FRAME;
+    uintptr_t stack = frame & ~(uintptr_t)(PAGE - 1);
 
     for (int i = 0; i < parts->count; i++)
         call(SYS_madvise, parts->part[i].start, parts->part[i].length, MADV_DONTNEED, 0, 0);
     /*
-     * Below this frame's page the stack holds what calls before have left there. The kernel keeps
+     * Below this frame's end the stack holds what calls before have left there. The kernel keeps
      * other mappings further away than that.
      */
     call(SYS_madvise, stack - STACK, STACK, MADV_DONTNEED, 0, 0);

@@ -14,6 +14,7 @@
 static void plan_network(struct plan *plan)
 {
     const struct run_options *options = plan->options;
+    char text[RESOLV_TEXT];
 
     plan->own_network = strcmp(options->network, "host") != 0;
     plan->linked = strcmp(options->network, "bridge") == 0;
@@ -22,7 +23,10 @@ static void plan_network(struct plan *plan)
     network_start(&plan->network);
     for (int i = 0; i < options->dns_count; i++)
         network_read_dns(&plan->network, options->dns[i]);
-    (void)resolv_compose(plan->network.dns, plan->network.dns_count, plan->resolv);
+    (void)resolv_compose(plan->network.dns, plan->network.dns_count, text);
+    plan->resolv = strdup(text);
+    if (plan->resolv == NULL)
+        die("strdup");
     if (!plan->linked)
         return;
     if (options->address != NULL)

@@ -17,15 +17,15 @@ struct plan {
     bool mapped;              /* 09: the box sees root and volumes through idmapped mounts */
     bool own_network, linked; /* 07: a network namespace, and in it a link to the bridge */
     struct network network;   /* 07 */
-    char resolv[RESOLV_TEXT]; /* 07: what /etc/resolv.conf shall say; "" without a network */
     bool grouped;             /* 08: a cgroup of its own */
-    struct cgroup_plan group; /* 08 */
-    struct layers layers;     /* 09 */
+    char *resolv;             /* 07: what /etc/resolv.conf shall say; NULL or "": as in the root */
     struct environment environment;
     const char *user, *workdir; /* NULL: root, "/" */
     char **command;
     uint64_t capabilities;
-    int log; /* where a detached box's output goes; -1 if it isn't detached */
+    int log;                  /* where a detached box's output goes; -1 if it isn't detached */
+    struct layers layers;     /* 09 */
+    struct cgroup_plan group; /* 08; the last, as it is large and hardly filled */
 };
 
 /* Host. Fill PLAN from OPTIONS as far as it goes without making anything. Mistakes end the tool. */

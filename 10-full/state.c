@@ -1,6 +1,5 @@
 #include "state.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -152,6 +151,11 @@ int state_begin(const char *name)
     return result;
 }
 
+int state_tell(int lock, int status)
+{
+    return dprintf(lock, "%d\n", status) < 0 ? report("write the lock") : 0;
+}
+
 pid_t state_monitor(const char *name)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -178,7 +182,7 @@ int state_write(const struct state *state)
     fprintf(file, "command %s\n", state->command);
     fprintf(file, "user %s\nworkdir %s\n", state->user, state->workdir);
     fprintf(file, "address %s\nports %s\n", state->address, state->ports);
-    fprintf(file, "cgroup %s\nlayer %s\n", state->cgroup, state->layer);
+    fprintf(file, "cgroup %s\nlayer %s\nimage %s\n", state->cgroup, state->layer, state->image);
     fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
     fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
     fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
@@ -212,6 +216,7 @@ static void take_line(struct state *state, char *line)
         {"ports", state->ports, sizeof(state->ports)},
         {"cgroup", state->cgroup, sizeof(state->cgroup)},
         {"layer", state->layer, sizeof(state->layer)},
+        {"image", state->image, sizeof(state->image)},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (strcmp(line, texts[i].key) == 0)
@@ -315,12 +320,10 @@ int state_forget(const struct state *state)
 /* What the kernel keeps of a box whose monitor was killed, and the monitor would have removed. */
 static void clear_host(const struct state *state)
 {
-    struct in_addr address;
-
     if (state->cgroup[0] != '\0')
         (void)cgroup_clear();
-    if (inet_pton(AF_INET, state->address, &address) == 1)
-        (void)network_clear(ntohl(address.s_addr));
+    if (state->address[0] != '\0')
+        (void)network_clear();
 }
 
 static void clear_dead(void)

@@ -3,7 +3,8 @@
  * /run/ten-steps/boxes (for an ordinary user below $XDG_RUNTIME_DIR), in readable text.
  *
  *   NAME/lock    locked by the monitor for as long as it lives: the kernel lets go of it, whatever
- *                ends the monitor, so it tells alive from dead where a pid could lie
+ *                ends the monitor, so it tells alive from dead where a pid could lie. As it ends,
+ *                the monitor writes the exit status there, for who has it open and waits
  *   NAME/state   KEY VALUE lines; written whole under another name and then renamed
  *   NAME/environment   the variables that its command was given, for 'exec'
  *   NAME/log     what a detached box prints
@@ -18,6 +19,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "../09-overlay/sha256.h"
+
 enum { NAME_SIZE = 64 };
 
 struct state {
@@ -31,6 +34,7 @@ struct state {
     char ports[256];              /* published, as --publish has them, separated by blanks */
     char cgroup[1024];            /* its directory, "" for none */
     char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
+    char image[SHA256_HEX + 1];   /* the ID of the image that source names, "" for a directory */
     pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */
@@ -59,6 +63,9 @@ bool state_name_is_valid(const char *name);
  * lock, or -EEXIST and the like.
  */
 int state_begin(const char *name);
+
+/* Write STATUS into LOCK, which state_begin() has returned. */
+int state_tell(int lock, int status);
 
 /* The process that holds the lock of the box NAME, its monitor; 0 if nobody does. */
 pid_t state_monitor(const char *name);

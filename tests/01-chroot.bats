@@ -120,6 +120,32 @@ setup() {
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin
 }
 
+@test "a program of another machine, or a script without #!, ends with 126 and is not given to a shell" {
+    cp "$PROBE" "$root/bin/foreign"
+    printf '\xfe\xfe' | dd of="$root/bin/foreign" bs=1 seek=18 conv=notrunc # e_machine, see elf(5)
+    echo "echo ran" >"$root/bin/plain"
+    chmod +x "$root/bin/plain"
+    local program
+    for program in foreign plain; do
+        expect_error 126 "Exec format error" "$(tool chroot)" "$root" "/bin/$program"
+        assert_hint "neither a program for this machine nor a script"
+        expect_error 126 "Exec format error" "$(tool uts)" "$root/bin/$program"
+    done
+}
+
+@test "the command is looked up along PATH, where an empty name is the working directory" {
+    mkdir -p "$root/first/run" "$root/second"
+    cp "$PROBE" "$root/second/run"
+    echo data >"$root/first/data"
+    ln "$root/second/run" "$root/run"
+    run -0 env PATH=/first:/second "$(tool chroot)" "$root" run exit 0
+    run -0 env PATH=/first: "$(tool chroot)" "$root" run exit 0
+    expect_error 126 "Permission denied" env PATH=/first:/second "$(tool chroot)" "$root" data
+    assert_hint /first/data
+    expect_error 127 "No such file or directory" env PATH=/first "$(tool chroot)" "$root" run
+    expect_error 127 "No such file or directory" env PATH=/first "$(tool chroot)" "$root" ""
+}
+
 @test "an ordinary user may not chroot, and learns the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool chroot)" /usr true
     assert_hint root

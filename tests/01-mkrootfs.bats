@@ -153,6 +153,27 @@ a_script() {
     [ ! -e "$new" ]
 }
 
+@test "what is not a program is an error, and no directory is copied as one" {
+    local name
+    for name in "" / /usr . /dev/null; do
+        expect_error 125 "program" "$(tool mkrootfs)" "$new" "$name"
+    done
+    [ ! -e "$new" ]
+}
+
+@test "a place where the user may not write is an error, and sudo the way out" {
+    requires root
+    mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
+    expect_error 125 "Permission denied" as_user "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/closed/new"
+    assert_hint sudo
+    refute_contains "${stderr_lines[1]}" "chapter 6"
+    mkdir "$BATS_TEST_TMPDIR/disk"
+    mount -t tmpfs -o ro disk "$BATS_TEST_TMPDIR/disk"
+    expect_error 125 "Read-only file system" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/disk"
+    assert_equal "${stderr_lines[1]-}" "" # a hint to remove it would be none
+    umount "$BATS_TEST_TMPDIR/disk"
+}
+
 @test "a program that the user can't read is an error" {
     requires root
     cp "$(type -P true)" "$BATS_TEST_TMPDIR/bin/secret"

@@ -116,9 +116,11 @@ processes_seen_by() {
 }
 
 @test "--init: when the command ends, what it left behind ends too" {
-    start_box pid --init sh -c 'setsid sleep 67 & exec sleep 0.3'
     local others
+    mkfifo "$BATS_TEST_TMPDIR/end"
+    start_box pid --init sh -c 'setsid sleep 67 & read -r _ <"$0"' "$BATS_TEST_TMPDIR/end"
     others=$(descendants_of "$TOOL_PID")
+    echo >"$BATS_TEST_TMPDIR/end"
     wait_box
     assert_equal "$status" 0
     for pid in $others; do

@@ -72,6 +72,17 @@ in_box() {
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/cwd")" "$(stat -c %d:%i "$ROOT")"
 }
 
+@test "--root: the working directory, too, by whatever name" {
+    make_bare_root
+    cd "$ROOT/bin"
+    run -0 "$(tool mnt)" --root .. /bin/probe exit 0
+    cd ..
+    local name
+    for name in . ./ bin/.. "../${ROOT##*/}"; do
+        run -0 "$(tool mnt)" --root "$name" /bin/probe exit 0
+    done
+}
+
 @test "--root: the old root is gone, nothing of the host is mounted any more" {
     make_bare_root
     start_box mnt --root "$ROOT" /bin/probe pause
@@ -185,6 +196,13 @@ in_box() {
     lacks_mount self "$victim"
 }
 
+@test "a target is looked up again if the kernel could not tell that it lies in the root" {
+    requires command:strace
+    make_bare_root
+    run -0 strace -f -o /dev/null -e inject=openat2:error=EAGAIN:when=1..3 \
+        "$(tool mnt)" --root "$ROOT" --tmpfs /tmp /bin/probe exit 0
+}
+
 @test "a link inside the root that stays inside is followed" {
     make_bare_root
     mkdir "$ROOT/real" "$BATS_TEST_TMPDIR/data"
@@ -200,6 +218,14 @@ in_box() {
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --bind /usr:/a/../../b true
     expect_error 125 "absolute path" "$(tool mnt)" --root "$ROOT" --bind /usr:usr true
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --tmpfs /.. true
+}
+
+@test "a target that is the root itself is an error" {
+    make_bare_root
+    expect_error 125 "is the root itself" "$(tool mnt)" --root "$ROOT" --tmpfs / true
+    expect_error 125 "is the root itself" "$(tool mnt)" --root "$ROOT" --bind /etc:/./ true
+    expect_error 125 "busy" "$(tool mnt)" --root / true
+    assert_hint "the root already"
 }
 
 @test "a malformed bind, or one whose source is missing, is an error" {
@@ -298,6 +324,14 @@ zero character special file 1:5 666"
         echo gone >/dev/null && head -c 3 /dev/zero && echo own >/dev/shm/own && ls /dev/pts'
     start_command as_user "$(tool user)" "$(tool mnt)" --root "$ROOTFS" --dev sleep 60
     grep -q ' /dev/null .* - ' "/proc/$BOX_PID/mountinfo"
+}
+
+@test "--dev in a user namespace without --root: the host's devices, though /dev is another" {
+    requires userns
+    run -0 as_user "$(tool user)" "$(tool mnt)" --dev sh -c \
+        'echo gone >/dev/null && head -c 3 /dev/zero | wc -c && echo own >/dev/shm/own'
+    assert_equal "$output" 3
+    [ ! -e /dev/shm/own ]
 }
 
 @test "--read-only: nobody writes to the root, but to what is mounted below" {

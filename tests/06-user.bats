@@ -138,8 +138,32 @@ map_of() {
 
 @test "--setgroups allow is refused to an ordinary user, and another word to all" {
     expect_error 125 "gid_map" as_user "$(tool user)" --setgroups allow touch "$place/ran"
+    assert_hint "only with '--setgroups deny'"
     [ ! -e "$place/ran" ]
     expect_error 125 "neither allow nor deny" "$(tool user)" --setgroups perhaps true
+}
+
+@test "in a user namespace that AppArmor confines, as on Ubuntu, the hint says so" {
+    # shellcheck disable=SC2016
+    expect_error 125 "Operation not permitted" as_user unshare --user --map-root-user --mount sh -c '
+        mount -t tmpfs none /proc
+        mkdir -p /proc/self/attr
+        echo "unprivileged_userns (enforce)" >/proc/self/attr/current
+        exec setpriv --bounding-set=-sys_admin "$@"' sh "$(tool uts)" true
+    assert_hint AppArmor
+}
+
+@test "where /proc is another pid namespace's, the hint says so" {
+    requires tool:pid
+    expect_error 125 "No such file or directory" "$(tool pid)" --keep-proc "$(tool user)" true
+    assert_hint "/proc has to be mounted"
+}
+
+@test "the command does not start before the maps are written, although standard error is closed" {
+    requires command:strace
+    run -0 as_user strace -f -o "$place/trace" -e trace=write -e inject=write:delay_exit=200000 \
+        sh -c '"$@" 2>&-' sh "$(tool user)" --explain sh -c "id -u >$place/id"
+    assert_equal "$(<"$place/id")" 0
 }
 
 @test "the command does not start before the maps are written, even if the tool is killed there" {

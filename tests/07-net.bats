@@ -1,78 +1,8 @@
 #!/usr/bin/env bats
-# Chapter 7: the network. The play host has a second network namespace beside it, which plays the
-# outside world: 10.9.0.2, one hop from the host's 10.9.0.1.
+# Chapter 7: the network that a box has, its own and linked to a bridge. Who reaches whom is in
+# 07-reach.bats, what is undone and when in 07-undo.bats.
 load helpers
-
-HOST=10.9.0.1
-WORLD=10.9.0.2
-TALK=$COURSE/.build/talk
-
-setup_file() {
-    # Without IPv6 addresses, which would appear and settle in the middle of the checks.
-    unshare --net sleep infinity 3>&- 4>&- &
-    export WORLD_PID=$!
-    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
-    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
-    ip link set wan addrgenmode none
-    ip address add "$HOST/24" dev wan
-    ip link set wan up
-    in_world ip link set lo up
-    in_world ip link set eth0 addrgenmode none
-    in_world ip address add "$WORLD/24" dev eth0
-    in_world ip link set eth0 up
-    wait_until 3 ping -c1 -W1 "$WORLD"
-}
-
-teardown_file() {
-    kill "$WORLD_PID" # the pair goes with it
-}
-
-setup() {
-    host_remember
-    net=$(tool net)
-}
-
-# The boxes end as they should, before what is left over is looked at: what kill -9 leaves is only
-# found by the next run.
-teardown() {
-    local pid
-    [ -z "${SERVERS[*]-}" ] || kill -KILL "${SERVERS[@]}" 2>/dev/null || true
-    for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-    for pid in "${TOOL_PIDS[@]}"; do wait_until 5 ended "$pid"; done
-    host_compare
-}
-SERVERS=()
-
-in_world() {
-    inside "$WORLD_PID" net -- "$@"
-}
-
-in_box() {
-    inside "$BOX_PID" net -- "$@"
-}
-
-# serve PID tcp|udp ADDRESS PORT NAME: a server in the network of a process.
-serve() {
-    local pid=$1 listed=-ltn
-    shift
-    [ "$1" = tcp ] || listed=-lun
-    nsenter --target "$pid" --net "$TALK" serve "$@" 3>&- 4>&- &
-    SERVERS+=("$!")
-    wait_until 3 sh -c "nsenter --target $pid --net ss -H $listed 'sport = :$3' | grep -q ."
-}
-
-ask() {
-    "$TALK" ask "$@"
-}
-
-address_in_box() {
-    in_box ip -4 -oneline address show dev eth0 | awk '{ print $4 }'
-}
-
-nothing_of_ours() {
-    ! nft list tables | grep -q ten-steps && ! ip link | grep -q ten-steps &&
-        [ "$(</proc/sys/net/ipv4/ip_forward)" = 0 ]
-}
+load network
 
 # --- a network of its own ------------------------------------------------------------------------
 
@@ -194,146 +124,23 @@ nothing_of_ours() {
     run ! in_box ping -c1 -W1 "$WORLD"
 }
 
-# --- who reaches whom -------------------------------------------------------------------------------
-
-@test "host to box, box to host, box to box" {
-    local first
-    start_box net sleep 60
-    first=$BOX_PID
-    start_box net sleep 60
-    serve $$ tcp 172.27.0.1 8000 host
-    serve "$first" tcp 0.0.0.0 8001 one
-    run -0 ask tcp 172.27.0.2 8001
-    assert_equal "$output" "one saw 172.27.0.1"
-    run -0 in_box "$TALK" ask tcp 172.27.0.1 8000
-    assert_equal "$output" "host saw 172.27.0.3"
-    run -0 in_box "$TALK" ask tcp 172.27.0.2 8001
-    assert_equal "$output" "one saw 172.27.0.3"
-}
-
-@test "box to the outside, which sees the host's address" {
-    start_box net sleep 60
-    serve "$WORLD_PID" tcp "$WORLD" 8000 world
-    serve "$WORLD_PID" udp "$WORLD" 8000 world
-    run -0 in_box "$TALK" ask tcp "$WORLD" 8000
-    assert_equal "$output" "world saw $HOST"
-    run -0 in_box "$TALK" ask udp "$WORLD" 8000
-    assert_equal "$output" "world saw $HOST"
-}
-
-@test "from outside a box is not reached but by its published ports" {
-    start_box net --publish 8080:80 sleep 60
-    serve "$BOX_PID" tcp 0.0.0.0 80 box
-    in_world ip route add 172.27.0.0/16 via "$HOST"
-    run ! in_world "$TALK" ask tcp 172.27.0.2 80
-    run -0 in_world "$TALK" ask tcp "$HOST" 8080
-    in_world ip route delete 172.27.0.0/16
-}
-
-@test "--publish: another host reaches the box by tcp and udp, and is seen as itself" {
-    start_box net -p 8080:80 --publish 5353:53/udp sleep 60
-    serve "$BOX_PID" tcp 0.0.0.0 80 box
-    serve "$BOX_PID" udp 0.0.0.0 53 box
-    run -0 in_world "$TALK" ask tcp "$HOST" 8080
-    assert_equal "$output" "box saw $WORLD"
-    run -0 in_world "$TALK" ask udp "$HOST" 5353
-    assert_equal "$output" "box saw $WORLD"
-    run ! in_world "$TALK" ask udp "$HOST" 8080
-    run ! in_world "$TALK" ask tcp "$HOST" 5353
-}
-
-@test "--publish: the host itself reaches it by its own addresses" {
-    start_box net --publish 8080:80/tcp sleep 60
-    serve "$BOX_PID" tcp 0.0.0.0 80 box
-    run -0 ask tcp "$HOST" 8080
-    assert_equal "$output" "box saw $HOST"
-    run -0 ask tcp 172.27.0.1 8080
-    run ! ask tcp 127.0.0.1 8080
-}
-
-@test "--publish ADDRESS: that address alone" {
-    ip address add 10.9.0.7/24 dev wan
-    start_box net --publish "10.9.0.7:8080:80" sleep 60
-    serve "$BOX_PID" tcp 0.0.0.0 80 box
-    run -0 in_world "$TALK" ask tcp 10.9.0.7 8080
-    assert_equal "$output" "box saw $WORLD"
-    run ! in_world "$TALK" ask tcp "$HOST" 8080
-    ip address delete 10.9.0.7/24 dev wan
-}
-
-@test "--publish 127.0.0.1: the host's own 127.0.0.1, and nowhere else" {
-    start_box net --publish 127.0.0.1:8080:80 --publish 127.0.0.1:5353:53/udp sleep 60
-    serve "$BOX_PID" tcp 0.0.0.0 80 box
-    serve "$BOX_PID" udp 0.0.0.0 53 box
-    run -0 ask tcp 127.0.0.1 8080
-    assert_equal "$output" "box saw 172.27.0.1"
-    run -0 ask udp 127.0.0.1 5353
-    run ! ask tcp "$HOST" 8080
-    run ! in_world "$TALK" ask tcp "$HOST" 8080
-    # A neighbour that sends what is for 127.0.0.1 over the wire, and one that does so in a box.
-    in_world sysctl -qw net.ipv4.conf.eth0.route_localnet=1
-    in_world ip address delete 127.0.0.1/8 dev lo
-    in_world ip route add 127.0.0.0/8 via "$HOST" src "$WORLD"
-    run ! in_world "$TALK" ask tcp 127.0.0.1 8080
-    in_world ip route delete 127.0.0.0/8
-    in_world ip address add 127.0.0.1/8 dev lo
-}
-
-@test "a box does not reach the host's 127.0.0.1, not even by a trick" {
-    start_box net --publish 127.0.0.1:8080:80 sleep 60
-    serve $$ tcp 127.0.0.1 9000 secret
-    run -0 ask tcp 127.0.0.1 9000
-    in_box sysctl -qw net.ipv4.conf.eth0.route_localnet=1
-    in_box ip address delete 127.0.0.1/8 dev lo
-    in_box ip route add 127.0.0.0/8 via 172.27.0.1 src 172.27.0.2
-    run ! in_box "$TALK" ask tcp 127.0.0.1 9000
-}
-
-@test "--publish: the box itself and its neighbour, with the bridge's packets filtered or not" {
-    local first filtered=/proc/sys/net/bridge/bridge-nf-call-iptables before=
-    start_box net --publish 8080:80 --publish 5353:53/udp sleep 60
-    first=$BOX_PID
-    start_box net sleep 60
-    serve "$first" tcp 0.0.0.0 80 box
-    serve "$first" udp 0.0.0.0 53 box
-    [ ! -e "$filtered" ] || before=$(<"$filtered")
-    for on in 0 1; do
-        [ -z "$before" ] || echo "$on" >"$filtered"
-        run -0 inside "$first" net -- "$TALK" ask tcp "$HOST" 8080
-        run -0 inside "$first" net -- "$TALK" ask udp "$HOST" 5353
-        run -0 in_box "$TALK" ask tcp "$HOST" 8080
-        run -0 in_box "$TALK" ask udp "$HOST" 5353
-    done
-    [ -z "$before" ] || echo "$before" >"$filtered"
-}
-
-@test "an HTTP server in the box, fetched from the host" {
-    requires command:python3 command:curl
-    local word
-    word=$(random_name)
-    mkdir "$BATS_TEST_TMPDIR/www"
-    echo "$word" >"$BATS_TEST_TMPDIR/www/index.html"
-    start_box net --publish 8080:8000 python3 -m http.server 8000 -d "$BATS_TEST_TMPDIR/www"
-    wait_until 5 curl -sfm1 http://172.27.0.2:8000/
-    run -0 curl -sfm2 http://172.27.0.2:8000/
-    assert_equal "$output" "$word"
-    run -0 in_world curl -sfm2 "http://$HOST:8080/"
-    assert_equal "$output" "$word"
-}
-
 # --- names ------------------------------------------------------------------------------------------
 
 @test "--dns: names are resolved through it, and the host's file is as it was" {
     local before name
     before=$(cat /etc/resolv.conf) name=$(random_name).example
     nsenter --target "$WORLD_PID" --net "$TALK" dns "$WORLD" 10.1.2.3 3>&- 4>&- &
-    SERVERS+=("$!")
+    TOOL_PIDS+=("$!")
     wait_until 5 sh -c "nsenter --target $WORLD_PID --net ss -H -lun 'sport = :53' | grep -q ."
     run -0 "$net" --dns "$WORLD" getent ahostsv4 "$name"
     assert_contains "$output" 10.1.2.3
     run -0 "$net" --dns "$WORLD" --dns 10.9.9.9 cat /etc/resolv.conf
     assert_equal "$output" "nameserver $WORLD"$'\n'"nameserver 10.9.9.9"
     assert_equal "$(cat /etc/resolv.conf)" "$before"
+    # What --explain says writes the same.
+    run -0 --separate-stderr "$net" --explain --dns "$WORLD" --dns 10.9.9.9 true
+    eval "$(sed -n 's/^ box# \(printf .* >\)[^ ]*resolv.conf .*/\1"$BATS_TEST_TMPDIR\/by-hand"/p' <<<"$stderr")"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/by-hand")" "nameserver $WORLD"$'\n'"nameserver 10.9.9.9"
 }
 
 # with_resolv TEXT COMMAND…: the command on a host whose resolv.conf says TEXT.
@@ -347,7 +154,7 @@ with_resolv() {
 @test "without --dns: the host's nameservers, but not those only the host can ask" {
     run -0 with_resolv $'search example\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
     assert_equal "$output" $'search example\nnameserver 10.5.5.5'
-    run -0 with_resolv $'nameserver 127.0.0.1\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
+    run -0 with_resolv $'# ours\nnameserver 127.0.0.1\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
     assert_equal "$output" "nameserver 10.5.5.5"
     mkdir -p /run/systemd/resolve
     echo "nameserver 10.6.6.6" >/run/systemd/resolve/resolv.conf
@@ -368,8 +175,7 @@ with_resolv() {
     assert_equal "$output" "$(namespace_of "$BOX_PID" net)"
     assert_equal "$(ip netns pids "$name")" "$BOX_PID"
     expect_error 125 "name $name: File exists" "$net" --name "$name" true
-    kill -TERM "$TOOL_PID"
-    wait_box
+    end_box
     run ! ip netns exec "$name" true
 }
 
@@ -397,208 +203,6 @@ with_resolv() {
     rm -r /run/netns
 }
 
-# --- nothing is left --------------------------------------------------------------------------------
-
-@test "one box after another has the same address, and nothing is left in between" {
-    local each
-    for each in 1 2 3; do
-        run -0 "$net" --publish 8080:80 ip -4 -oneline address show dev eth0
-        assert_contains "$output" "172.27.0.2/16"
-        nothing_of_ours
-    done
-}
-
-@test "the bridge, forwarding and the rest go with the last box, whichever that is" {
-    local first
-    start_box net --publish 127.0.0.1:8080:80 sleep 60
-    first=$TOOL_PID
-    start_box net sleep 60
-    kill -TERM "$first"
-    wait_until 3 ended "$first"
-    ip link show br0
-    assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 1
-    assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
-    run -0 in_box ping -c1 -W1 "$WORLD"
-    kill -TERM "$TOOL_PID"
-    wait_box
-    nothing_of_ours
-}
-
-@test "forwarding that was on before stays on" {
-    echo 1 >/proc/sys/net/ipv4/ip_forward
-    run -0 "$net" true
-    assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 1
-    echo 0 >/proc/sys/net/ipv4/ip_forward
-}
-
-@test "a bridge that was there is used, and left as it was" {
-    local before same='del(.[].operstate, .[].flags, .[].linkinfo) | del(.[].tso_max_size)'
-    ip link add br9 address 02:00:00:00:00:09 type bridge
-    ip link set br9 addrgenmode none
-    ip address add 10.88.0.1/24 dev br9
-    ip link set br9 up
-    before=$(ip -json -details address show br9 | jq "$same")
-    start_box net --bridge br9 --publish 127.0.0.1:8080:80 sleep 60
-    assert_equal "$(address_in_box)" 10.88.0.2/24
-    run -0 in_box ping -c1 -W1 "$WORLD"
-    kill -TERM "$TOOL_PID"
-    wait_box
-    assert_equal "$(ip -json -details address show br9 |
-        jq "$same")" "$before"
-    assert_equal "$(</proc/sys/net/ipv4/conf/br9/route_localnet)" 0
-    ip link delete br9
-}
-
-@test "what a killed run left is found by the next" {
-    local name
-    name=$(random_name n)
-    start_box net --publish 127.0.0.1:8080:80 --name "$name" sleep 60
-    kill -KILL "$TOOL_PID"
-    wait_until 3 ended "$BOX_PID"
-    assert_contains "$(nft list tables)" ten-steps
-    run -0 "$net" --publish 127.0.0.1:8080:80 true
-    nothing_of_ours
-    [ ! -e "/run/netns/$name" ]
-}
-
-@test "also by one with another bridge, and by one without rules" {
-    start_box net sleep 60
-    kill -KILL "$TOOL_PID"
-    wait_until 3 ended "$BOX_PID"
-    wait_until 3 sh -c '! ip link show box-ac1b0002'
-    run -0 "$net" --bridge br7 --no-nat true
-    nothing_of_ours
-}
-
-@test "and while others live, it does not harm them" {
-    local first
-    start_box net sleep 60
-    first=$TOOL_PID
-    start_box net --publish 8080:80 sleep 60
-    kill -KILL "$first"
-    wait_until 3 ended "$first"
-    run -0 "$net" --publish 8081:80 true
-    run -0 in_box ping -c1 -W1 "$WORLD"
-    assert_equal "$(nft list tables)" "table ip ten-steps-box-ac1b0003"
-}
-
-# failing CALL ERROR N COMMAND…: the Nth such call of each process fails.
-failing() {
-    timeout --foreground --kill-after=1 30 strace -f -qq -e trace="$1" \
-        -e inject="$1:error=$2:when=$3" -o /dev/null "${@:4}"
-}
-
-# How often the tool itself, which is the process that does it most, makes a call.
-times_called() {
-    strace -f -qq -e trace="$1" -o "$BATS_TEST_TMPDIR/trace" "${@:2}"
-    grep -F "$1(" "$BATS_TEST_TMPDIR/trace" | cut -d' ' -f1 | sort | uniq -c | sort -rn |
-        awk 'NR == 1 { print $1 }'
-}
-
-@test "an error half-way: each netlink message made to fail in turn, and nothing is left" {
-    requires command:strace
-    local count each
-    count=$(times_called sendto "$net" --publish 127.0.0.1:8080:80 true)
-    [ "$count" -ge 12 ]
-    for ((each = 1; each <= count; each++)); do
-        run failing sendto ENOBUFS "$each" "$net" --publish 127.0.0.1:8080:80 true
-        assert_equal "$status" 125
-        assert_equal "$(grep -c '^net: ' <<<"$output")" 1
-        wait_until 3 nothing_of_ours || fail "message $each: something is left"
-    done
-}
-
-@test "an error half-way: the kernel's answers lost in turn, and nothing is left" {
-    requires command:strace
-    local count each
-    count=$(times_called recvfrom "$net" --publish 8080:80 true)
-    for ((each = 1; each <= count; each += 3)); do
-        run failing recvfrom ENOMEM "$each" "$net" --publish 8080:80 true
-        [ "$status" -eq 125 ] || [ "$status" -eq 0 ]
-        wait_until 3 nothing_of_ours || fail "answer $each: something is left"
-    done
-    run -125 failing recvfrom ENOMEM 2 "$net" --none true # the first one is the word to go on
-    assert_equal "$output" "net: recv: answer to RTM_NEWLINK lo up: Cannot allocate memory"
-}
-
-@test "an error in the box: told once, and nothing is left" {
-    run -127 "$net" --publish 8080:80 no-such-program
-    nothing_of_ours
-    requires command:strace
-    run -125 failing mount EPERM 2 "$net" true
-    assert_equal "$(grep -c '^net: ' <<<"$output")" 1
-    nothing_of_ours
-}
-
-@test "fifty boxes started at once: fifty addresses, and nothing is left" {
-    local each pids=()
-    for ((each = 0; each < 50; each++)); do
-        "$net" sh -c 'ip -4 -oneline address show dev eth0 && ping -c1 -W5 172.27.0.1 >&2 && exec sleep 60' \
-            >"$BATS_TEST_TMPDIR/out.$each" 2>"$BATS_TEST_TMPDIR/err.$each" </dev/null 3>&- 4>&- &
-        pids+=("$!")
-        TOOL_PIDS+=("$!")
-    done
-    wait_until 60 sh -c "[ \$(grep -l '1 received' '$BATS_TEST_TMPDIR'/err.* | wc -l) = 50 ]"
-    assert_equal "$(awk '{ print $4 }' "$BATS_TEST_TMPDIR"/out.* | sort -u | wc -l)" 50
-    assert_equal "$(ip -br link show master br0 | wc -l)" 50
-    for each in "${pids[@]}"; do kill -TERM "$each"; done
-    for each in "${pids[@]}"; do wait_until 20 ended "$each"; done
-    nothing_of_ours
-}
-
-@test "fifty killed at once: the next run finds all of it" {
-    local each
-    for ((each = 0; each < 50; each++)); do
-        "$net" --publish $((21000 + each)):80 sleep 60 </dev/null >"$BATS_TEST_TMPDIR/out.$each" 2>&1 3>&- 4>&- &
-        TOOL_PIDS+=("$!")
-    done
-    wait_until 60 sh -c '[ $(nft list tables | wc -l) = 50 ]'
-    stop_boxes
-    wait_until 5 sh -c '! ip -br link | grep -q box-'
-    run -0 "$net" true
-    nothing_of_ours
-}
-
-@test "starts and ends at the same time do not disturb each other" {
-    local each pids=()
-    for ((each = 0; each < 40; each++)); do
-        "$net" ping -c1 -W5 "$WORLD" </dev/null >"$BATS_TEST_TMPDIR/out.$each" 2>&1 3>&- 4>&- &
-        pids+=("$!")
-        TOOL_PIDS+=("$!")
-    done
-    for each in "${pids[@]}"; do
-        wait "$each" || fail "a box could not reach the world: $(cat "$BATS_TEST_TMPDIR"/out.*)"
-    done
-    wait_until 3 nothing_of_ours
-}
-
-# --- a firewall that drops ---------------------------------------------------------------------------
-
-@test "a FORWARD policy of drop is named, with the way out, which works" {
-    nft add table ip filter
-    nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'
-    run -0 --separate-stderr "$net" true
-    assert_contains "$stderr" "chain 'ip filter FORWARD' drops what is forwarded"
-    assert_contains "$stderr" "nft insert rule ip filter FORWARD iifname br0 accept"
-    nft insert rule ip filter FORWARD iifname br0 accept
-    nft insert rule ip filter FORWARD oifname br0 accept
-    run -0 --separate-stderr "$net" ping -c1 -W1 "$WORLD"
-    assert_equal "$stderr" ""
-    run -0 --separate-stderr "$net" --no-nat true
-    assert_equal "$stderr" ""
-    nft delete table ip filter
-}
-
-@test "the same of the older iptables" {
-    requires command:iptables-legacy
-    # They leave their empty tables behind, so on a host of their own.
-    unshare --net sh -c "ip link set lo up; iptables-legacy -P FORWARD DROP; '$net' true
-        iptables-legacy -I FORWARD -i br0 -j ACCEPT; '$net' true" >"$BATS_TEST_TMPDIR/out" 2>&1
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" "the iptables chain FORWARD drops"
-    assert_equal "$(grep -c '^net:' "$BATS_TEST_TMPDIR/out")" 1
-    rm -f /run/xtables.lock
-}
-
 # --- bad input -------------------------------------------------------------------------------------
 
 @test "malformed addresses and prefixes" {
@@ -612,26 +216,12 @@ times_called() {
     expect_error 125 "not between 1 and 30" "$net" --address 172.27.0.2/31 true
     expect_error 125 "not between 1 and 30" "$net" --bridge-address 172.27.0.2/-1 true
     expect_error 125 "the name of its network" "$net" --bridge-address 172.27.0.0/16 true
+    expect_error 125 "172.28.0.0 is not one of the bridge's network" "$net" --bridge-address 172.28.0.0 true
     expect_error 125 "the broadcast address" "$net" --bridge-address 172.27.255.255/16 true
     expect_error 125 "is not an IPv4 address" "$net" --gateway nowhere true
     expect_error 125 "can't be the address of one host" "$net" --gateway 224.0.0.1 true
     expect_error 125 "is not an IPv4 address" "$net" --dns example.com true
     expect_error 125 "more than 3" "$net" --dns 1.1.1.1 --dns 1.1.1.2 --dns 1.1.1.3 --dns 1.1.1.4 true
-}
-
-@test "malformed ports" {
-    local bad
-    for bad in 80 "" 1:2:3:4 10.9.0.1:80; do
-        expect_error 125 "is not" "$net" --publish "$bad" true
-    done
-    for bad in 0:80 80:0 65536:80 80:65536; do
-        expect_error 125 "not between 1 and 65535" "$net" --publish "$bad" true
-    done
-    expect_error 125 "is not a whole number" "$net" --publish a:80 true
-    expect_error 125 "is not a whole number" "$net" --publish 80: true
-    expect_error 125 "tcp or udp" "$net" --publish 80:80/sctp true
-    expect_error 125 "is not an IPv4 address" "$net" --publish host:80:80 true
-    expect_error 125 "asked for twice" "$net" --publish 80:80 --publish 127.0.0.1:80:81 true
 }
 
 @test "an address outside the bridge's network, or in use" {
@@ -655,18 +245,6 @@ times_called() {
     expect_error 125 "no address is free" "$net" true
 }
 
-@test "a port that is published already, or that a server has, or an address that is not ours" {
-    start_box net --publish 8080:80 sleep 60
-    expect_error 125 "publish 0.0.0.0:8080/tcp: Address already in use" "$net" --publish 8080:81 true
-    assert_hint "8080"
-    expect_error 125 "Address already in use" "$net" --publish 127.0.0.1:8080:81 true
-    run -0 "$net" --publish 8080:80/udp true
-    serve $$ tcp "$HOST" 8088 host
-    expect_error 125 "Address already in use" "$net" --publish 8088:80 true
-    expect_error 125 "Cannot assign requested address" "$net" --publish 10.200.0.1:80:80 true
-    assert_hint "ip address"
-}
-
 @test "bad bridges" {
     expect_error 125 "wan is there, and is a link of another kind (veth)" "$net" --bridge wan true
     expect_error 125 "lo is there, and is a link of another kind" "$net" --bridge lo true
@@ -674,12 +252,16 @@ times_called() {
     run -0 "$net" --bridge 123456789012345 true
     expect_error 125 "can't be the name of a link" "$net" --bridge "" true
     expect_error 125 "can't be the name of a link" "$net" --bridge a/b true
+    expect_error 125 "can't be the name of a link" "$net" --bridge a..b true
     expect_error 125 "can't be the name of a link" "$net" --bridge "a b" true
     ip link add br9 type bridge
     expect_error 125 "br9 is there, without an IPv4 network" "$net" --bridge br9 true
     ip address add 10.88.0.1/24 dev br9
     expect_error 125 "br9 is there, and is down" "$net" --bridge br9 true
     expect_error 125 "its address is not 10.89.0.1/24" "$net" --bridge br9 --bridge-address 10.89.0.1/24 true
+    run -125 "$net" --bridge br9 --bridge-address 10.89.0.1 true
+    assert_contains "${lines[0]}" "its address is not 10.89.0.1"
+    refute_contains "$output" "10.89.0.1/"
     ip link delete br9
 }
 

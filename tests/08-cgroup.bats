@@ -1,53 +1,10 @@
 #!/usr/bin/env bats
-# Chapter 8: control groups. What a group may use is measured, from outside.
+# Chapter 8: a control group of its own. What it may use is measured, from outside. What becomes of the
+# tree of groups is in 08-tree.bats.
 #
-# shellcheck disable=SC2154 # $stderr is set by bats's run
+# shellcheck disable=SC2034,SC2154 # teardown reads $made, bats's run sets $stderr
 load helpers
-
-setup() {
-    host_remember
-    requires root cgroup_v2
-    handed_down=$(<$top/cgroup.subtree_control)
-}
-
-# Boxes are ended by a signal that the tool survives, so that it can take its group away. Groups that
-# a check has made by hand are in $made; in the end the tree is as it was.
-teardown() {
-    local group pid
-    for pid in "${TOOL_PIDS[@]}"; do
-        kill -TERM "$pid" 2>/dev/null || continue
-        wait_until 10 ended "$pid"
-    done
-    for group in "${made[@]}"; do
-        wait_until 5 remove_group "$group"
-    done
-    [ "$(<$top/cgroup.subtree_control)" = "$handed_down" ] || {
-        echo "controllers handed down before: $handed_down, and after: $(<$top/cgroup.subtree_control)"
-        return 1
-    }
-    host_compare
-}
-
-top=/sys/fs/cgroup
-made=()
-
-remove_group() {
-    [ ! -e "$1" ] || {
-        echo 1 >"$1/cgroup.kill"
-        find "$1" -depth -type d -exec rmdir {} +
-    }
-}
-
-# make_group NAME: a group made by hand, as the host's administrator would
-make_group() {
-    made=("$top/$1" "${made[@]}")
-    mkdir "$top/$1"
-}
-
-# The directory of the group that a process is in, seen from outside.
-group_of() {
-    printf '%s%s\n' "$top" "$(sed -n 's/^0:://p' "/proc/$1/cgroup")"
-}
+load groups
 
 # count_of GROUP FILE KEY: the number behind KEY in a file such as cpu.stat
 count_of() {
@@ -56,10 +13,6 @@ count_of() {
 
 counted() {
     [ "$(count_of "$@")" -gt 0 ]
-}
-
-our_groups() {
-    find "$top" -mindepth 1 -maxdepth 1 -name 'ten-steps-*'
 }
 
 # assert_cpu GROUP PERCENT: so much of one processor is used, within a tenth. Never more; less only
@@ -275,153 +228,6 @@ time_of_write() {
     assert_equal "$(<"$group/cgroup.max.descendants")" 7
 }
 
-@test "--name and --parent: the group is where it was asked for" {
-    local name
-    name=$(random_name)
-    make_group "$name"
-    start_box cgroup --parent "$name" --name inner --pids 9 sleep 60
-    assert_equal "$(group_of "$BOX_PID")" "$top/$name/inner"
-    assert_equal "$(<"$top/$name/inner/pids.max")" 9
-    start_box cgroup --parent "$top/$name/" sleep 60
-    assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps-"
-    expect_error 125 "File exists" "$(tool cgroup)" --parent "$name" --name inner true
-}
-
-@test "--parent that isn't there, or isn't a group" {
-    expect_error 125 "No such file" "$(tool cgroup)" --parent nowhere true
-    assert_hint "mkdir $top/nowhere"
-    expect_error 125 "plain path" "$(tool cgroup)" --parent ../.. true
-    expect_error 125 "Not a directory" "$(tool cgroup)" --parent cgroup.procs true
-}
-
-@test "controllers are handed down as far as needed, and no further" {
-    [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
-    local name
-    name=$(random_name)
-    make_group "$name"
-    start_box cgroup --parent "$name" --cpus 0.5 sleep 60
-    assert_equal "$(<$top/cgroup.subtree_control)" cpu
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" cpu
-    assert_equal "$(<"$top/$name"/ten-steps-*/cgroup.subtree_control)" ""
-    kill -TERM "$TOOL_PID"
-    wait_box
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
-    assert_equal "$(<$top/cgroup.subtree_control)" ""
-}
-
-@test "the last run that uses a controller disables it, not the first that ends" {
-    [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
-    local first
-    start_box cgroup --cpus 0.5 sleep 60
-    first=$TOOL_PID
-    start_box cgroup --cpus 0.5 --pids 9 sleep 60
-    kill -TERM "$first"
-    wait_until 5 ended "$first"
-    wait "$first" || true
-    assert_equal "$(<$top/cgroup.subtree_control)" "cpu pids"
-    assert_equal "$(<"$(group_of "$BOX_PID")/cpu.max")" "50000 100000"
-    kill -TERM "$TOOL_PID"
-    wait_box
-    assert_equal "$(<$top/cgroup.subtree_control)" ""
-}
-
-@test "what was on before stays on" {
-    echo +pids >$top/cgroup.subtree_control
-    run -0 "$(tool cgroup)" --pids 9 --cpus 0.5 true
-    assert_contains " $(<$top/cgroup.subtree_control) " " pids "
-    [[ $handed_down == *pids* ]] || echo -pids >$top/cgroup.subtree_control
-}
-
-@test "a limit that somebody else has set meanwhile is not lost" {
-    local name
-    name=$(random_name)
-    start_box cgroup --pids 9 sleep 60
-    make_group "$name"
-    echo 77 >"$top/$name/pids.max"
-    kill -TERM "$TOOL_PID"
-    wait_box
-    assert_equal "$(<"$top/$name/pids.max")" 77
-    rmdir "$top/$name"
-    run -0 "$(tool cgroup)" true # takes back what the first could not
-    run -0 "$(tool cgroup)" --pids 9 true
-}
-
-@test "a group that holds processes hands nothing down: the error says who is in it" {
-    local name
-    name=$(random_name)
-    make_group "$name"
-    sleep 60 3>&- &
-    TOOL_PIDS+=($!)
-    echo $! >"$top/$name/cgroup.procs"
-    expect_error 125 "enable cpu in $top/$name" "$(tool cgroup)" --parent "$name" --cpus 0.5 true
-    assert_hint "$! (sleep)"
-    expect_error 125 "enable memory in $top/$name" "$(tool cgroup)" --parent "$name" --memory 9M true
-    run -0 "$(tool cgroup)" --parent "$name" true
-    assert_equal "$(<"$top/$name/cgroup.type")" domain
-}
-
-@test "all that still runs in the group at the end is ended" {
-    run -0 "$(tool cgroup)" sh -c 'setsid sleep 61 >/dev/null 2>&1 </dev/null & setsid sleep 62 >/dev/null 2>&1 </dev/null & echo "$!"'
-    wait_until 5 no_process_is_left
-    assert_equal "$(our_groups)" ""
-}
-
-@test "groups below the group are removed with it" {
-    start_box cgroup sleep 60
-    local group
-    group=$(group_of "$BOX_PID")
-    mkdir -p "$group/a/b" "$group/c"
-    kill -TERM "$TOOL_PID"
-    wait_box
-    [ ! -e "$group" ]
-}
-
-@test "a run that was killed: the next one removes what it has left" {
-    start_box cgroup --pids 9 sh -c 'setsid sleep 61 & exec sleep 60'
-    local group
-    group=$(our_groups)
-    kill -KILL "$TOOL_PID"
-    wait "$TOOL_PID" || true
-    [ -e "$group" ] || fail "no group was left: the check checks nothing"
-    run -0 "$(tool cgroup)" true
-    [ ! -e "$group" ]
-    wait_until 5 no_process_is_left
-}
-
-@test "and leaves alone what is alive" {
-    start_box cgroup --pids 9 sleep 60
-    run -0 "$(tool cgroup)" --pids 9 true
-    [ -e "$(group_of "$BOX_PID")" ]
-    assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
-    kill -0 "$BOX_PID"
-}
-
-@test "a signal at any moment leaves nothing" {
-    local i pid
-    for i in 0 1 2 3 4 5 6 7 8 9; do
-        "$(tool cgroup)" --pids 9 sleep 60 3>&- &
-        pid=$!
-        sleep "0.0$i"
-        kill -TERM "$pid"
-        wait "$pid" || true
-    done
-    assert_equal "$(our_groups)" ""
-}
-
-@test "fifty at once, each with its own group and limits, and nothing is left" {
-    local i pids=() results=$BATS_TEST_TMPDIR/results
-    mkdir "$results"
-    for i in $(seq 50); do
-        "$(tool cgroup)" --pids $((i + 5)) sh -c "cat $top/pids.max" >"$results/$i" 3>&- &
-        pids+=($!)
-    done
-    for i in $(seq 50); do
-        wait "${pids[i - 1]}" || fail "run $i ended with $?"
-        assert_equal "$(<"$results/$i")" $((i + 5))
-    done
-    assert_equal "$(our_groups)" ""
-}
-
 @test "a child can't leave, by the tree in the box, a new mount of it, or the host's" {
     start_box cgroup sh -c "
         echo \$\$ > $top/cgroup.procs
@@ -431,13 +237,6 @@ time_of_write() {
         umount -l $top; umount -l $top; echo \$\$ > $top/cgroup.procs
         exec sleep 60" 2>/dev/null
     assert_contains "$(group_of "$BOX_PID")" "$top/ten-steps-"
-}
-
-@test "a command that can't be run: 126, 127, and the group is gone" {
-    run -127 "$(tool cgroup)" no-such-command
-    run -126 "$(tool cgroup)" /etc/passwd
-    run -7 "$(tool cgroup)" sh -c 'exit 7'
-    assert_equal "$(our_groups)" ""
 }
 
 @test "values out of range, and no values" {
@@ -510,81 +309,4 @@ time_of_write() {
     assert_equal "$(<$top/by-hand/pids.max)" 9
     rmdir $top/by-hand
     run -0 "$(tool cgroup)" true
-}
-
-# --- without root --------------------------------------------------------------------------------
-
-# A branch that an ordinary user was given, with this process in one of its leaves: delegate NAME
-delegate() {
-    make_group "$1"
-    mkdir "$top/$1/leaf"
-    chown 65534:65534 "$top/$1" "$top/$1/leaf" "$top/$1"/{,leaf/}cgroup.{procs,threads,subtree_control}
-}
-
-# The same as_user, but from the leaf of that branch: in_branch NAME COMMAND… It takes the place of a
-# subshell, as those of run and start_command, so that their signals reach the command.
-in_branch() {
-    exec sh -c 'echo $$ > "$0/cgroup.procs"; exec setpriv --reuid 65534 --regid 65534 --clear-groups \
-        --inh-caps=-all -- "$@"' "$top/$1/leaf" "${@:2}"
-}
-
-@test "without root, in a delegated branch" {
-    requires userns
-    local name
-    name=$(random_name)
-    delegate "$name"
-    echo "+cpu +memory +pids" >$top/cgroup.subtree_control
-    run -0 in_branch "$name" "$(tool cgroup)" --pids 9 --memory 20M sh -c \
-        "cat $top/pids.max /proc/self/cgroup; id -u"
-    assert_contains "$output" 9
-    assert_contains "$output" 0::/
-    assert_contains "$output" 65534
-    refute_contains "$output" "$name"
-    start_command in_branch "$name" "$(tool cgroup)" --pids 9 sleep 60
-    assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps-"
-    assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
-    kill -TERM "$TOOL_PID"
-    wait_box
-    assert_equal "$(ls -d "$top/$name"/*/)" "$top/$name/leaf/"
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
-    hand_down_as_before
-}
-
-hand_down_as_before() {
-    local name
-    for name in $(<$top/cgroup.subtree_control); do
-        [[ " $handed_down " == *" $name "* ]] || echo "-$name" >$top/cgroup.subtree_control
-    done
-}
-
-@test "without root, a controller that was not handed down is named" {
-    local name
-    name=$(random_name)
-    delegate "$name"
-    echo "+pids" >$top/cgroup.subtree_control
-    expect_error 125 "enable memory in $top: Permission denied" \
-        in_branch "$name" "$(tool cgroup)" --memory 20M true
-    hand_down_as_before
-}
-
-@test "without root and without a branch: the error says what to do" {
-    expect_error 125 "Permission denied" as_user "$(tool cgroup)" true
-    assert_hint systemd-run
-}
-
-@test "a controller that cgroup v1 holds is named, with the way out" {
-    local v1=$BATS_TEST_TMPDIR/v1
-    mkdir "$v1"
-    mount -t cgroup -o pids none "$v1" || fail "cannot run here: this kernel has no cgroup v1"
-    expect_error 125 "cgroup v1 holds pids" "$(tool cgroup)" --pids 9 true
-    assert_hint "cgroup_no_v1=all"
-    run -0 "$(tool cgroup)" --cpus 0.5 true
-    umount "$v1"
-    wait_until 10 grep -qw pids $top/cgroup.controllers
-}
-
-@test "no tree at all: the error says how to get one" {
-    run -125 unshare --mount sh -c "umount -l $top; exec $(tool cgroup) true"
-    assert_contains "$output" "no cgroup v2 tree is mounted"
-    assert_contains "$output" "cgroup_no_v1=all"
 }

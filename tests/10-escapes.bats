@@ -282,7 +282,7 @@ is_held() {
 
 # typed COMMAND: run COMMAND on a terminal, then print what it has typed there for the shell.
 typed() {
-    SHELL=$BASH timeout 20 script --quiet --return --command \
+    timeout "$RUN_LIMIT" script --quiet --return --command \
         "stty -echo; $1; IFS= read -r -t 1 -n 3 x; echo \"[\$x]\"" /dev/null </dev/null
 }
 
@@ -308,7 +308,7 @@ typed() {
 AS=(env)
 in_group() {
     # shellcheck disable=SC2016 # for the inner shell
-    timeout 20 "${AS[@]}" setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
+    timeout "$RUN_LIMIT" "${AS[@]}" setsid --wait bash -c 'trap "echo hit" USR1; "$@"; true' group "$@"
 }
 
 @test "escape: signals to the monitor and to whoever started it" {

@@ -21,7 +21,7 @@ teardown() {
     local names
     read -r -a names < <("$full" ps -a --json | jq -r '[.[].name] | join(" ")')
     [ "${#names[@]}" -eq 0 ] || "$full" rm -f "${names[@]}"
-    [ -z "$WORLD_PID" ] || kill "$WORLD_PID"
+    [ -z "$WORLD_PID" ] || end_world
     host_compare
 }
 WORLD_PID=
@@ -164,7 +164,7 @@ inside_debian() {
     assert_equal "${lines[-1]}" 1000
     inside_debian 'su - alice -c "id -un; pwd; touch file; stat -c %U file"'
     assert_equal "$output" $'alice\n/home/alice\nalice'
-    inside_debian 'ping -c1 -W1 127.0.0.1 && ping -c1 -W1 172.27.0.1 && su alice -c "ping -c1 -W1 172.27.0.1"'
+    inside_debian 'ping -c1 -W5 127.0.0.1 && ping -c1 -W5 172.27.0.1 && su alice -c "ping -c1 -W5 172.27.0.1"'
     # Seen from outside: the file belongs to user 1000 on disk, the process to none of the host's.
     assert_equal "$(stat -c %u "$(of debian layer)/upper/home/alice/file")" 1000
     run -0 "$full" exec -u alice debian sh -c 'id -un; id -Gn; echo $HOME'
@@ -173,24 +173,10 @@ inside_debian() {
 
 # --- servers -------------------------------------------------------------------------------------
 
-# A host beside this one, from which to ask: 10.9.0.2, one hop from 10.9.0.1.
-make_world() {
-    unshare --net sleep 600 3>&- 4>&- &
-    WORLD_PID=$!
-    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
-    ip link add wan type veth peer name eth0 netns "$WORLD_PID"
-    ip link set wan addrgenmode none
-    ip address add 10.9.0.1/24 dev wan
-    ip link set wan up
-    inside "$WORLD_PID" net -- ip link set eth0 addrgenmode none
-    inside "$WORLD_PID" net -- ip address add 10.9.0.2/24 dev eth0
-    inside "$WORLD_PID" net -- ip link set eth0 up
-}
-
 # fetch PATH: ask the web server at the host's port 8080 from the world. See bash(1), /dev/tcp.
 fetch() {
     # shellcheck disable=SC2016 # for the inner bash
-    inside "$WORLD_PID" net -- bash -c 'exec 3<>/dev/tcp/10.9.0.1/8080 &&
+    in_world bash -c 'exec 3<>/dev/tcp/10.9.0.1/8080 &&
         printf "GET %s HTTP/1.0\r\nHost: box\r\n\r\n" "$1" >&3 && cat <&3' fetch "$1"
 }
 
@@ -216,7 +202,7 @@ fetch() {
     local worker
     worker=$(descendants_of "$(of web pid)" | head -1)
     assert_equal "$(stat -c %u "/proc/$worker")" "$(($(of web first_id) + 33))"
-    run -0 "$full" stop -t 5 web
+    run -0 "$full" stop -t 30 web
     assert_equal "$(of web status)" 0
     run ! fetch /page
 }
@@ -246,7 +232,7 @@ start_database() {
     query "select md5(string_agg(name, '' order by id)) from birds"
     sum=$output
     [ "${#sum}" -eq 32 ]
-    run -0 "$full" stop -t 20 database
+    run -0 "$full" stop -t 60 database
     run -0 "$full" logs database
     assert_contains "$output" "shut down"
     refute_contains "$output" "FATAL"
@@ -263,5 +249,5 @@ start_database() {
     start_database
     query "select name from birds where id = 0"
     assert_equal "$output" "$secret"
-    run -0 "$full" stop -t 20 database
+    run -0 "$full" stop -t 60 database
 }

@@ -7,7 +7,7 @@ setup() {
     host_remember
     make_rootfs
     export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
-    install "$COURSE/.build/talk" "$ROOTFS/talk"
+    install "$TALK" "$ROOTFS/talk"
     full=$(tool full)
     tar -cf "$BATS_TEST_TMPDIR/layer.tar" -C "$ROOTFS" .
     (
@@ -21,9 +21,7 @@ setup() {
 }
 
 teardown() {
-    local pid
-    for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-    for pid in "${TOOL_PIDS[@]}"; do wait_until 5 ended "$pid"; done
+    end_boxes
     host_compare
 }
 
@@ -66,17 +64,11 @@ answers() {
     ask_outside
 }
 
-end_box() {
-    kill -TERM "$TOOL_PID"
-    wait_box
-}
-
 @test "the nine tools, chained, make what full run makes at once" {
     requires root overlay
     local at_once chained
     ipcmk --queue >/dev/null
-    "$COURSE/.build/talk" serve tcp 0.0.0.0 8000 host 3>&- 4>&- &
-    local server=$!
+    serve $$ tcp 0.0.0.0 8000 host
     start_box full run --init --hostname bird chain:1 sh -c "$questions"
     at_once=$(answers)
     end_box
@@ -85,7 +77,6 @@ end_box() {
     chained=$(answers)
     end_box
     ipcrm --all=msg
-    kill "$server"
     diff <(echo "$at_once") <(echo "$chained")
     assert_contains "$at_once" "name: bird"
     assert_contains "$at_once" "own user"
@@ -97,8 +88,6 @@ end_box() {
 @test "and with a limit: cgroup, the first of the chain" {
     requires root overlay cgroup_v2
     local each limits=()
-    # shellcheck disable=SC2034 # for start_box: in an emulated machine it takes long
-    local BOX_TIME=60
     start_box full run --init --pids-limit 30 chain:1 sleep 60
     limits+=("$(cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$BOX_PID/cgroup")/pids.max")")
     assert_isolated "$BOX_PID" cgroup

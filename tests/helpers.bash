@@ -9,8 +9,16 @@
 
 bats_require_minimum_version 1.5.0
 
-# Seconds for one command. A virtual machine is emulated, ten times slower.
-RUN_LIMIT=$((${IN_VM:-0} ? 300 : 30))
+# What whoever runs the checks has set is nothing to them.
+umask 022
+export SHELL=$BASH LC_ALL=C.UTF-8
+unset -v CDPATH COLUMNS LINES LANGUAGE MAKEFLAGS POSIXLY_CORRECT TAR_OPTIONS TEN_STEPS_HOME TMUX TZ \
+    XDG_DATA_HOME XDG_RUNTIME_DIR all_proxy http_proxy https_proxy
+
+# Seconds for one command, and how many times longer things may take than on a quiet machine: this
+# one may be busy, and a virtual machine is emulated, ten times slower.
+RUN_LIMIT=$((${IN_VM:-0} ? 300 : 60))
+PATIENCE=$((${IN_VM:-0} ? 20 : 5))
 
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
 COURSE=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)
@@ -68,7 +76,7 @@ random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
-# bats's own run, but what was run is shown if the check fails, and a program has half a minute.
+# bats's own run, but what was run is shown if the check fails, and a program has a minute.
 eval "bats_$(declare -f run)"
 run() {
     local failed=0 flags=()
@@ -130,9 +138,10 @@ refute_contains() {
     [[ $1 != *"$2"* ]] || fail "'$2' should not be in: $1"
 }
 
-# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure.
+# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure. SECONDS
+# are more than enough on a quiet machine, and PATIENCE times as many are given.
 wait_until() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "in vain waited for: $*" || return
@@ -206,7 +215,7 @@ start_command() {
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
-    if ! wait_until "${BOX_TIME:-5}" box_runs "$TOOL_PID"; then
+    if ! wait_until "${BOX_TIME:-5}" started_or_ended "$TOOL_PID" || ! box_runs "$TOOL_PID"; then
         printf 'its output: '
         cat "$BOX_OUT"
         return 1
@@ -225,6 +234,10 @@ last_descendant() {
         pid=${child##* }
     done
     printf '%s\n' "$pid"
+}
+
+started_or_ended() {
+    box_runs "$1" || ended "$1"
 }
 
 # Has the command itself been executed? Then the last descendant is none of the tools any more.
@@ -250,6 +263,20 @@ wait_box() {
     wait_until "${1:-5}" ended "$TOOL_PID"
     status=0
     wait "$TOOL_PID" || status=$?
+}
+
+# End the box of TOOL_PID by a signal that the tool survives, so that it can undo what it has done.
+end_box() {
+    kill -TERM "$TOOL_PID"
+    wait_box 10
+}
+
+# The same with all boxes: for a teardown, before what is left over is looked at. What kill -9 leaves
+# is only found by the next run.
+end_boxes() {
+    local pid
+    for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in "${TOOL_PIDS[@]}"; do wait_until 10 ended "$pid"; done
 }
 
 # Gone, or a zombie that waits to be reaped.
@@ -299,6 +326,50 @@ inside() {
 # A command as an ordinary user without any privileges.
 as_user() {
     timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
+}
+
+# --- the network ---------------------------------------------------------------------------------
+
+# The addresses of the outside world and of the play host. What speaks there: talk.c.
+WORLD=10.9.0.2
+HOST=10.9.0.1
+TALK=$COURSE/.build/talk
+
+# The outside world is a second network namespace, one hop from the play host's by wan. Without IPv6
+# addresses, which would appear and settle in the middle of the checks.
+make_world() {
+    unshare --net sleep infinity 3>&- 4>&- &
+    export WORLD_PID=$!
+    wait_until 3 sh -c "[ \$(readlink /proc/$WORLD_PID/ns/net) != $(readlink /proc/self/ns/net) ]"
+    ip link add wan address 02:00:00:00:00:01 type veth peer name eth0 netns "$WORLD_PID"
+    ip link set wan addrgenmode none
+    ip address add "$HOST/24" dev wan
+    ip link set wan up
+    in_world ip link set lo up
+    in_world ip link set eth0 addrgenmode none
+    in_world ip address add "$WORLD/24" dev eth0
+    in_world ip link set eth0 up
+    wait_until 3 ping -c1 -W1 "$WORLD"
+}
+
+end_world() {
+    kill "$WORLD_PID"
+    wait "$WORLD_PID" 2>/dev/null || true
+    ip link delete wan 2>/dev/null || true # if the kernel has not done so yet
+}
+
+in_world() {
+    inside "$WORLD_PID" net -- "$@"
+}
+
+# serve PID tcp|udp ADDRESS PORT NAME: a server in the network of a process, until the check ends.
+serve() {
+    local pid=$1 listed=-ltn
+    shift
+    [ "$1" = tcp ] || listed=-lun
+    nsenter --target "$pid" --net "$TALK" serve "$@" 3>&- 4>&- &
+    TOOL_PIDS+=("$!")
+    wait_until 3 sh -c "nsenter --target $pid --net ss -H $listed 'sport = :$3' | grep -q ."
 }
 
 # --- the host before and after -----------------------------------------------------------------

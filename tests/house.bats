@@ -63,8 +63,7 @@ teardown() {
         numbers=$(grep -ohE "EXERCISE [0-9]+\.[0-9]+" "$chapter"*.c | cut -d' ' -f2 | sort -V)
         [ "$numbers" = "$(seq -f "$number.%g" "$(wc -l <<<"$numbers")")" ] ||
             bad+="$chapter: its exercises are" bad+=" $numbers"$'\n'
-        # The last chapter has the privileges of a box besides the box.
-        [ "$(wc -l <<<"$numbers")" -ge 2 ] && [ "$(wc -l <<<"$numbers")" -le $((number == 10 ? 6 : 5)) ] ||
+        [ "$(wc -l <<<"$numbers")" -ge 2 ] && [ "$(wc -l <<<"$numbers")" -le 4 ] ||
             bad+="$chapter: $(wc -l <<<"$numbers") exercises"$'\n'
     done
     assert_equal "$bad" ""

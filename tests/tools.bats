@@ -363,6 +363,14 @@ view_of() {
     refute_contains "$output" $'\033'
 }
 
+@test "--view without /proc is an error, and without sockets says what it could not read" {
+    requires command:strace tool:uts
+    expect_error 125 "needs the host's /proc" \
+        unshare --mount sh -c 'mount -t tmpfs none /proc && "$@"' sh "$(tool uts)" --view
+    run -0 strace -f -o /dev/null -e inject=socket:error=EMFILE "$(tool uts)" --view
+    assert_contains "$output" "can't be read"
+}
+
 # --- --explain -----------------------------------------------------------------------------------
 
 # The calls that namespaces, mounts and identities are made of.
@@ -395,7 +403,7 @@ explains_truly() {
     local side line
     line=("${tool_line[0]}" --explain "${tool_line[@]:1}")
     [[ ${tool_line[0]} != */full ]] || line=("${tool_line[0]}" run --explain "${tool_line[@]:2}")
-    timeout 30 strace -f -s 200 -o "$BATS_TEST_TMPDIR/trace" -e "trace=/^($calls|openat|execve)\$" \
+    timeout "$RUN_LIMIT" strace -f -s 200 -o "$BATS_TEST_TMPDIR/trace" -e "trace=/^($calls|openat|execve)\$" \
         "${line[@]}" true 2>"$BATS_TEST_TMPDIR/explained" || return
     for side in host box; do
         diff <(traced $side) <(explained $side) ||
@@ -447,7 +455,7 @@ shell_commands() {
     printf '%s\n' "${before[@]}"
     if [ "${#after[@]}" -gt 0 ]; then
         echo "$start bash -c 'until [ -e $BATS_TEST_TMPDIR/go ]; do sleep 0.02; done; $(<"$BATS_TEST_TMPDIR/inside.sh")' &"
-        echo 'box=$!; sleep 0.2'
+        echo 'box=$!; until [ "$(readlink /proc/$box/ns/user)" != "$user" ]; do sleep 0.02; done'
         printf '%s\n' "${after[@]}" | sed -E 's#/proc/[0-9]+/#/proc/$box/#g'
         echo "touch $BATS_TEST_TMPDIR/go; wait \$box"
     elif [[ $start == chroot* ]]; then
@@ -468,7 +476,7 @@ does_the_same_in_the_shell() {
     "${tool_line[0]}" --explain "${tool_line[@]:1}" true 2>&1 >/dev/null |
         shell_commands >"$BATS_TEST_TMPDIR/outside.sh"
     by_tool=$("${tool_line[@]}" sh -c "$observer" 2>/dev/null) || true
-    by_shell=$(timeout 30 bash "$BATS_TEST_TMPDIR/outside.sh" 2>"$BATS_TEST_TMPDIR/errors") || true
+    by_shell=$(timeout "$RUN_LIMIT" bash "$BATS_TEST_TMPDIR/outside.sh" 2>"$BATS_TEST_TMPDIR/errors") || true
     diff <(echo "$by_tool") <(echo "$by_shell") || {
         cat "$BATS_TEST_TMPDIR/outside.sh" "$BATS_TEST_TMPDIR/inside.sh" "$BATS_TEST_TMPDIR/errors"
         fail "the tool (<) and the shell commands (>) do not do the same"

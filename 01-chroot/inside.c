@@ -1,0 +1,22 @@
+#include "inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve)
+{
+    struct open_how how = {
+        .flags = flags | O_CLOEXEC,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
+    };
+    int file, tries = 100;
+
+    /* EAGAIN: something was renamed meanwhile, and the kernel can't tell that we are still in. */
+    do
+        file = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    while (file == -1 && errno == EAGAIN && --tries > 0);
+    return file;
+}

@@ -1,0 +1,14 @@
+/* Paths in a root directory that isn't trusted: whoever was root there may have planted links. */
+#ifndef INSIDE_H
+#define INSIDE_H
+
+#include <stdint.h>
+
+/*
+ * Either side. Open PATH with FLAGS as if the directory open as ROOT were "/" already: neither
+ * "..", nor a link, nor one of /proc's leads out. RESOLVE adds to that, such as RESOLVE_NO_XDEV.
+ * Returns the descriptor, which the caller closes, or -1 with errno. openat2(2)
+ */
+int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve);
+
+#endif

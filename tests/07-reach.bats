@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# Chapter 7: who reaches whom: the host, the boxes, and the outside world; published ports.
+load helpers
+load network
+
+@test "host to box, box to host, box to box" {
+    local first
+    start_box net sleep 60
+    first=$BOX_PID
+    start_box net sleep 60
+    serve $$ tcp 172.27.0.1 8000 host
+    serve "$first" tcp 0.0.0.0 8001 one
+    run -0 ask tcp 172.27.0.2 8001
+    assert_equal "$output" "one saw 172.27.0.1"
+    run -0 in_box "$TALK" ask tcp 172.27.0.1 8000
+    assert_equal "$output" "host saw 172.27.0.3"
+    run -0 in_box "$TALK" ask tcp 172.27.0.2 8001
+    assert_equal "$output" "one saw 172.27.0.3"
+}
+
+@test "box to the outside, which sees the host's address" {
+    start_box net sleep 60
+    serve "$WORLD_PID" tcp "$WORLD" 8000 world
+    serve "$WORLD_PID" udp "$WORLD" 8000 world
+    run -0 in_box "$TALK" ask tcp "$WORLD" 8000
+    assert_equal "$output" "world saw $HOST"
+    run -0 in_box "$TALK" ask udp "$WORLD" 8000
+    assert_equal "$output" "world saw $HOST"
+}
+
+@test "from outside a box is not reached but by its published ports" {
+    start_box net --publish 8080:80 sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    in_world ip route add 172.27.0.0/16 via "$HOST"
+    run ! in_world "$TALK" ask tcp 172.27.0.2 80
+    run -0 in_world "$TALK" ask tcp "$HOST" 8080
+    in_world ip route delete 172.27.0.0/16
+}
+
+@test "--publish: another host reaches the box by tcp and udp, and is seen as itself" {
+    start_box net -p 8080:80 --publish 5353:53/udp sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    serve "$BOX_PID" udp 0.0.0.0 53 box
+    run -0 in_world "$TALK" ask tcp "$HOST" 8080
+    assert_equal "$output" "box saw $WORLD"
+    run -0 in_world "$TALK" ask udp "$HOST" 5353
+    assert_equal "$output" "box saw $WORLD"
+    run ! in_world "$TALK" ask udp "$HOST" 8080
+    run ! in_world "$TALK" ask tcp "$HOST" 5353
+}
+
+@test "--publish: the host itself reaches it by its own addresses" {
+    start_box net --publish 8080:80/tcp sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    run -0 ask tcp "$HOST" 8080
+    assert_equal "$output" "box saw $HOST"
+    run -0 ask tcp 172.27.0.1 8080
+    run ! ask tcp 127.0.0.1 8080
+}
+
+@test "--publish ADDRESS: that address alone" {
+    ip address add 10.9.0.7/24 dev wan
+    start_box net --publish "10.9.0.7:8080:80" sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    run -0 in_world "$TALK" ask tcp 10.9.0.7 8080
+    assert_equal "$output" "box saw $WORLD"
+    run ! in_world "$TALK" ask tcp "$HOST" 8080
+    ip address delete 10.9.0.7/24 dev wan
+}
+
+@test "--publish 127.0.0.1: the host's own 127.0.0.1, and nowhere else" {
+    start_box net --publish 127.0.0.1:8080:80 --publish 127.0.0.1:5353:53/udp sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    serve "$BOX_PID" udp 0.0.0.0 53 box
+    run -0 ask tcp 127.0.0.1 8080
+    assert_equal "$output" "box saw 172.27.0.1"
+    run -0 ask udp 127.0.0.1 5353
+    run ! ask tcp "$HOST" 8080
+    run ! in_world "$TALK" ask tcp "$HOST" 8080
+    # A neighbour that sends what is for 127.0.0.1 over the wire, and one that does so in a box.
+    in_world sysctl -qw net.ipv4.conf.eth0.route_localnet=1
+    in_world ip address delete 127.0.0.1/8 dev lo
+    in_world ip route add 127.0.0.0/8 via "$HOST" src "$WORLD"
+    run ! in_world "$TALK" ask tcp 127.0.0.1 8080
+    in_world ip route delete 127.0.0.0/8
+    in_world ip address add 127.0.0.1/8 dev lo
+}
+
+@test "a box does not reach the host's 127.0.0.1, not even by a trick" {
+    start_box net --publish 127.0.0.1:8080:80 sleep 60
+    serve $$ tcp 127.0.0.1 9000 secret
+    run -0 ask tcp 127.0.0.1 9000
+    in_box sysctl -qw net.ipv4.conf.eth0.route_localnet=1
+    in_box ip address delete 127.0.0.1/8 dev lo
+    in_box ip route add 127.0.0.0/8 via 172.27.0.1 src 172.27.0.2
+    run ! in_box "$TALK" ask tcp 127.0.0.1 9000
+}
+
+@test "--publish: the box itself and its neighbour, with the bridge's packets filtered or not" {
+    local first filtered=/proc/sys/net/bridge/bridge-nf-call-iptables before=
+    start_box net --publish 8080:80 --publish 5353:53/udp sleep 60
+    first=$BOX_PID
+    start_box net sleep 60
+    serve "$first" tcp 0.0.0.0 80 box
+    serve "$first" udp 0.0.0.0 53 box
+    [ ! -e "$filtered" ] || before=$(<"$filtered")
+    for on in 0 1; do
+        [ -z "$before" ] || echo "$on" >"$filtered"
+        run -0 inside "$first" net -- "$TALK" ask tcp "$HOST" 8080
+        run -0 inside "$first" net -- "$TALK" ask udp "$HOST" 5353
+        run -0 in_box "$TALK" ask tcp "$HOST" 8080
+        run -0 in_box "$TALK" ask udp "$HOST" 5353
+    done
+    [ -z "$before" ] || echo "$before" >"$filtered"
+}
+
+@test "an HTTP server in the box, fetched from the host" {
+    requires command:python3 command:curl
+    local word
+    word=$(random_name)
+    mkdir "$BATS_TEST_TMPDIR/www"
+    echo "$word" >"$BATS_TEST_TMPDIR/www/index.html"
+    start_box net --publish 8080:8000 python3 -m http.server 8000 -d "$BATS_TEST_TMPDIR/www"
+    wait_until 5 curl -sfm1 http://172.27.0.2:8000/
+    run -0 curl -sfm2 http://172.27.0.2:8000/
+    assert_equal "$output" "$word"
+    run -0 in_world curl -sfm2 "http://$HOST:8080/"
+    assert_equal "$output" "$word"
+}
+
+@test "malformed ports" {
+    local bad
+    for bad in 80 "" 1:2:3:4 10.9.0.1:80; do
+        expect_error 125 "is not" "$net" --publish "$bad" true
+    done
+    for bad in 0:80 80:0 65536:80 80:65536; do
+        expect_error 125 "not between 1 and 65535" "$net" --publish "$bad" true
+    done
+    expect_error 125 "is not a whole number" "$net" --publish a:80 true
+    expect_error 125 "is not a whole number" "$net" --publish 80: true
+    expect_error 125 "tcp or udp" "$net" --publish 80:80/sctp true
+    expect_error 125 "is not an IPv4 address" "$net" --publish host:80:80 true
+    expect_error 125 "asked for twice" "$net" --publish 80:80 --publish 127.0.0.1:80:81 true
+}
+
+@test "a port that is published already, or that a server has, or an address that is not ours" {
+    start_box net --publish 8080:80 sleep 60
+    expect_error 125 "publish 0.0.0.0:8080/tcp: Address already in use" "$net" --publish 8080:81 true
+    assert_hint "8080"
+    expect_error 125 "Address already in use" "$net" --publish 127.0.0.1:8080:81 true
+    run -0 "$net" --publish 8080:80/udp true
+    serve $$ tcp "$HOST" 8088 host
+    expect_error 125 "Address already in use" "$net" --publish 8088:80 true
+    expect_error 125 "Cannot assign requested address" "$net" --publish 10.200.0.1:80:80 true
+    assert_hint "ip address"
+}
+
+@test "a port that a server has had until now, and then none can have" {
+    serve $$ tcp "$HOST" 8089 host
+    run -0 ask tcp "$HOST" 8089
+    stop_boxes
+    wait_until 3 sh -c 'ss -Htan state time-wait "sport = :8089" | grep -q .'
+    start_box net --publish 8089:80 sleep 60
+    run -1 "$TALK" serve tcp 0.0.0.0 8089 host
+    assert_contains "$output" "Address already in use"
+    expect_error 125 "Address already in use" "$net" --publish 8089:80 true
+    run ! ask tcp 127.0.0.1 8089
+}
+
+# --- a firewall that drops ---------------------------------------------------------------------------
+
+@test "a FORWARD policy of drop is named, with the way out, which works" {
+    nft add table ip filter
+    nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'
+    nft add table inet other
+    nft add chain inet other forward '{ type filter hook forward priority 1; policy drop; }'
+    run -0 --separate-stderr "$net" true
+    assert_contains "$stderr" "chain 'inet other forward' drops what is forwarded"
+    assert_contains "$stderr" "nft insert rule inet other forward iifname br0 accept"
+    assert_contains "$stderr" "chain 'ip filter FORWARD' drops what is forwarded"
+    assert_contains "$stderr" "nft insert rule ip filter FORWARD iifname br0 accept"
+    nft insert rule ip filter FORWARD iifname br0 accept
+    nft insert rule ip filter FORWARD oifname br0 accept
+    nft insert rule inet other forward iifname br0 accept
+    nft insert rule inet other forward oifname br0 accept
+    run -0 --separate-stderr "$net" ping -c1 -W1 "$WORLD"
+    assert_equal "$stderr" ""
+    run -0 --separate-stderr "$net" --no-nat true
+    assert_equal "$stderr" ""
+    nft delete table ip filter
+    nft delete table inet other
+}
+
+@test "the same of the older iptables" {
+    requires command:iptables-legacy
+    # They leave their empty tables behind, so on a host of their own.
+    unshare --net sh -c "ip link set lo up; iptables-legacy -P FORWARD DROP; '$net' true
+        iptables-legacy -I FORWARD -i br0 -j ACCEPT; '$net' true" >"$BATS_TEST_TMPDIR/out" 2>&1
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" "the iptables chain FORWARD drops"
+    assert_equal "$(grep -c '^net:' "$BATS_TEST_TMPDIR/out")" 1
+    rm -f /run/xtables.lock
+}

@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# Chapter 9: images that are damaged, or mean no good.
+load helpers
+load layers
+
+@test "files that are no images" {
+    expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true
+    echo hello >text
+    refused "text: cut off" text
+    head -c 100000 /dev/urandom >noise
+    refused "noise: not a tar" noise
+    refused "not a file" .
+    tar -cf other.tar text
+    refused "neither manifest.json nor index.json" other.tar
+    gzip -k other.tar
+    refused "compressed as a whole" other.tar.gz
+    assert_hint "gzip -dc other.tar.gz"
+}
+
+@test "an image that is cut off, at any place" {
+    make_images
+    whole=$(stat -c %s "$IMAGES/docker.tar")
+    for size in 0 1000 $((whole / 2)) $((whole - 2000)) $((whole - 1024)); do
+        head -c "$size" "$IMAGES/docker.tar" >short.tar
+        refused "short.tar: cut off" short.tar
+    done
+}
+
+@test "a layer that is not what its digests promise: a byte changed, in each kind of image" {
+    make_images
+    for file in docker gzip zstd; do
+        cp "$IMAGES/$file.tar" bad.tar
+        # The middle of the largest file in it.
+        place=$(tar -tvRf bad.tar | sort -k5 -n | awk '{ print substr($2, 1, length($2) - 1) * 512 + 512 + int($5 / 2) }' | tail -1)
+        printf '\377\376\375' | dd of=bad.tar bs=1 seek="$place" conv=notrunc status=none
+        refused "layer" bad.tar
+    done
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    sed -i 's/sha256:..../sha256:0000/' config.json
+    tar -cf image.tar config.json manifest.json 1.tar
+    refused "layer 1 of 1: the digest of the tar is"
+}
+
+@test "a configuration or manifest that is not what its digest promises" {
+    make_images
+    mkdir bad
+    tar -C bad -xf "$IMAGES/docker.tar"
+    sed -i 's/hello/jello/' bad/????????????????????????????????????????????????????????????????.json
+    tar -C bad -cf bad.tar .
+    refused "was promised" bad.tar
+    cp -r "$IMAGES/layout" oci
+    manifest=$(jq -r '.manifests[0].digest' oci/index.json)
+    sed -i 's/{/{ /' "oci/blobs/sha256/${manifest#*:}"
+    tar -C oci -cf oci.tar .
+    refused "was promised" oci.tar
+}
+
+@test "a layer or configuration that is named and missing" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    tar -cf image.tar config.json manifest.json
+    refused "the layer 1.tar is missing"
+    tar -cf image.tar manifest.json 1.tar
+    refused "the configuration config.json is missing"
+    sed -i 's/,"Layers".*/}]/' manifest.json
+    tar -cf image.tar config.json manifest.json 1.tar
+    refused "0 layers in manifest.json, and 1 in the configuration"
+}
+
+@test "JSON that is broken, deep, or goes in circles" {
+    for text in '' '{' '[{"Config":1}]' '[]' 'null' '[{"Config":"config.json"}] x' '["\ud800"]' $'["\xff"]' \
+        "$(printf '[%.0s' {1..100000})" '{"a":01}' '[1,]' '{"a" 1}'; do
+        printf %s "$text" >manifest.json
+        tar -cf image.tar manifest.json
+        refused "image.tar: "
+    done
+    assert_contains "${stderr_lines[0]}" "manifest.json is not JSON"
+    ln -s manifest.json other
+    rm manifest.json
+    ln -s other manifest.json
+    tar -cf image.tar manifest.json other
+    refused "manifest.json"
+    echo '{"manifests":[{"digest":"sha256:../../../../etc/passwd"}]}' >index.json
+    tar -cf image.tar index.json
+    refused "has no sha256 digest"
+}
+
+# A layer out of files here whose names are changed on the way into the tar by sed's COMMAND.
+bad_layer() {
+    tar -P --transform="$1" -cf bad.tar "${@:2}"
+    image_of bad.tar
+}
+
+# A file beside the store, which nothing below may touch.
+victim() {
+    mkdir -p outside
+    echo untouched >outside/victim
+    ln -f outside/victim outside/second
+    before=$(listing outside)
+}
+
+victim_is_untouched() {
+    assert_equal "$(listing outside)" "$before"
+    [ ! -e outside/evil ] && [ ! -e evil ] && [ ! -e store/evil ] && [ ! -e /evil ] && [ ! -e /run/evil ]
+}
+
+@test "a name with '..' in it" {
+    victim
+    echo evil >file
+    for up in ../evil dir/../../evil ../../../../../outside/victim; do
+        bad_layer "s,^file$,$up," file
+        refused "Member name contains '..'"
+        victim_is_untouched
+    done
+}
+
+@test "an absolute name lands in the layer" {
+    victim
+    echo evil >file
+    bad_layer "s,^file$,$PWD/outside/victim," file
+    with_image image.tar "cat merged$PWD/outside/victim"
+    assert_equal "$output" evil
+    victim_is_untouched
+}
+
+@test "a name that leads out through a symbolic link" {
+    victim
+    mkdir real
+    echo evil >real/evil
+    for target in "$PWD/outside" ../../../../outside / ..; do
+        rm -f link
+        ln -s "$target" link
+        tar -cf bad.tar link
+        tar -rf bad.tar --transform='s,^real,link,' real/evil
+        image_of bad.tar
+        refused "layer 1 of 1: tar: link/evil: Cannot open"
+        victim_is_untouched
+    done
+}
+
+@test "a file that is written through a symbolic link of the layer below stays in its own layer" {
+    victim
+    mkdir 1 2
+    ln -s "$PWD/outside" 1/link
+    tar -C 1 -cf 1.tar link
+    mkdir 2/link
+    echo evil >2/link/evil
+    tar -C 2 -cf 2.tar .
+    image_of 1.tar 2.tar
+    with_image image.tar 'cat merged/link/evil'
+    assert_equal "$output" evil
+    victim_is_untouched
+}
+
+@test "a hard link to a file outside" {
+    victim
+    echo x >a
+    ln a b
+    for target in "$PWD/outside/victim" ../../../../outside/victim /etc/passwd; do
+        tar -P --transform="flags=h;s,^a$,$target," -cf bad.tar a b
+        image_of bad.tar
+        refused "Cannot hard link to"
+        victim_is_untouched
+    done
+}
+
+@test "whiteouts that name '..' or nothing" {
+    victim
+    echo >file
+    for name in .wh... .wh.. .wh.; do
+        bad_layer "s,^file$,dir/$name," file
+        refused "deletes nothing that could be there"
+        victim_is_untouched
+    done
+}
+
+@test "attributes by which a layer could steer overlay are not taken over" {
+    mkdir tree tree/dir
+    setfattr -n trusted.overlay.opaque -v y tree/dir
+    setfattr -n trusted.overlay.redirect -v /etc tree/dir
+    tar -C tree --xattrs --xattrs-include='*' -cf 1.tar .
+    image_of 1.tar
+    with_image image.tar true
+    run -0 getfattr --dump --match=- store/layers/*/diff/dir
+    assert_equal "$output" ""
+}
+
+@test "device files are only for root to make" {
+    requires userns
+    mknod device c 1 3
+    tar -cf 1.tar device
+    image_of 1.tar
+    with_image image.tar 'stat -c "%F %t:%T" merged/device'
+    assert_equal "$output" "character special file 1:3"
+    chown 65534:65534 . merged
+    rm -r store
+    expect_error 125 "device: Cannot mknod: Operation not permitted" as_user env \
+        "TEN_STEPS_HOME=$TEN_STEPS_HOME" "$(tool user)" "$overlay" --image image.tar --mount merged true
+    assert_hint "only root"
+    assert_equal "$(ls -A store/layers store/tmp)" $'store/layers:\n\nstore/tmp:'
+}
+
+@test "tar works in a box: namespaces of its own, nothing to write to but the layer, few capabilities" {
+    slow_image 150
+    "$overlay" --image image.tar --mount merged true 3>&- &
+    pid=$!
+    unpacker() { pgrep -f 'tar --extract' --ns $$ --nslist user; }
+    wait_until 10 unpacker
+    box=$(unpacker | head -1)
+    kill -STOP "$box"
+    assert_isolated "$box" mnt net pid ipc
+    assert_equal "$(grep -c ' rw[, ].* - ' "/proc/$box/mountinfo")" 1
+    assert_equal "$(awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/(home|root|etc|run|proc|sys|dev)(/|$)')" "$(
+        awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/etc/(alternatives|ld.so.cache)$')"
+    run ! grep -vE '^(pipe:|/dev/null$|/work($|/))' <(find "/proc/$box/fd" -type l -printf '%l\n')
+    assert_equal "$(status_of "$box" CapEff)" "$(status_of "$box" CapBnd)"
+    [ $((0x$(status_of "$box" CapEff) & 1 << 21)) -eq 0 ] # CAP_SYS_ADMIN
+    assert_equal "$(status_of "$box" NoNewPrivs)" 1
+    kill -CONT "$box"
+    wait "$pid"
+}

@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# Chapter 9: images, and the store of their layers.
+load helpers
+load layers
+
+same_as_umoci() {
+    make_images
+    "$overlay" --image "$IMAGES/$1" --mount merged -- bash -ec "$(declare -f listing); listing merged" >ours
+    listing "$IMAGES/unpacked/rootfs" >umoci
+    [ "$(wc -l <umoci)" -gt 600 ]
+    run -0 diff umoci ours
+}
+
+@test "an image as docker saves it: the files are those that umoci unpacks" {
+    same_as_umoci docker.tar
+}
+
+@test "an OCI image with gzip layers: the files are those that umoci unpacks" {
+    same_as_umoci gzip.tar
+}
+
+@test "an OCI image with zstd layers: the files are those that umoci unpacks" {
+    same_as_umoci zstd.tar
+}
+
+@test "the newer form of docker: manifest.json in an OCI layout, with the image for each machine" {
+    make_images
+    mkdir new
+    tar -C new -xf "$IMAGES/docker.tar"
+    mkdir -p new/blobs/sha256
+    for file in new/*.tar new/*.json; do
+        name=$(basename "${file%.*}")
+        [ "$name" = manifest ] || mv "$file" "new/blobs/sha256/$name"
+    done
+    sed -i 's,\([0-9a-f]\{64\}\)\.\(tar\|json\),blobs/sha256/\1,g' new/manifest.json
+    tar -C new -cf new.tar .
+    with_image new.tar 'cat merged/etc/one'
+    assert_equal "$output" changed
+}
+
+@test "an index with images for several machines: this machine's is taken" {
+    make_images
+    cp -r "$IMAGES/layout" several
+    manifest=$(jq -c '.manifests[0] | del(.annotations)' several/index.json)
+    machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+    wrong=sha256:$(printf '0%.0s' {1..64})
+    index=$(jq -nc --argjson it "$manifest" --arg wrong "$wrong" --arg machine "$machine" '{manifests: [
+        ($it + {digest: $wrong, platform: {os: "linux", architecture: "m68k"}}),
+        ($it + {platform: {os: "linux", architecture: $machine}}),
+        ($it + {digest: $wrong, platform: {os: "unknown", architecture: "unknown"}})]}')
+    digest=$(printf %s "$index" | sha256sum | cut -d' ' -f1)
+    printf %s "$index" >"several/blobs/sha256/$digest"
+    echo "{\"manifests\":[{\"digest\":\"sha256:$digest\"}]}" >several/index.json
+    tar -C several -cf several.tar .
+    with_image several.tar 'cat merged/etc/one'
+    assert_equal "$output" changed
+    sed -i "s/$machine/vax/" "several/blobs/sha256/$digest"
+    digest2=$(sha256sum <"several/blobs/sha256/$digest" | cut -d' ' -f1)
+    mv "several/blobs/sha256/$digest" "several/blobs/sha256/$digest2"
+    sed -i "s/$digest/$digest2/" several/index.json
+    tar -C several -cf several.tar .
+    refused "no image in it is for linux/$machine" several.tar
+}
+
+@test "a layer is unpacked once, and images share it" {
+    make_images
+    with_image "$IMAGES/docker.tar" true
+    before=$(find store/layers -printf '%p %i %C@\n' | sort)
+    for file in docker gzip zstd; do
+        with_image "$IMAGES/$file.tar" true
+    done
+    assert_equal "$(find store/layers -printf '%p %i %C@\n' | sort)" "$before"
+    [ "$(find store/images -type f | wc -l)" -ge 2 ]
+}
+
+@test "the store: TEN_STEPS_HOME, or the user's own data directory" {
+    requires userns
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    install -d -o 65534 home
+    chown 65534:65534 . merged
+    unset TEN_STEPS_HOME
+    run -0 as_user env "XDG_DATA_HOME=$PWD/home" "$(tool user)" "$overlay" --image image.tar --mount merged \
+        cat merged/file
+    assert_equal "$output" tree
+    [ -d home/ten-steps/layers ]
+    assert_equal "$(stat -c %a home/ten-steps)" 700
+}
+
+@test "an ordinary user's image: whiteouts, a directory made anew, and one that can't be read" {
+    requires userns
+    layer 1 dir/old file secret/s
+    layer 2 dir/new
+    mkdir -p 2/dir
+    touch 2/.wh.file 2/dir/.wh..wh..opq
+    chmod 000 1/secret
+    tar -C 1 -cf 1.tar .
+    tar -C 2 -cf 2.tar .
+    image_of 1.tar 2.tar
+    chown 65534:65534 . merged
+    run -0 as_user env "TEN_STEPS_HOME=$TEN_STEPS_HOME" "$(tool user)" "$overlay" --image image.tar \
+        --mount merged --diff -- sh -c 'cd merged; ls -A . dir secret'
+    assert_equal "$output" $'.:\ndir\nsecret\n\ndir:\nnew\n\nsecret:\ns'
+}
+
+@test "whiteouts: one beside the new thing of its name, aufs's own files, and times that stay" {
+    layer 1 a/old b c/x
+    layer 2 a/new c/y
+    touch 2/.wh.a 2/.wh.b 2/.wh..wh.plnk
+    touch -d '2002-02-02 02:02:02' 2
+    tar -C 2 -cf 2.tar .
+    tar -C 1 -cf 1.tar .
+    image_of 1.tar 2.tar
+    with_image image.tar 'cd merged; ls -A . a c; stat -c %y .'
+    assert_equal "$output" $'.:\na\nc\n\na:\nnew\n\nc:\nx\ny\n2002-02-02 02:02:02.000000000 +0000'
+    digest=$(sha256sum <2.tar | cut -d' ' -f1)
+    assert_equal "$(stat -c '%F %t:%T' "store/layers/$digest/diff/b")" "character special file 0:0"
+}
+
+@test "a sparse file of 10 GB stays sparse" {
+    mkdir 1
+    truncate -s 10G 1/big
+    echo end >>1/big
+    tar -C 1 -S -cf 1.tar big
+    image_of 1.tar
+    with_image image.tar 'stat -c %s merged/big; tail -c 4 merged/big; du -k merged/big | cut -f1'
+    assert_equal "${lines[0]}" 10737418244
+    assert_equal "${lines[1]}" end
+    [ "${lines[2]}" -lt 1000 ]
+}
+
+@test "a hundred layers of an image, and the same layer twice" {
+    tars=()
+    for number in {001..099}; do
+        layer tree "file$number" every
+        echo "$number" >tree/every
+        tar -C tree -cf "$number.tar" .
+        tars+=("$number.tar")
+        rm -r tree
+    done
+    image_of "${tars[@]}" 050.tar
+    with_image image.tar 'ls merged | wc -l; cat merged/every'
+    assert_equal "$output" $'100\n050'
+}
+
+@test "two imports of the same image at once" {
+    make_images
+    "$overlay" --image "$IMAGES/gzip.tar" --mount merged true 3>&- &
+    first=$!
+    "$overlay" --image "$IMAGES/docker.tar" --mount merged true 3>&- &
+    second=$!
+    wait "$first"
+    wait "$second"
+    assert_equal "$(find store/layers -mindepth 1 -maxdepth 1 | wc -l)" 2
+    assert_equal "$(ls -A store/tmp)" ""
+    same_as_umoci docker.tar
+}
+
+being_unpacked() {
+    compgen -G 'store/tmp/*/diff'
+}
+
+@test "an import that is interrupted leaves the store as it was" {
+    slow_image 150
+    for signal in INT TERM HUP; do
+        setsid "$overlay" --image image.tar --mount merged true >out 2>&1 3>&- &
+        pid=$!
+        wait_until 10 being_unpacked
+        kill "-$signal" "$pid"
+        status=0
+        wait "$pid" || status=$?
+        assert_equal "$status" "$((128 + $(kill -l "$signal")))"
+        assert_equal "$(find store -mindepth 2)" ""
+    done
+}
+
+@test "an import that is killed leaves nothing that counts, and the next one takes it away" {
+    slow_image 150
+    layer tree file
+    "$overlay" --image image.tar --mount merged true 3>&- &
+    pid=$!
+    wait_until 10 being_unpacked
+    kill -KILL "$pid"
+    wait "$pid" || true
+    wait_until 5 no_process_is_left
+    assert_equal "$(ls store/layers store/images)" $'store/images:\n\nstore/layers:'
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    with_image image.tar 'cat merged/file'
+    assert_equal "$output" tree
+    assert_equal "$(ls -A store/tmp)" ""
+}
+
+@test "a full disk: the import fails with one line, and the store is as it was" {
+    slow_image 20
+    mkdir store
+    mount -t tmpfs -o size=5m none store
+    local failed=0
+    refused "No space left on device" || failed=$?
+    umount store
+    [ "$failed" -eq 0 ]
+}

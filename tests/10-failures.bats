@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# Chapter 10: what becomes of boxes when things go wrong, or many things happen at once.
+load helpers
+load boxes
+
+@test "kill -9 of the monitor: the box dies, ps tells the truth, and the next command clears the host" {
+    local group pid pids
+    detached bird sleep 60
+    detached rm-bird --rm sleep 60
+    group=$(of bird cgroup)
+    pids=("$(monitor_of bird)" "$(monitor_of rm-bird)" "$(of bird pid)" "$(of rm-bird pid)")
+    kill -KILL "${pids[@]:0:2}"
+    for pid in "${pids[@]}"; do
+        wait_until 3 ended "$pid"
+    done
+    run -0 "$full" ps
+    assert_equal "${#lines[@]}" 1
+    assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+    assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
+    [ -z "$group" ] || [ ! -e "$group" ]
+    run -0 "$full" ps -a
+    assert_contains "$output" "exited (137)"
+    refute_contains "$output" rm-bird
+    run -0 "$full" rm bird
+}
+
+@test "kill -9 of a tool in the foreground: the same" {
+    start_box full run --name bird "$ROOTFS" sleep 60
+    kill -KILL "$TOOL_PID"
+    wait_until 3 ended "$TOOL_PID"
+    wait_until 3 ended "$BOX_PID"
+    assert_equal "$(of bird status)" 137
+    assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+}
+
+@test "a process number used again is not taken for the box" {
+    detached bird --network=none sleep 60
+    local pid monitor
+    pid=$(of bird pid) monitor=$(monitor_of bird)
+    # Another process has the number that the list names, as if it had been used again.
+    sleep 62 3>&- 4>&- &
+    local other=$!
+    sed -i "s/^pid .*/pid $other/" /run/ten-steps/boxes/bird/state
+    run "$full" kill bird
+    run ! "$full" exec bird true
+    kill -0 "$other"
+    kill "$other"
+    kill -KILL "$monitor"
+    wait_until 3 [ ! -e "/proc/$pid" ]
+}
+
+@test "a state file cut off, or of nonsense, harms nobody" {
+    detached bird --network=none sleep 60
+    local text pid
+    pid=$(of bird pid)
+    for text in "" "pid" "pid x" "pid -1" $'pid 99999999999\nborn 1' $'\xff\xfe'; do
+        printf %s "$text" >/run/ten-steps/boxes/bird/state
+        run "$full" ps
+        run "$full" exec bird true
+        run "$full" kill bird
+        kill -0 "$pid"
+    done
+    kill -KILL "$(status_of "$pid" PPid)"
+    wait_until 3 [ ! -e "/proc/$pid" ]
+    run -0 "$full" ps -a
+}
+
+@test "commands on one box at the same time: no box is half there, and no error but that it has gone" {
+    local i
+    for i in 1 2 3 4 5 6; do
+        run -0 "$full" run -d "${alone[@]}" --name bird "$ROOTFS" sleep 60
+        (
+            exec 3>&- 4>&- >"$BATS_TEST_TMPDIR/said.$i" 2>&1
+            "$full" stop -t 0 bird &
+            "$full" rm -f bird &
+            "$full" exec bird true &
+            "$full" kill bird &
+            "$full" ps -a --json &
+            "$full" rm -f bird &
+            wait
+        )
+        run ! grep -vE 'No such file or directory|is not running|has ended|^hint:|^bird$|^\[.*\]$' "$BATS_TEST_TMPDIR/said.$i"
+        "$full" rm -f bird 2>/dev/null || true
+        assert_equal "$(all_boxes)" ""
+    done
+}
+
+@test "one name, eight at once: one gets it" {
+    local i
+    for i in 1 2 3 4 5 6 7 8; do
+        "$full" run -d "${alone[@]}" --name bird "$ROOTFS" sleep 60 3>&- 4>&- &
+    done >"$BATS_TEST_TMPDIR/said" 2>&1
+    wait_until 10 sh -c "[ \$(grep -cE '^bird|File exists' '$BATS_TEST_TMPDIR/said') = 8 ]"
+    assert_equal "$(grep -cx bird "$BATS_TEST_TMPDIR/said")" 1
+    assert_equal "$(all_boxes)" bird
+}
+
+@test "a hundred boxes at once: each its own users, and nothing is left" {
+    local i names
+    for i in {1..100}; do
+        "$full" run -d "${alone[@]}" --name "box$i" "$ROOTFS" sleep 600 >/dev/null 3>&- 4>&- &
+    done
+    wait_until 60 sh -c "[ \$('$full' ps --json | jq '[.[] | select(.pid > 0)] | length') = 100 ]"
+    assert_equal "$("$full" ps --json | jq '[.[].first_id] | unique | length')" 100
+    run -0 "$full" exec box100 uname -n
+    assert_equal "$output" box100
+    read -r -a names < <(all_boxes)
+    run -0 "$full" rm -f "${names[@]}"
+    for i in {1..100}; do
+        "$full" run "${alone[@]}" "$ROOTFS" true 3>&- 4>&- || echo "no $i" >>"$BATS_TEST_TMPDIR/failed" &
+    done
+    wait_until 60 no_process_is_left
+    [ ! -e "$BATS_TEST_TMPDIR/failed" ]
+}
+
+@test "thirty boxes on the bridge at once: thirty addresses, and nothing is left" {
+    local i names
+    for i in {1..30}; do
+        "$full" run -d --name "box$i" "$ROOTFS" sleep 600 >/dev/null 3>&- 4>&- &
+    done
+    wait_until 60 sh -c "[ \$('$full' ps --json | jq '[.[].address | select(. != \"\")] | unique | length') = 30 ]"
+    run -0 ping -c1 -W5 "$(of box30 address)"
+    read -r -a names < <(all_boxes)
+    run -0 "$full" rm -f "${names[@]}"
+}

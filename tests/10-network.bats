@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# Chapter 10: the network of a box. Beside the play host there is an outside world.
+load helpers
+load boxes
+
+setup_file() {
+    make_world
+}
+
+teardown_file() {
+    end_world
+}
+
+@test "--network: none, host and bridge" {
+    detached none --network=none sleep 60
+    detached host --network=host sleep 60
+    detached bridge --network=bridge sleep 60
+    detached default sleep 60
+    assert_isolated "$(of none pid)" net
+    assert_shared "$(of host pid)" net
+    assert_equal "$(inside "$(of none pid)" net -- ip -json link | jq -r '[.[].ifname] | join(" ")')" lo
+    local name
+    for name in bridge default; do
+        assert_isolated "$(of $name pid)" net
+        assert_equal "$(inside "$(of $name pid)" net -- ip -json link | jq -r '[.[].ifname] | join(" ")')" "lo eth0"
+        run -0 ping -c1 -W5 "$(of $name address)"
+    done
+    assert_equal "$(of none address)$(of host address)" ""
+    run -0 "$full" exec bridge ping -c1 -W5 "$(of default address)"
+    run -0 "$full" exec bridge ping -c1 -W5 "$WORLD"
+    run -0 "$full" stop -t 0 none host bridge default
+    assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+    expect_error 125 "is not bridge, none or host" "$full" run --network moon "$ROOTFS" true
+}
+
+@test "--publish: the outside world reaches the box, until it ends" {
+    install "$TALK" "$ROOTFS/talk"
+    detached web --publish=8080:80 --publish="$HOST:5353:53/udp" /talk serve tcp 0.0.0.0 80 web
+    wait_until 3 in_world "$TALK" ask tcp "$HOST" 8080
+    run -0 in_world "$TALK" ask tcp "$HOST" 8080
+    assert_equal "$output" "web saw $WORLD"
+    assert_equal "$(of web ports)" "8080:80 $HOST:5353:53/udp"
+    run -0 "$full" ps
+    assert_contains "$output" "8080:80"
+    run -0 "$full" exec -u 0 web sh -c '/talk serve udp 0.0.0.0 53 names >/dev/null 2>&1 </dev/null &'
+    wait_until 3 in_world "$TALK" ask udp "$HOST" 5353
+    run ! in_world "$TALK" ask tcp "$HOST" 80
+    run -0 "$full" stop -t 0 web
+    run ! in_world "$TALK" ask tcp "$HOST" 8080
+    expect_error 125 "need --network bridge" "$full" run "${alone[@]}" -p 8080:80 "$ROOTFS" true
+    expect_error 125 "need --network bridge" "$full" run --network host --ip 172.27.0.9 "$ROOTFS" true
+}
+
+@test "--ip: that address, and not twice" {
+    detached bird --ip=172.27.0.77 sleep 60
+    assert_equal "$(of bird address)" 172.27.0.77
+    run -0 inside "$(of bird pid)" net -- ip -4 -oneline address show dev eth0
+    assert_contains "$output" 172.27.0.77/16
+    expect_error 125 172.27.0.77 "$full" run --ip 172.27.0.77/16 "$ROOTFS" true
+    expect_error 125 "10.10.0.77 is not one of" "$full" run --ip 10.10.0.77 "$ROOTFS" true
+}
+
+@test "--dns: names are asked there; without it as on the host; the root's own file is as it was" {
+    local before
+    before=$(stat -c '%s %Y %i' "$ROOTFS/etc/resolv.conf")
+    run -0 "$full" run --dns 192.0.2.1 --dns 192.0.2.2 "$ROOTFS" cat /etc/resolv.conf
+    assert_equal "$output" $'nameserver 192.0.2.1\nnameserver 192.0.2.2'
+    run -0 "$full" run --network host --dns 192.0.2.1 "$ROOTFS" cat /etc/resolv.conf
+    assert_equal "$output" 'nameserver 192.0.2.1'
+    run -0 "$full" run "$ROOTFS" cat /etc/resolv.conf
+    assert_equal "$output" "$(grep -v 'nameserver 127\.' /etc/resolv.conf)"
+    assert_equal "$(stat -c '%s %Y %i' "$ROOTFS/etc/resolv.conf")" "$before"
+    expect_error 125 "--dns needs" "$full" run --network none --dns 192.0.2.1 "$ROOTFS" true
+    expect_error 125 "is not an IPv4 address" "$full" run --dns name "$ROOTFS" true
+    make_bare_root
+    run -0 "$full" run "$ROOT" /bin/probe ids
+    assert_equal "$(ls "$ROOT")" $'bin\ndev\nproc\nsys'
+}

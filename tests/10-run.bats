@@ -1,0 +1,290 @@
+#!/usr/bin/env bats
+# Chapter 10: full run, each of its options as seen from outside, by root and by an ordinary user. The
+# network and the terminal have files of their own.
+load helpers
+load boxes
+
+# --- run -d, names, exit statuses ----------------------------------------------------------------
+
+@test "-d: the box goes on by itself, and its name is printed" {
+    detached bird --network=none sh -c 'echo out; echo err >&2; cat; exec sleep 60'
+    local pid monitor
+    pid=$(of bird pid)
+    wait_until 3 grep -q sleep "/proc/$pid/cmdline"
+    monitor=$(status_of "$pid" PPid)
+    assert_equal "$(status_of "$monitor" PPid)" 1
+    assert_differ "$(cut -d' ' -f6 "/proc/$monitor/stat")" "$(cut -d' ' -f6 /proc/$$/stat)"
+    assert_equal "$(readlink "/proc/$pid/fd/0")" /dev/null
+    assert_isolated "$pid" mnt uts pid ipc user net
+    run -0 "$full" logs bird
+    assert_equal "$output" $'out\nerr'
+}
+
+@test "-d without --name: twelve digits, which are printed" {
+    run -0 "$full" run -d "${alone[@]}" "$ROOTFS" sleep 60
+    [[ $output =~ ^[0-9a-f]{12}$ ]]
+    assert_equal "$(all_boxes)" "$output"
+}
+
+@test "-d: what can't be started is told with its status, and nothing is kept of it" {
+    local more
+    for more in "" --init -t "--init -t" --boot-time-offset=10; do
+        # shellcheck disable=SC2086
+        expect_error 127 "/no/such: No such file or directory" "$full" run -d $more "${alone[@]}" --name bird \
+            "$ROOTFS" /no/such
+        # shellcheck disable=SC2086
+        expect_error 126 "/etc/passwd: Permission denied" "$full" run -d $more "${alone[@]}" --name bird \
+            "$ROOTFS" /etc/passwd
+        # shellcheck disable=SC2086
+        expect_error 125 "No such file or directory" "$full" run -d $more "${alone[@]}" --name bird \
+            -v "$BATS_TEST_TMPDIR/none:/none" "$ROOTFS" true
+        # shellcheck disable=SC2086
+        expect_error 125 "working directory /none" "$full" run -d $more "${alone[@]}" --name bird \
+            -w /none "$ROOTFS" true
+        assert_equal "$(all_boxes)" ""
+    done
+}
+
+@test "the exit status is the command's, 128+N after signal N" {
+    run -42 "$full" run "${alone[@]}" "$ROOTFS" sh -c 'exit 42'
+    run -137 "$full" run "${alone[@]}" --init "$ROOTFS" sh -c 'kill -KILL $$'
+    run -143 "$full" run "${alone[@]}" --init "$ROOTFS" sh -c 'kill -TERM $$'
+    run -126 "$full" run "${alone[@]}" "$ROOTFS" sh -c 'exit 126'
+    detached bird --network=none sh -c 'exit 126'
+    run -0 "$full" wait bird
+    assert_equal "$output" 126
+}
+
+@test "--rm, --name and -d: which boxes are still listed after their end" {
+    run -0 "$full" run "${alone[@]}" "$ROOTFS" true
+    assert_equal "$(all_boxes)" ""
+    run -0 "$full" run "${alone[@]}" --rm --name bird "$ROOTFS" true
+    assert_equal "$(all_boxes)" ""
+    run -0 "$full" run -d "${alone[@]}" --rm --name bird "$ROOTFS" true
+    wait_until 3 [ ! -e /run/ten-steps ]
+    run -3 "$full" run "${alone[@]}" --name bird "$ROOTFS" sh -c 'exit 3'
+    assert_equal "$(of bird status) $(of bird running)" "3 false"
+    run -0 "$full" ps
+    refute_contains "$output" bird
+    run -0 "$full" ps -a
+    assert_contains "$output" "bird"
+    assert_contains "$output" "exited (3)"
+}
+
+@test "--name: taken, or malformed" {
+    detached bird --network=none sleep 60
+    expect_error 125 "box bird: File exists" "$full" run "${alone[@]}" --name bird "$ROOTFS" true
+    assert_hint "full rm bird"
+    local name
+    for name in "" . .. a/b -x "a b" "$(printf %064d 1)"; do
+        expect_error 125 "a name is made of" "$full" run "${alone[@]}" "--name=$name" "$ROOTFS" true
+    done
+    run -0 "$full" run "${alone[@]}" --rm --name A_.-9 "$ROOTFS" uname -n
+    assert_equal "$output" A_.-9
+}
+
+# --- run: the files ------------------------------------------------------------------------------
+
+@test "--volume: files keep their owners, though the box's users are others on the host" {
+    local data=$BATS_TEST_TMPDIR/data first
+    mkdir "$data"
+    touch "$data/theirs"
+    chown 1234:2345 "$data" "$data/theirs"
+    detached bird --network=none --volume="$data:/data" --user=1234:2345 \
+        sh -c 'stat -c "%u:%g" /data/theirs; touch /data/ours; sleep 60'
+    wait_until 3 [ -e "$data/ours" ]
+    run -0 "$full" logs bird
+    assert_equal "$output" 1234:2345
+    assert_equal "$(stat -c %u:%g "$data/ours")" 1234:2345
+    first=$(of bird first_id)
+    [ "$first" -ge $((0x70000000)) ]
+    assert_equal "$(stat -c %u:%g "/proc/$(of bird pid)")" "$((first + 1234)):$((first + 2345))"
+    assert_equal "$(awk '{ print $1, $2, $3 }' "/proc/$(of bird pid)/uid_map")" "0 $first 65536"
+    run -0 "$full" run "${alone[@]}" -v "$data:/data" "$ROOTFS" touch /data/roots
+    assert_equal "$(stat -c %u:%g "$data/roots")" 0:0
+}
+
+@test "--volume: one file, several, one in another; the host's mounts are as before" {
+    local data=$BATS_TEST_TMPDIR/data
+    mkdir -p "$data/a" "$data/b"
+    echo file >"$data/file"
+    echo b >"$data/b/b"
+    run -0 "$full" run "${alone[@]}" -v "$data/file:/etc/file:ro" -v "$data/a:/deep/er/a" -v "$data/b:/deep/er/a/b" \
+        "$ROOTFS" sh -c 'cat /etc/file /deep/er/a/b/b; echo x 2>/dev/null >>/etc/file || echo read-only'
+    assert_equal "$output" $'file\nb\nread-only'
+    rm -rf "$ROOTFS/deep" "$ROOTFS/etc/file"
+}
+
+@test "--tmpfs: empty, writable by all, gone afterwards, made where it is missing" {
+    echo old >"$ROOTFS/tmp/old"
+    detached bird --network=none --tmpfs=/tmp --tmpfs=/new/place sh -c 'ls -A /tmp; echo >/tmp/file; exec sleep 60'
+    run -0 awk '$5 == "/tmp" || $5 == "/new/place" { print $5, $6, $(NF - 2) }' "/proc/$(of bird pid)/mountinfo"
+    assert_equal "$output" $'/tmp rw,nosuid,nodev,relatime tmpfs\n/new/place rw,nosuid,nodev,relatime tmpfs'
+    wait_until 3 [ -e "/proc/$(of bird pid)/root/tmp/file" ]
+    run -0 "$full" logs bird
+    assert_equal "$output" ""
+    assert_equal "$(ls -A "$ROOTFS/tmp")" old
+    rm -r "$ROOTFS/new" "$ROOTFS/tmp/old"
+    expect_error 125 "absolute" "$full" run "${alone[@]}" --tmpfs relative "$ROOTFS" true
+}
+
+@test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {
+    expect_error 125 "on the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
+    expect_error 125 "on the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
+    expect_error 125 "neither ro nor rw" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
+}
+
+# --- run: limits, clock, users -------------------------------------------------------------------
+
+# Does the kernel's tree of control groups, version 2, have this controller here?
+controller_is_here() {
+    grep -qsw "$1" /sys/fs/cgroup/cgroup.controllers
+}
+
+limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
+    "--pids-limit=20 pids pids.max 20" "--cpuset-cpus=0 cpuset cpuset.cpus 0")
+
+@test "limits that can't be kept are refused with the reason, and malformed ones" {
+    local each words
+    for each in "${limits[@]}"; do
+        read -r -a words <<<"$each"
+        if controller_is_here "${words[1]}"; then
+            # As if there were no tree of control groups on this machine.
+            expect_error 125 "cgroup" unshare --mount sh -c \
+                "mount -t tmpfs none /sys/fs/cgroup; exec '$full' run ${alone[*]} ${words[0]} '$ROOTFS' true"
+        else
+            expect_error 125 "no controller ${words[1]} in" "$full" run "${alone[@]}" "${words[0]}" "$ROOTFS" true
+            assert_hint "tests/vm"
+        fi
+    done
+    expect_error 125 "'much' is not a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
+    expect_error 125 "'half' is not a number" "$full" run "${alone[@]}" --cpus half "$ROOTFS" true
+    expect_error 125 "'few' is not a whole number" "$full" run "${alone[@]}" --pids-limit few "$ROOTFS" true
+}
+
+# bats test_tags=cgroup_v2
+@test "--memory, --cpus, --pids-limit, --cpuset-cpus: set for the box, and for what 'exec' adds" {
+    requires root cgroup_v2
+    local each words group
+    for each in "${limits[@]}"; do
+        read -r -a words <<<"$each"
+        detached limited --network=none "${words[0]}" sleep 60
+        group=$(of limited cgroup)
+        assert_contains "$(<"$group/${words[2]}")" "${words[3]}"
+        grep -qx "$(of limited pid)" "$group/cgroup.procs"
+        start_box full exec limited sleep 61
+        grep -qx "$BOX_PID" "$group/cgroup.procs"
+        run -0 "$full" rm -f limited
+        [ ! -e "$group" ]
+    done
+}
+
+# bats test_tags=cgroup_v2
+@test "--memory and --pids-limit: what a box gets that wants more" {
+    requires root cgroup_v2
+    run -137 "$full" run "${alone[@]}" -m 16M "$ROOTFS" sh -c 'exec tail /dev/zero'
+    run "$full" run "${alone[@]}" --pids-limit 10 "$ROOTFS" sh -c \
+        'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; wait'
+    assert_contains "$output" "fork"
+}
+
+@test "--ulimit: soft and hard, seen from outside" {
+    detached bird --network=none --ulimit=nofile=100:200 --ulimit=core=0 sleep 60
+    run -0 grep -E 'Max (open files|core file size)' "/proc/$(of bird pid)/limits"
+    [[ ${lines[0]} =~ ^"Max core file size"\ +0\ +0\  ]]
+    [[ ${lines[1]} =~ ^"Max open files"\ +100\ +200\  ]]
+    run -0 "$full" run "${alone[@]}" --ulimit nofile=64 "$ROOTFS" sh -c 'ulimit -Sn; ulimit -Hn'
+    assert_equal "$output" $'64\n64'
+    expect_error 125 "is not NAME=SOFT" "$full" run "${alone[@]}" --ulimit files=1 "$ROOTFS" true
+    expect_error 125 "is above the hard" "$full" run "${alone[@]}" --ulimit nofile=2:1 "$ROOTFS" true
+    expect_error 125 "ulimit nofile: Operation not permitted" \
+        "$full" run "${alone[@]}" --ulimit nofile=99999999999 "$ROOTFS" true
+}
+
+@test "--boot-time-offset: the box's clock is moved, and the host's is not" {
+    local before inside after
+    read -r before _ </proc/uptime
+    run -0 "$full" run "${alone[@]}" --boot-time-offset 1000000 "$ROOTFS" cat /proc/uptime
+    inside=${output%%.*}
+    read -r after _ </proc/uptime
+    [ "$inside" -ge $((${before%%.*} + 1000000)) ]
+    [ "$inside" -le $((${after%%.*} + 1000000)) ]
+    detached bird --network=none --boot-time-offset=1000 sleep 60
+    assert_isolated "$(last_descendant "$(of bird pid)")" time
+    run -0 "$full" exec bird cat /proc/uptime
+    read -r after _ </proc/uptime
+    [ "${output%%.*}" -ge $((${before%%.*} + 1000)) ]
+    [ "${output%%.*}" -le $((${after%%.*} + 1000)) ]
+    expect_error 125 "by -10000000 seconds" "$full" run "${alone[@]}" --boot-time-offset -10000000 "$ROOTFS" true
+}
+
+@test "--userns: a range of users that no other box has, or the host's" {
+    detached one --network=none sleep 60
+    detached two --network=none sleep 60
+    detached host --network=none --userns=host sleep 60
+    assert_differ "$(of one first_id)" "$(of two first_id)"
+    [ $(($(of one first_id) % 65536)) -eq 0 ]
+    assert_equal "$(stat -c %u "/proc/$(of two pid)")" "$(of two first_id)"
+    assert_shared "$(of host pid)" user
+    assert_equal "$(stat -c %u "/proc/$(of host pid)")" 0
+    expect_error 125 "is neither auto nor host" "$full" run "${alone[@]}" --userns some "$ROOTFS" true
+}
+
+@test "layers and volumes that can't be mapped: an error that names --userns host, and no weaker box" {
+    requires overlay
+    # A directory on overlayfs can't be mapped.
+    mkdir "$BATS_TEST_TMPDIR"/{lower,upper,work,merged}
+    mount -t overlay overlay -o "lowerdir=$BATS_TEST_TMPDIR/lower,upperdir=$BATS_TEST_TMPDIR/upper,workdir=$BATS_TEST_TMPDIR/work" \
+        "$BATS_TEST_TMPDIR/merged"
+    run "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR/merged:/data" "$ROOTFS" stat -c %u /data
+    local with_volume=$status said=$output
+    run "$full" run "${alone[@]}" --userns host -v "$BATS_TEST_TMPDIR/merged:/data" "$ROOTFS" stat -c %u /data
+    umount "$BATS_TEST_TMPDIR/merged"
+    assert_equal "$output" 0
+    assert_equal "$with_volume" 125
+    assert_contains "$said" "--userns host"
+}
+
+# --- an ordinary user ----------------------------------------------------------------------------
+
+@test "an ordinary user: run, ps, exec, logs, inspect, stop, rm" {
+    requires userns
+    make_rootfs user
+    run -0 as_user "$full" run -d --name bird "$ROOTFS" sh -c 'id -u; exec sleep 60'
+    [ -d "$XDG_RUNTIME_DIR/ten-steps/boxes/bird" ]
+    run -0 as_user "$full" ps
+    assert_contains "$output" "bird"
+    run -0 as_user "$full" logs bird
+    assert_equal "$output" 0
+    run -0 as_user "$full" exec bird sh -c 'id -u; ls /sys/class/net'
+    assert_equal "$output" $'0\nlo'
+    run -0 as_user "$full" inspect bird
+    assert_contains "$output" "isolated"
+    refute_contains "$("$full" ps -a)" bird
+    run -0 as_user "$full" stop -t 0 bird
+    run -0 as_user "$full" rm bird
+    [ ! -e "$XDG_RUNTIME_DIR/ten-steps" ]
+}
+
+@test "an ordinary user: volumes, tmpfs, terminal, seccomp and the like work" {
+    requires userns
+    make_rootfs user
+    install -d -o 65534 -g 65534 "$BATS_TEST_TMPDIR/data"
+    run -0 as_user "$full" run --hostname bird --tmpfs /tmp --init --read-only --ulimit nofile=99 \
+        -v "$BATS_TEST_TMPDIR/data:/mnt" --boot-time-offset 5000 -e A=b -w /mnt "$ROOTFS" \
+        sh -c 'uname -n; pwd; echo $A >file; stat -c %u file; ulimit -n; grep -E "Seccomp:|NoNewPrivs" /proc/self/status'
+    assert_equal "$output" $'bird\n/mnt\n0\n99\nNoNewPrivs:\t1\nSeccomp:\t2'
+    assert_equal "$(stat -c %u "$BATS_TEST_TMPDIR/data/file")" 65534
+}
+
+@test "an ordinary user: each thing that can't be is refused with its reason" {
+    requires userns
+    make_rootfs user
+    expect_error 125 "only root can make links" as_user "$full" run --network bridge "$ROOTFS" true
+    expect_error 125 "need --network bridge" as_user "$full" run -p 80:80 "$ROOTFS" true
+    expect_error 125 "only with a user namespace" as_user "$full" run --userns host "$ROOTFS" true
+    expect_error 125 "is yours to write" as_user "$full" run -m 64M "$ROOTFS" true
+    expect_error 125 "become" as_user "$full" run -u 1000 "$ROOTFS" true
+    mkdir "$BATS_TEST_TMPDIR/theirs"
+    expect_error 125 "belongs to" as_user "$full" run -v "$BATS_TEST_TMPDIR/theirs:/mnt" "$ROOTFS" true
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# Chapter 10: a person at a terminal, in a box.
+load helpers
+load boxes
+
+TMUX_SOCKET=
+
+teardown() {
+    [ -z "$TMUX_SOCKET" ] || tmux -S "$TMUX_SOCKET" kill-server || true
+    remove_boxes
+    host_compare
+}
+
+# A terminal of 30 by 90 that a person might sit at. See tmux(1).
+open_terminal() {
+    TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
+    tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x 90 -y 30 "PS1='host$ ' bash --norc --noprofile" 3>&- 4>&-
+    wait_until 5 sees 'host\$'
+}
+
+type_in() {
+    tmux -S "$TMUX_SOCKET" send-keys "$@"
+}
+
+sees() {
+    tmux -S "$TMUX_SOCKET" capture-pane -p -J | grep -q -- "$1"
+}
+
+# An interactive session in a box that has been entered by typing COMMAND.
+sit_in_box() {
+    type_in "$1" Enter
+    wait_until 10 sees 'box\$'
+    type_in 'stty size; tty' Enter
+    wait_until 5 sees '^30 90$'
+    wait_until 5 sees '^/dev/pts/'
+    # Ctrl-C ends the command, and not the shell.
+    type_in 'sleep 71' Enter
+    wait_until 5 runs_in_box 'sleep 71'
+    type_in C-c
+    wait_until 5 not runs_in_box 'sleep 71'
+    # Ctrl-Z, jobs, fg, bg.
+    type_in 'sleep 72' Enter
+    wait_until 5 runs_in_box 'sleep 72'
+    type_in C-z
+    wait_until 5 sees 'Stopped'
+    type_in 'bg; echo went $((40 + 2))' Enter
+    wait_until 5 sees 'went 42'
+    type_in fg Enter
+    wait_until 5 ends_at_ctrl_c 'sleep 72' # which is in front in a moment
+    # The window changes its size.
+    tmux -S "$TMUX_SOCKET" resize-window -x 101 -y 41
+    type_in 'clear; stty size' Enter
+    wait_until 5 sees '^41 101$'
+}
+
+ends_at_ctrl_c() {
+    type_in C-c
+    not runs_in_box "$1"
+}
+
+not() {
+    ! "$@"
+}
+
+runs_in_box() {
+    grep -lsz "${1% *}" /proc/[0-9]*/cmdline | while read -r file; do
+        [ "$(tr '\0' ' ' <"$file")" = "$1 " ] && echo yes
+    done | grep -q yes
+}
+
+# between COMMAND: what to type for noting how the terminal is set before COMMAND and, ten seconds at
+# most, after it. By a shell that is not interactive, as one that is mends the terminal itself.
+between() {
+    cat >"$BATS_TEST_TMPDIR/between" <<END
+cd $BATS_TEST_TMPDIR
+stty -a | tail -n +2 >before
+$1
+echo "status \$?"
+for i in \$(seq 50); do
+    stty -a | tail -n +2 >now
+    ! cmp -s before now || break
+    sleep 0.2
+done
+mv now after
+END
+    echo "sh $BATS_TEST_TMPDIR/between"
+}
+
+terminal_is_as_before() {
+    wait_until 5 [ -s "$BATS_TEST_TMPDIR/after" ]
+    diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "an interactive shell on a terminal: size, Ctrl-C, job control; the host's terminal is restored" {
+    requires command:tmux
+    open_terminal
+    sit_in_box "$(between "$full run -it --network none -e 'PS1=box\$ ' $ROOTFS bash --norc")"
+    type_in 'exit 5' Enter
+    wait_until 5 sees 'status 5'
+    terminal_is_as_before
+}
+
+@test "exec -t: the same in a box that runs, also when it is killed" {
+    requires command:tmux
+    detached bird --network=none sleep 60
+    open_terminal
+    sit_in_box "$(between "$full exec -it -e 'PS1=box\$ ' bird bash --norc")"
+    local shell tool
+    shell=$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_pid}')
+    shell=$(cat "/proc/$shell/task/$shell/children")
+    tool=$(cat "/proc/${shell% }/task/${shell% }/children")
+    [[ $(tr '\0' ' ' <"/proc/${tool% }/cmdline") == *"exec -it"* ]]
+    kill -KILL "${tool% }"
+    wait_until 5 sees 'status 137'
+    terminal_is_as_before
+    run -0 "$full" exec bird true
+}
+
+@test "-d -t: a terminal without anybody, and what is written there is in the log" {
+    detached bird --network=none -t sh -c 'tty; echo hello; ls -l /proc/self/fd/0'
+    run -0 "$full" wait bird
+    run -0 "$full" logs bird
+    assert_contains "$output" /dev/pts/0
+    assert_contains "$output" hello
+}

@@ -1,0 +1,49 @@
+# What the checks of chapter 8 have in common. Load it after helpers.
+#
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables set for the bats files, and by bats
+
+top=/sys/fs/cgroup
+made=() # groups that a check has made by hand
+
+setup() {
+    host_remember
+    requires root cgroup_v2
+    handed_down=$(<$top/cgroup.subtree_control)
+}
+
+# In the end the tree is as it was.
+teardown() {
+    local group
+    end_boxes
+    for group in "${made[@]}"; do
+        wait_until 5 remove_group "$group"
+    done
+    [ "$(<$top/cgroup.subtree_control)" = "$handed_down" ] || {
+        echo "controllers handed down before: $handed_down, and after: $(<$top/cgroup.subtree_control)"
+        return 1
+    }
+    host_compare
+}
+
+remove_group() {
+    [ ! -e "$1" ] || {
+        echo 1 >"$1/cgroup.kill"
+        find "$1" -depth -type d -exec rmdir {} +
+    }
+}
+
+# make_group NAME: a group made by hand, as the host's administrator would
+make_group() {
+    made=("$top/$1" "${made[@]}")
+    mkdir "$top/$1"
+}
+
+# The directory of the group that a process is in, seen from outside.
+group_of() {
+    printf '%s%s\n' "$top" "$(sed -n 's/^0:://p' "/proc/$1/cgroup")"
+}
+
+our_groups() {
+    find "$top" -mindepth 1 -maxdepth 1 -name 'ten-steps-*'
+}
