@@ -93,7 +93,7 @@ grade: setup all probes
 	@tests/grade
 
 test-vm: setup all probes
-	@tests/vm --time=5000 tests/run
+	@tests/vm --time=20000 tests/run
 
 shell-vm: all probes
 	@tests/vm --shell
