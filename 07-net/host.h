@@ -49,8 +49,8 @@ bool host_is_box(const struct link *link);
  * IF_NAMESIZE bytes. */
 void host_name_box(uint32_t address, char *name);
 
-/* Host. Hold that name: the box lives until the socket returned is closed. -errno after report().
- */
+/* Host. Hold that name: the box lives until the socket returned is closed; -errno after report() if
+ * that fails. Does somebody hold it? */
 int host_hold_box(const char *name);
 bool host_box_lives(const char *name);
 

@@ -115,6 +115,14 @@ load groups
     wait_until 5 no_process_is_left
 }
 
+# killed_at CALL N COMMAND…: it is killed when it makes such a call for the Nth time. Fails if it ended
+# before that.
+killed_at() {
+    local ended=0
+    strace -qq -e trace="$1" -e inject="$1:signal=KILL:when=$2" -o /dev/null "${@:3}" || ended=$?
+    [ "$ended" -eq 137 ]
+}
+
 @test "wherever a run was killed, the next one takes back all of it" {
     requires command:strace
     [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"

@@ -258,14 +258,6 @@ stop_boxes() {
     done
 }
 
-# killed_at CALL N COMMAND…: it is killed when it makes such a call for the Nth time. Fails if it ended
-# before that.
-killed_at() {
-    local ended=0
-    strace -qq -e trace="$1" -e inject="$1:signal=KILL:when=$2" -o /dev/null "${@:3}" || ended=$?
-    [ "$ended" -eq 137 ]
-}
-
 # wait_box: wait for the tool in TOOL_PID to end by itself, and put its exit status in status.
 wait_box() {
     wait_until "${1:-5}" ended "$TOOL_PID"
