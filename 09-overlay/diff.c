@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,8 @@ static int print_directory(int upper, const struct below *below, const char *pat
     struct dirent **names;
     int error = opaque ? print_hidden(upper, below, path) : 0;
 
+    if (strlen(path) >= PATH_MAX) /* each level takes descriptors, and lines that grow */
+        error = refuse("%.60s...: directories deeper than a path can name", path);
     if (error != 0)
         return error;
     int count = entries_read(upper, &names);

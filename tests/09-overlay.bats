@@ -146,6 +146,14 @@ stacked() {
     assert_equal "$output" 'A /x\033[2Jy'
 }
 
+@test "--diff of directories deeper than a path can name is refused, whatever the box has made" {
+    requires command:perl
+    layer below a
+    run -125 --separate-stderr sh -c '"$0" --lower below --diff --mount merged "$@" >/dev/null' "$overlay" \
+        perl -e 'chdir "merged"; for (1 .. 3000) { mkdir "d"; chdir "d" }'
+    assert_contains "$stderr" "directories deeper than a path can name"
+}
+
 @test "two boxes on the same layers don't see each other's writes" {
     make_rootfs
     start_box overlay --lower "$ROOTFS" sleep 60
