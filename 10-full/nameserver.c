@@ -1,5 +1,6 @@
 #include "nameserver.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ void nameserver_bind(const struct root *root, const char *text, bool make)
     int there = root_find(root, path);
     char link[32];
 
+    if (there == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        die("look for %s%s", root->path, path);
     if (there == -1 && !make)
         return;
     close(there);

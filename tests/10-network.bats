@@ -72,6 +72,9 @@ teardown_file() {
     assert_equal "$(stat -c '%s %Y %i' "$ROOTFS/etc/resolv.conf")" "$before"
     expect_error 125 "--dns needs" "$full" run --network none --dns 192.0.2.1 "$ROOTFS" true
     expect_error 125 "is not an IPv4 address" "$full" run --dns name "$ROOTFS" true
+    # Not to know whether there is one is no reason to go on without.
+    expect_error 125 "/etc/resolv.conf: Cannot allocate memory" strace -f -o /dev/null -P /etc/resolv.conf \
+        -e trace=openat2 -e inject=openat2:error=ENOMEM "$full" run "$ROOTFS" true
     make_bare_root
     run -0 "$full" run "$ROOT" /bin/probe ids
     assert_equal "$(ls "$ROOT")" $'bin\ndev\nproc\nsys'
