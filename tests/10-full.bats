@@ -10,6 +10,13 @@ setup() {
     alone=(--network none)
 }
 
+# A box that is killed leaves its group, which the next one removes.
+teardown() {
+    stop_boxes
+    "$full" run "${alone[@]}" "$ROOTFS" true || true
+    host_compare
+}
+
 # in_full [OPTION]… SCRIPT: run a shell script in a new box.
 in_full() {
     "$full" run "${alone[@]}" "${@:1:$#-1}" "$ROOTFS" /bin/sh -c "${*: -1}"

@@ -12,6 +12,7 @@ setup_file() {
 }
 
 setup() {
+    export TEN_STEPS_HOME=$BATS_FILE_TMPDIR/store # the helpers have unset it
     host_remember
     full=$(tool full)
     alone=(--network none)

@@ -76,10 +76,14 @@ random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
+# bats keeps note of each command that a check runs, for the place of a failure. That takes longer than
+# the command itself, so it is off (set +T) in what run and wait_until call.
+#
 # bats's own run, but what was run is shown if the check fails, and a program has a minute.
 eval "bats_$(declare -f run)"
 run() {
-    local failed=0 flags=()
+    local - failed=0 flags=()
+    set +T
     while [[ $1 == -* || $1 == '!' ]]; do
         flags+=("$1")
         shift
@@ -141,7 +145,8 @@ refute_contains() {
 # wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure. SECONDS
 # are more than enough on a quiet machine, and PATIENCE times as many are given.
 wait_until() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
+    local - deadline=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
+    set +T
     shift
     until "$@" >/dev/null 2>&1; do
         [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "in vain waited for: $*" || return
@@ -415,7 +420,8 @@ host_processes() {
     for process in /proc/[1-9]*; do
         [ "$process" != "/proc/$BASHPID" ] || continue
         { read -r stat <"$process/stat"; } 2>/dev/null || continue
-        echo "process ${stat%% *} ${stat#*(}" | cut -d')' -f1
+        stat=${stat/(/}
+        echo "process ${stat%%)*}"
     done
 }
 
