@@ -17,15 +17,6 @@
 
 enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 
-bool overlay_in_user_namespace(void)
-{
-    unsigned inside, outside, count;
-    char line[64];
-
-    first_line("/proc/self/uid_map", line, sizeof(line));
-    return sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && count != 4294967295U;
-}
-
 void stack_add(struct stack *stack, const char *lower)
 {
     if (stack->count == OVERLAY_MOST_LAYERS)
@@ -138,7 +129,7 @@ static char *options_of_paths(const struct stack *stack)
         add_escaped(strcat(options, ",workdir="), stack->work);
     }
     /* END */
-    strcat(options, overlay_in_user_namespace() ? ",userxattr" : "");
+    strcat(options, in_user_namespace() ? ",userxattr" : "");
     return options;
 }
 
@@ -169,7 +160,7 @@ static int options_of_descriptors(const struct stack *stack, char options[LONGES
             return upper < 0 ? upper : work;
         used += (size_t)sprintf(options + used, ",upperdir=%d,workdir=%d", upper, work);
     }
-    strcpy(options + used, overlay_in_user_namespace() ? ",userxattr" : "");
+    strcpy(options + used, in_user_namespace() ? ",userxattr" : "");
     return 0;
 }
 
@@ -181,7 +172,7 @@ static int failed_mount(const char *target)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
     else if (error == EINVAL)
         hint("the kernel's own words on it are in 'sudo dmesg | grep overlay'");
-    else if (error == EPERM && overlay_in_user_namespace())
+    else if (error == EPERM && in_user_namespace())
         hint("overlay in a user namespace needs Linux 5.11 or newer");
     errno = error;
     return report("mount overlay on %s", target);

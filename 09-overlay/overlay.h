@@ -60,7 +60,4 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
  */
 const char *overlay_scratch(const struct stack *stack, const char *also);
 
-/* Either side. Does this process live in a user namespace other than the machine's first? */
-bool overlay_in_user_namespace(void);
-
 #endif

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "entries.h"
-#include "overlay.h"
 #include "tarfile.h"
 
 static char *store_home; /* the path, once store_open() has found it */
@@ -25,7 +25,7 @@ static char *choose_home(void)
 
     if (chosen != NULL && chosen[0] != '\0')
         return realpath(chosen, NULL) ? realpath(chosen, NULL) : strdup(chosen);
-    if (geteuid() == 0 && !overlay_in_user_namespace())
+    if (geteuid() == 0 && !in_user_namespace())
         return strdup("/var/lib/ten-steps");
     if (data != NULL && data[0] == '/')
         return asprintf(&path, "%s/ten-steps", data) == -1 ? NULL : path;
