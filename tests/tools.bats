@@ -50,14 +50,13 @@ for_each() {
 
 # The tools' names, for what needs no command.
 for_each_name() {
-    local name path tried=0
+    local name tried=
     for name in "${names[@]}"; do
-        path=$(tool "$name")
-        [ -x "$path" ] || continue
-        tried=$((tried + 1))
-        "$1" "$path" "$name" || fail "this was: $name" || return
+        [ -x "$(tool "$name")" ] || continue
+        "$1" "$(tool "$name")" "$name" || fail "this was: $name" || return
+        tried=yes
     done
-    [ "$tried" -gt 0 ] || fail "there is no tool to try"
+    [ -n "$tried" ] || fail "there is no tool to try"
 }
 
 @test "every chapter's tool is there" {
@@ -67,8 +66,6 @@ for_each_name() {
         [ -x "$BIN_DIR/$chapter/${chapter#*-}" ] || fail "$chapter is missing" || return
     done
 }
-
-# --- help and options --------------------------------------------------------------------------
 
 has_help() {
     run -0 --separate-stderr "$1" --help
