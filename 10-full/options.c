@@ -77,8 +77,6 @@ static void *grow(void *array, int count, size_t size)
 
 static void add_volume(struct run_options *options, struct bind volume)
 {
-    if (strspn(volume.target, "/.") == strlen(volume.target))
-        fail("volume at %s: nothing can be mounted on the root itself", volume.target);
     options->volumes = grow(options->volumes, options->volume_count, sizeof(volume));
     options->volumes[options->volume_count++] = volume;
 }

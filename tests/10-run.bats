@@ -129,8 +129,8 @@ load boxes
 }
 
 @test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {
-    expect_error 125 "on the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
-    expect_error 125 "on the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
+    expect_error 125 "is the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
+    expect_error 125 "is the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
     expect_error 125 "neither ro nor rw" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
 }
 
