@@ -189,6 +189,8 @@ bool spawn_wait_exec(const struct child *child)
     do
         got = recv(child->sync, &failed, sizeof(failed), 0);
     while (got == -1 && errno == EINTR);
+    if (got == -1 && errno != ECONNRESET)
+        (void)report("wait for the command to start");
     return got == 0;
 }
 

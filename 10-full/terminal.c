@@ -115,6 +115,9 @@ void terminal_become(int slave)
 int terminal_receive(const struct child *child)
 {
     int master = descriptor_receive(child->sync);
+
+    if (master < 0 && master != -EPIPE)
+        exit(EXIT_TOOL); /* the box runs, on a terminal that nobody has */
     return master < 0 ? -1 : master;
 }
 

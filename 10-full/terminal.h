@@ -29,7 +29,8 @@ void terminal_become(int slave);
 
 /*
  * Host. Receive the master that terminal_open() sends, close-on-exec; -1 if the box ended before it
- * did. Comes after spawn() and, if the box waits for one, after spawn_go().
+ * did; another error ends the tool. Comes after spawn() and, if the box waits for one, after
+ * spawn_go().
  */
 int terminal_receive(const struct child *child);
 
