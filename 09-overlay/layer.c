@@ -61,6 +61,17 @@ static int compare(const struct layer *layer, const char *what, const char *prom
                   found, promised);
 }
 
+/* The layer's bytes as the file has them: to OUTPUT, and to SECOND for a digest. */
+static pid_t pump_file(const struct layer *layer, int output, int second)
+{
+    return pump_start(&(struct pump){.input = layer->file,
+                                     .offset = layer->offset,
+                                     .size = layer->size,
+                                     .output = output,
+                                     .second = second,
+                                     .progress = layer->read});
+}
+
 /* A tar as it is: file -> tar, digest. */
 static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
 {
@@ -73,12 +84,7 @@ static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 
     if (error != 0)
         return error;
     struct worker_box tar = start_tar(layer, to_tar[0]);
-    pid_t pump = pump_start(&(struct pump){.input = layer->file,
-                                           .offset = layer->offset,
-                                           .size = layer->size,
-                                           .output = to_tar[1],
-                                           .second = sum.input,
-                                           .progress = layer->read});
+    pid_t pump = pump_file(layer, to_tar[1], sum.input);
     if (pump < 0)
         return pump;
     close(to_tar[0]);
@@ -105,12 +111,7 @@ static int unpack_compressed(const struct layer *layer, const char *program,
         return -EIO;
     struct worker_box unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
     struct worker_box tar = start_tar(layer, to_tar[0]);
-    pid_t to_unpacker = pump_start(&(struct pump){.input = layer->file,
-                                                  .offset = layer->offset,
-                                                  .size = layer->size,
-                                                  .output = to_program[1],
-                                                  .second = file_sum.input,
-                                                  .progress = layer->read});
+    pid_t to_unpacker = pump_file(layer, to_program[1], file_sum.input);
     pid_t from_unpacker = pump_start(&(struct pump){.input = from_program[0],
                                                     .offset = -1,
                                                     .output = to_tar[1],
