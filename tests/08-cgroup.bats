@@ -137,11 +137,6 @@ spin='while :; do :; done'
     assert_between $((100 * heavy / light)) 250 650
 }
 
-# second_processor 1|0: switch it on or off in the virtual machine, which does without it otherwise.
-second_processor() {
-    [ -z "${IN_VM-}" ] || echo "$1" >/sys/devices/system/cpu/cpu1/online
-}
-
 @test "--cpuset-cpus: the scheduler keeps to it, and the host keeps all processors" {
     local last before
     second_processor 1

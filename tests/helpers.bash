@@ -186,6 +186,13 @@ requires() {
     done
 }
 
+# second_processor 1|0: switch it on or off in the virtual machine, which does without it otherwise.
+second_processor() {
+    [ -n "${IN_VM-}" ] || return 0
+    echo "$1" >/sys/devices/system/cpu/cpu1/online
+    wait_until 5 cmp /sys/devices/system/cpu/online /sys/fs/cgroup/cpuset.cpus.effective
+}
+
 # --- boxes seen from outside -------------------------------------------------------------------
 
 # The value of a field in /proc/PID/status: status_of PID NSpid

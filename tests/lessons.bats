@@ -123,7 +123,9 @@ walk_through() {
 # bats test_tags=cgroup_v2
 @test "lesson 08-cgroup" {
     requires cgroup_v2
+    second_processor 1
     follow 08-cgroup
+    second_processor 0
 }
 
 @test "lesson 09-overlay" {
