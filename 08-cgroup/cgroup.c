@@ -65,13 +65,78 @@ static int is_writable(const char *group)
     return access(group, W_OK) == 0 && access(path, W_OK) == 0;
 }
 
+/* Make the group NAME in PARENT, or one with a name made up; its path goes into PATH. */
+static int make_directory(const char *parent, const char *name, char *path)
+{
+    unsigned number;
+    char made_up[32];
+
+    do {
+        if (name == NULL && getrandom(&number, sizeof(number), 0) == sizeof(number))
+            snprintf(made_up, sizeof(made_up), MADE_UP "%08x", number);
+        snprintf(path, LONGEST_GROUP, "%.*s/%s", LONGEST_GROUP - 256, parent,
+                 name != NULL ? name : made_up);
+        explain("mkdir %s\tmkdir(\"%s\", 0755)", path, path);
+        if (mkdir(path, 0755) == 0)
+            return 0;
+    } while (errno == EEXIST && name == NULL);
+    if (errno == EEXIST)
+        hint("another run has it; if nothing is in it: rmdir %.300s", path);
+    else if (errno == EAGAIN)
+        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
+    return report("mkdir %s", path);
+}
+
+/* Is this process in GROUP, and no other? */
+static bool is_alone_in(const char *group)
+{
+    char text[64], own[32];
+
+    snprintf(own, sizeof(own), "%d", getpid());
+    return group_read(group, "cgroup.procs", text, sizeof(text)) == 0 && strcmp(text, own) == 0;
+}
+
+/*
+ * A group that hands controllers down holds no processes. Where this one is all that keeps its own
+ * group from it, it makes room: it goes into a group below. No other process is moved.
+ */
+static int step_aside(struct cgroup *group)
+{
+    struct cgroup_tree *tree = &group->tree;
+    int error = make_directory(tree->own, NULL, group->leaf);
+
+    snprintf(group->parent, sizeof(group->parent), "%s", tree->own);
+    if (error == 0 && (error = group_write(group->leaf, "cgroup.procs", "0")) != 0) {
+        errno = -error;
+        report("go into %s", group->leaf);
+        rmdir(group->leaf);
+    }
+    if (error == 0)
+        snprintf(tree->own, sizeof(tree->own), "%s", group->leaf);
+    else
+        group->leaf[0] = '\0';
+    return error;
+}
+
+/* And back. While another run needs the controllers that can't be: the next run removes the leaf.
+ */
+static void step_back(struct cgroup *group)
+{
+    if (group->leaf[0] == '\0' || group_write(group->parent, "cgroup.procs", "0") != 0)
+        return;
+    explain("rmdir %s\trmdir(\"%s\")", group->leaf, group->leaf);
+    rmdir(group->leaf);
+    group->leaf[0] = '\0';
+}
+
 /*
  * Where to make the group if the user does not say: at the top of the tree, or below the nearest
  * group that the user may write and that holds no processes, if only a branch has been delegated.
  */
-static int choose_parent(const struct cgroup_tree *tree, char *parent, int hands_down)
+static int choose_parent(struct cgroup *group, int hands_down)
 {
-    char process[64];
+    const struct cgroup_tree *tree = &group->tree;
+    char process[64], *parent = group->parent;
 
     snprintf(parent, LONGEST_GROUP, "%s", tree->top);
     if (is_writable(parent))
@@ -83,6 +148,8 @@ static int choose_parent(const struct cgroup_tree *tree, char *parent, int hands
             return 0;
         *strrchr(parent, '/') = '\0';
     }
+    if (is_writable(tree->own) && is_alone_in(tree->own))
+        return step_aside(group);
     if (access(tree->top, W_OK) == -1 && errno == EROFS) {
         hint("it is mounted read-only here, as in a box: make the group outside");
     } else {
@@ -207,27 +274,6 @@ static void sweep(const char *group)
     controllers_release_in(group);
 }
 
-static int make_directory(struct cgroup *group, const char *name)
-{
-    unsigned number;
-    char made_up[32];
-
-    do {
-        if (name == NULL && getrandom(&number, sizeof(number), 0) == sizeof(number))
-            snprintf(made_up, sizeof(made_up), MADE_UP "%08x", number);
-        snprintf(group->path, sizeof(group->path), "%.*s/%s", LONGEST_GROUP - 256, group->parent,
-                 name != NULL ? name : made_up);
-        explain("mkdir %s\tmkdir(\"%s\", 0755)", group->path, group->path);
-        if (mkdir(group->path, 0755) == 0)
-            return 0;
-    } while (errno == EEXIST && name == NULL);
-    if (errno == EEXIST)
-        hint("another run has it; if nothing is in it: rmdir %.300s", group->path);
-    else if (errno == EAGAIN)
-        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
-    return report("mkdir %s", group->path);
-}
-
 /* Below a group of threads, or one that mixes processes and controllers, no process can be born. */
 static int check_type(const struct cgroup *group)
 {
@@ -248,7 +294,7 @@ static int check_type(const struct cgroup *group)
 /* Make the group, hold it, note that it is ours. The tree is locked meanwhile. */
 static int make_group(struct cgroup *group, const char *name, unsigned controllers)
 {
-    int error = make_directory(group, name);
+    int error = make_directory(group->parent, name, group->path);
 
     if (error != 0)
         return error;
@@ -331,7 +377,7 @@ static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
     if (plan->parent != NULL)
         error = find_parent(&group->tree, plan->parent, group->parent);
     else
-        error = choose_parent(&group->tree, group->parent, needed != 0);
+        error = choose_parent(group, needed != 0);
     if (error == 0)
         error = check_move(&group->tree, group->parent);
     if (error != 0)
@@ -348,6 +394,7 @@ static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan)
 {
     group->directory = -1;
+    group->leaf[0] = '\0';
     int error = tree_find(&group->tree);
     if (error != 0)
         return error;
@@ -356,6 +403,8 @@ int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan)
     if (lock < 0)
         return lock;
     error = make_locked(group, plan);
+    if (error != 0)
+        step_back(group);
     close(lock);
     if (error != 0)
         return error;
@@ -392,6 +441,7 @@ int cgroup_remove(struct cgroup *group)
             report("rmdir %s", group->path);
     }
     controllers_release(&group->tree, group->parent);
+    step_back(group);
     close(group->directory);
     if (lock >= 0)
         close(lock);

@@ -16,6 +16,7 @@
 struct cgroup {
     char path[LONGEST_GROUP];   /* its directory, below the tree's top */
     char parent[LONGEST_GROUP]; /* the directory above */
+    char leaf[LONGEST_GROUP];   /* where this process makes room for it, see cgroup_make(), or "" */
     int directory;              /* it, open and locked: for spawn_into_cgroup() */
     struct cgroup_tree tree;
 };
@@ -32,7 +33,9 @@ struct cgroup_plan {
 void cgroup_check_name(const char *name);
 
 /*
- * Host. Make the group with its limits, after removing those that killed runs have left. Reports an
+ * Host. Make the group with its limits, after removing those that killed runs have left. Where the
+ * only group that is ours is the one in which this process stands, alone, it moves into a leaf
+ * below it until cgroup_remove(): a group with processes hands no controllers down. Reports an
  * error and returns it as -errno, with nothing left behind.
  */
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan);
