@@ -284,13 +284,6 @@ as_before() {
     hand_down_as_before
 }
 
-hand_down_as_before() {
-    local name
-    for name in $(<$top/cgroup.subtree_control); do
-        [[ " $handed_down " == *" $name "* ]] || echo "-$name" >$top/cgroup.subtree_control
-    done
-}
-
 @test "without root, a controller that was not handed down is named" {
     local name
     name=$(random_name)

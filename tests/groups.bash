@@ -21,9 +21,17 @@ teardown() {
     done
     [ "$(<$top/cgroup.subtree_control)" = "$handed_down" ] || {
         echo "controllers handed down before: $handed_down, and after: $(<$top/cgroup.subtree_control)"
+        hand_down_as_before
         return 1
     }
     host_compare
+}
+
+hand_down_as_before() {
+    local name
+    for name in $(<$top/cgroup.subtree_control); do
+        [[ " $handed_down " == *" $name "* ]] || echo "-$name" >$top/cgroup.subtree_control
+    done
 }
 
 remove_group() {
