@@ -146,6 +146,15 @@ int root_find(const struct root *root, const char *path)
     return open_inside(root->directory, path, O_PATH, 0);
 }
 
+int root_look(const struct root *root, const char *path)
+{
+    int found = root_find(root, path);
+
+    if (found == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        die("look for %s", shown(root, path));
+    return found;
+}
+
 int root_target(const struct root *root, const char *path, mode_t kind)
 {
     int target = root_find(root, path);

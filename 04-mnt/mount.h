@@ -58,6 +58,9 @@ struct root root_adopt(int tree, const char *directory);
 /* PATH inside ROOT, open with O_PATH, which the caller closes; -1 with errno if it isn't there. */
 int root_find(const struct root *root, const char *path);
 
+/* The same for what need not be there: -1 if PATH leads nowhere. */
+int root_look(const struct root *root, const char *path);
+
 /*
  * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). Returns a
  * descriptor open with O_PATH; the caller closes it.

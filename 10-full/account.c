@@ -22,11 +22,11 @@ static char *read_text(const struct root *root, const char *path)
 {
     char name[32];
     struct stat status;
-    int found = root_find(root, path);
+    int found = root_look(root, path);
 
-    if (found == -1 && (errno == ENOENT || errno == ENOTDIR))
+    if (found == -1)
         return strdup("");
-    if (found == -1 || fstat(found, &status) == -1)
+    if (fstat(found, &status) == -1)
         die("%s in the box", path);
     if (!S_ISREG(status.st_mode) || status.st_size > LARGEST_FILE)
         fail("%s in the box: is not a file, or longer than 4 MiB", path);

@@ -14,7 +14,6 @@
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/devices.h"
-#include "../04-mnt/tree.h"
 #include "../05-ipc/ipc.h"
 #include "../09-overlay/descriptor.h"
 #include "account.h"
@@ -79,18 +78,10 @@ static int *open_volumes(const struct plan *plan, const struct child *child)
         die("calloc");
     for (int i = 0; i < count; i++) {
         const char *source = plan->options->volumes[i].source;
-        trees[i] = -1;
         if (source == NULL)
-            continue;
-        if (plan->mapped) {
-            trees[i] = receive(child);
-            continue;
-        }
-        explain("# take what is at %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
-                source);
-        trees[i] = tree_copy(source);
-        if (trees[i] == -1)
-            die("volume %s", source);
+            trees[i] = -1;
+        else
+            trees[i] = plan->mapped ? receive(child) : mount_take(source);
     }
     return trees;
 }

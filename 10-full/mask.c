@@ -1,6 +1,5 @@
 #include "mask.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,17 +56,6 @@ static int open_null(void)
     return null;
 }
 
-/* PATH in ROOT as a descriptor, or -1 if this kernel has no such file; then nothing is to be done.
- */
-static int find_file(const struct root *root, const char *path)
-{
-    int place = root_find(root, path);
-
-    if (place == -1 && errno != ENOENT)
-        die("look at %s", path);
-    return place;
-}
-
 /* A copy of the mount that the descriptor FILE is on, of FILE and what is below it. */
 static int copy_of(int file, const char *shown)
 {
@@ -98,7 +86,7 @@ static void cover_file(const struct root *root, const char *path, int place, int
 static void hide(const struct root *root, const char *path, int null)
 {
     struct stat status;
-    int place = find_file(root, path);
+    int place = root_look(root, path); /* not every kernel has all of them */
 
     if (place == -1)
         return;
@@ -114,7 +102,7 @@ static void hide(const struct root *root, const char *path, int null)
 /* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
 static void forbid_writing(const struct root *root, const char *path)
 {
-    int place = find_file(root, path);
+    int place = root_look(root, path); /* not every kernel has all of them */
 
     if (place == -1)
         return;
@@ -169,7 +157,7 @@ void mask_allow_ping(const struct root *root)
 {
     const char *path = "/proc/sys/net/ipv4/ping_group_range";
     char name[32];
-    int setting = find_file(root, path);
+    int setting = root_look(root, path);
 
     if (setting == -1)
         return; /* without IPv4 */
