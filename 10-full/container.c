@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -146,8 +147,8 @@ static int detach(const char *name)
     unsigned char status = EXIT_TOOL, nothing;
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) == -1)
-        die("pipe");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
+        die("socketpair");
     pid_t monitor = fork();
     if (monitor == -1)
         die("fork");
@@ -167,7 +168,7 @@ static int detach(const char *name)
     exit(status);
 }
 
-/* The box runs, or could not: tell who waits, and let go of the terminal. */
+/* The box runs, or could not: let go of the terminal, tell who waits. If nobody does, end it. */
 static void tell_started(int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
@@ -181,8 +182,10 @@ static void tell_started(int waiting, bool executed)
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         dup2(nothing, file);
     box.started = executed;
-    if (write(waiting, &status, 1) == -1)
-        _exit(EXIT_TOOL);
+    if (send(waiting, &status, 1, MSG_NOSIGNAL) == -1) {
+        box.started = false;
+        exit(EXIT_TOOL);
+    }
     if (executed)
         close(waiting);
     close(nothing);

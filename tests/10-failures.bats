@@ -33,6 +33,20 @@ load boxes
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
 }
 
+@test "who starts a box in the background is killed before it runs: it does not, and nothing is left" {
+    requires command:strace
+    local tracer
+    strace --follow-forks --quiet=all --output=/dev/null --trace=pivot_root \
+        --inject=pivot_root:delay_enter=1000000 "$full" run -d --name bird "$ROOTFS" sleep 60 3>&- 4>&- &
+    tracer=$!
+    wait_until 3 [ -e /run/ten-steps/boxes/bird/state ]
+    kill -KILL "$(<"/proc/$tracer/task/$tracer/children")"
+    wait_until 5 ended "$tracer"
+    [ ! -e /run/ten-steps ]
+    assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+    assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
+}
+
 @test "a process number used again is not taken for the box" {
     detached bird --network=none sleep 60
     local pid monitor
