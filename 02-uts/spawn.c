@@ -90,7 +90,8 @@ void spawn_block_signals(void)
     if (signals_are_blocked)
         return;
     signals_are_blocked = true;
-    signal(SIGCHLD, SIG_DFL); /* if our parent has us ignore it, there is no exit status */
+    sigaddset(&blocked, SIGPIPE); /* who reads our errors may go: there still is what to undo */
+    signal(SIGCHLD, SIG_DFL);     /* if our parent has us ignore it, there is no exit status */
     sigprocmask(SIG_BLOCK, &blocked, &mask_before);
 }
 

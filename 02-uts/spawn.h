@@ -37,8 +37,9 @@ struct child spawn(uint64_t namespaces);
 struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
 
 /*
- * Host. Block the signals that are passed on, here already: for tools that make something before
- * the child, which a signal must not keep them from undoing. They reach the child when it is there.
+ * Host. Block the signals that are passed on, and SIGPIPE, here already: for tools that make
+ * something before the child, which a signal must not keep them from undoing. What is passed on
+ * reaches the child when it is there.
  */
 void spawn_block_signals(void);
 

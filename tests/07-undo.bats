@@ -133,6 +133,22 @@ times_called() {
     nothing_of_ours
 }
 
+@test "nobody reads what --explain says any more: all is undone all the same" {
+    local errors=$BATS_TEST_TMPDIR/errors reader
+    mkfifo "$errors"
+    sleep 60 <"$errors" 3>&- 4>&- &
+    reader=$!
+    "$net" --explain sleep 60 2>"$errors" 3>&- 4>&- &
+    TOOL_PID=$!
+    TOOL_PIDS+=("$TOOL_PID")
+    wait_until 5 box_runs "$TOOL_PID"
+    kill "$reader"
+    wait_until 3 ended "$reader"
+    end_box
+    assert_equal "$status" 143
+    nothing_of_ours
+}
+
 @test "fifty boxes started at once: fifty addresses, and nothing is left" {
     local each pids=()
     for ((each = 0; each < 50; each++)); do
