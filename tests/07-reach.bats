@@ -196,7 +196,7 @@ load network
     # They leave their empty tables behind, so on a host of their own.
     unshare --net sh -c "ip link set lo up; iptables-legacy -P FORWARD DROP; '$net' true
         iptables-legacy -I FORWARD -i br0 -j ACCEPT; '$net' true" >"$BATS_TEST_TMPDIR/out" 2>&1
+    rm -f /run/xtables.lock
     assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" "the iptables chain FORWARD drops"
     assert_equal "$(grep -c '^net:' "$BATS_TEST_TMPDIR/out")" 1
-    rm -f /run/xtables.lock
 }
