@@ -132,6 +132,9 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
     if (child.pid == -1 && errno == ENOSYS && cgroup < 0)
         child.pid = (pid_t)syscall(SYS_clone, arguments.flags | SIGCHLD, NULL, &child.pidfd);
     if (child.pid == -1) {
+        if (errno == EACCES && cgroup >= 0)
+            hint("the way to that cgroup leads out of your branch of the tree: start this, too, by "
+                 "'systemd-run --user --scope'");
         report("clone3");
         return child;
     }

@@ -265,8 +265,8 @@ in_branch() {
 }
 
 as_before() {
-    assert_equal "$(ls -d "$branch"/*/)" "$branch/leaf/"
-    assert_equal "$(<"$branch/cgroup.subtree_control")" ""
+    assert_equal "$(ls -d "$top/$name"/*/)" "$top/$name/leaf/"
+    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
 }
 
 @test "and moves nobody else: the error says what to do" {

@@ -188,6 +188,35 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     assert_contains "$output" "fork"
 }
 
+# bats test_tags=cgroup_v2
+@test "an ordinary user with a branch of the tree: limits, and 'exec' from that branch alone" {
+    requires root userns cgroup_v2
+    local name branch before
+    name=$(random_name) before=$(</sys/fs/cgroup/cgroup.subtree_control)
+    branch=/sys/fs/cgroup/$name
+    echo +pids >/sys/fs/cgroup/cgroup.subtree_control
+    mkdir "$branch" "$branch/leaf"
+    chown 65534:65534 "$branch" "$branch/leaf" "$branch"/{,leaf/}cgroup.{procs,subtree_control}
+    make_rootfs user
+    run -0 in_branch "$full" run -d --name bird --pids-limit 20 "$ROOTFS" sleep 60
+    assert_equal "$(<"$(as_user "$full" inspect --json bird | jq -r .cgroup)/pids.max")" 20
+    run -0 in_branch "$full" exec bird cat /proc/self/cgroup
+    assert_equal "$output" 0::/
+    expect_error 125 "clone3: Permission denied" as_user "$full" exec bird true
+    assert_hint "systemd-run --user --scope"
+    run -0 as_user "$full" rm -f bird
+    rmdir "$branch/leaf" "$branch"
+    [[ $before == *pids* ]] || echo -pids >/sys/fs/cgroup/cgroup.subtree_control
+}
+
+# in_branch COMMAND…: as_user, and born in that branch
+in_branch() {
+    (
+        echo "$BASHPID" >"$branch/leaf/cgroup.procs"
+        exec "${AS_USER[@]}" "$@"
+    )
+}
+
 @test "--ulimit: soft and hard, seen from outside" {
     detached bird --network=none --ulimit=nofile=100:200 --ulimit=core=0 sleep 60
     run -0 grep -E 'Max (open files|core file size)' "/proc/$(of bird pid)/limits"
