@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
@@ -89,6 +90,15 @@ static int send_upper(const struct stack *stack, const struct child *child)
     return upper == -1 ? report("open %s", stack->upper) : descriptor_send(child->sync, upper);
 }
 
+/* What is thrown away is on a tmpfs, which can't do all that a disk can. */
+static void warn_of_tmpfs(const struct stack *stack)
+{
+    if (stack->upper != NULL || !in_user_namespace() || overlay_tmpfs_keeps_marks())
+        return;
+    hint("take --upper and --work on a disk, or Linux 6.6 or newer");
+    (void)refuse("no directory of a lower layer can be deleted or renamed: tmpfs keeps no marks");
+}
+
 static noreturn void run_box(struct options *options, const struct child *child)
 {
     struct stack *stack = &options->stack;
@@ -128,6 +138,7 @@ int main(int argc, char **argv)
         return EXIT_TOOL;
     if (overlay_check(&options.stack) != 0)
         return EXIT_TOOL;
+    warn_of_tmpfs(&options.stack);
     struct child child = spawn(CLONE_NEWNS);
     if (child.pid == 0)
         run_box(&options, &child);

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../01-chroot/cause.h"
@@ -272,6 +274,15 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
     stack->work = work;
     stack->is_fresh = true;
     return error;
+}
+
+bool overlay_tmpfs_keeps_marks(void)
+{
+    int file = memfd_create("marks", MFD_CLOEXEC); /* as good as a file on a tmpfs */
+    bool keeps = file != -1 && fsetxattr(file, "user.overlay.mark", "y", 1, 0) == 0;
+
+    close(file);
+    return keeps;
 }
 
 static bool covers(const char *scratch, const char *path)

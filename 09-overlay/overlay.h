@@ -55,6 +55,13 @@ int overlay_mount(const struct stack *stack, const char *target);
 int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
 
 /*
+ * Either side. Does a tmpfs keep attributes "user.*", and with them the marks of overlay in a user
+ * namespace? From Linux 6.6 on. Before, no directory of a lower layer can be deleted or renamed if
+ * the upper one is a tmpfs.
+ */
+bool overlay_tmpfs_keeps_marks(void);
+
+/*
  * Either side. A directory of this root that may be covered by a mount, because none of the stack's
  * directories, nor ALSO (unless NULL), lies in it. Returns NULL, after saying so, if there is none.
  */

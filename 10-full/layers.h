@@ -12,14 +12,15 @@
 struct layers {
     const char *directory; /* the root, if it is a directory; otherwise NULL, and: */
     struct image image;    /* held against removal as long as this process lives */
-    char upper[1024];      /* the box's directory with its upper and work; "" if thrown away */
+    char upper[1024];      /* the box's directory with its upper and work; "" if in memory */
     struct stack stack;
 };
 
 /*
  * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. With KEEP
- * the layer of the box NAME goes to the disk, into the store; otherwise into memory. LAYERS is zero
- * before. Returns 0 or, after report(), -errno.
+ * the layer of the box NAME goes to the disk, into the store; otherwise into memory, which not
+ * every kernel can: overlay_tmpfs_keeps_marks(). LAYERS is zero before. Returns 0 or, after
+ * report(), -errno.
  */
 int layers_open(struct layers *layers, const char *source, const char *name, bool keep);
 

@@ -7,8 +7,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/controller.h"
+#include "../09-overlay/overlay.h"
 #include "range.h"
 
 static void plan_network(struct plan *plan)
@@ -117,7 +119,9 @@ int plan_root(struct plan *plan)
 {
     static char *shell[] = {"/bin/sh", NULL};
     const struct run_options *options = plan->options;
-    int error = layers_open(&plan->layers, options->source, options->name, options->keep);
+    bool marked = options->user_namespace || in_user_namespace();
+    bool keep = options->keep || (marked && !overlay_tmpfs_keeps_marks());
+    int error = layers_open(&plan->layers, options->source, options->name, keep);
 
     if (error != 0)
         return error;

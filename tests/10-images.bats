@@ -76,6 +76,31 @@ store_files() {
     wait_until 5 "$full" rmi base:1
 }
 
+@test "a directory of the image can be deleted, made anew and moved, whoever the box's users are" {
+    make_image
+    "$full" load base.tar
+    local options name
+    name=$(random_name box)
+    for options in --rm "--rm --userns=host" "--name=$name" as_user; do
+        local command=("$full")
+        [ "$options" != as_user ] || { as_user_with_a_store && options=--rm; }
+        # shellcheck disable=SC2086 # words
+        run -0 "${command[@]}" run --network none $options base:1 sh -c \
+            'rm -r /home && mkdir /home && ls -A /home && mv /etc /moved && cat /moved/base'
+        assert_equal "$output" "$secret"
+    done
+    run -0 "$full" rm "$name"
+    assert_equal "$(ls store/boxes)$(ls user/boxes)" ""
+}
+
+# Sets command: full as an ordinary user, with the image in a store of his own.
+as_user_with_a_store() {
+    command=("${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "XDG_RUNTIME_DIR=$PWD/user" "$full")
+    install -d -o 65534 -g 65534 user
+    chmod 711 .
+    "${command[@]}" load base.tar
+}
+
 @test "commit: what the box has written becomes one more layer" {
     make_image
     "$full" load base.tar
@@ -92,6 +117,7 @@ store_files() {
     assert_equal "${#lines[@]}" 5
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
+    run -0 "$full" rm -f "$name"
 }
 
 @test "save: skopeo takes it, umoci unpacks from it what the box sees, and we load it again" {
