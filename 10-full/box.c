@@ -58,14 +58,23 @@ static void mount_proc(const struct root *root)
 
 /*
  * /sys shows the machine, and may only be mounted by who owns the network namespace: in a user
- * namespace without a network of its own, the host's is bound. Read-only either way.
+ * namespace without a network of its own, the host's is bound. Read-only either way. The box's
+ * cgroup in it can't be mounted right on top of the host's tree, as that is the same file system:
+ * mount(2), EBUSY.
  */
 static void mount_sys(const struct root *root, const struct plan *plan)
 {
-    if (plan->users.count > 0 && !plan->own_network)
+    const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    bool bound = plan->users.count > 0 && !plan->own_network;
+
+    if (bound)
         mount_bind(root, "/sys", "/sys", true);
     else
-        mount_inside(root, "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+        mount_inside(root, "/sys", "sysfs", flags, NULL);
+    if (bound && plan->grouped)
+        mount_inside(root, "/sys/fs/cgroup", "tmpfs", flags, "mode=755");
+    if (plan->grouped)
+        mask_mount_cgroup(root); /* 08 */
 }
 
 /* The volumes as trees, in the order of the options; -1 for a tmpfs. To be freed. */
@@ -149,9 +158,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
     mount_devices(&root);                                                /* 04 */
     ipc_mount_queues(&root);                                             /* 05 */
     mount_proc(&root);                                                   /* 03 */
-    mount_sys(&root, plan);                                              /* 04 */
-    if (plan->grouped)
-        mask_mount_cgroup(&root); /* 08 */
+    mount_sys(&root, plan);                                              /* 04, 08 */
     if (plan->own_network)
         mask_allow_ping(&root); /* 10 */
     mask_paths(&root);          /* 10 */

@@ -180,6 +180,20 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
 }
 
 # bats test_tags=cgroup_v2
+@test "--network host: /sys is the host's, but the tree of cgroups is the box's own" {
+    requires root cgroup_v2
+    local group
+    group=$(random_name)
+    mkdir "/sys/fs/cgroup/$group"
+    run -0 "$full" run --network host --pids-limit 20 "$ROOTFS" sh -c \
+        "cat /sys/fs/cgroup/pids.max; cat /proc/self/cgroup; ls -d /sys/fs/cgroup/$group; ls /sys/class/net"
+    rmdir "/sys/fs/cgroup/$group"
+    assert_equal "${lines[0]} ${lines[1]}" "20 0::/"
+    assert_contains "${lines[2]}" "No such file"
+    assert_equal "${lines[*]:3}" "$(echo /sys/class/net/* | xargs -n 1 basename | xargs)"
+}
+
+# bats test_tags=cgroup_v2
 @test "--memory and --pids-limit: what a box gets that wants more" {
     requires root cgroup_v2
     run -137 "$full" run "${alone[@]}" -m 16M "$ROOTFS" sh -c 'exec tail /dev/zero'
