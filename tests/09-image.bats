@@ -243,7 +243,7 @@ load_with() {
     done
     # Without any of them, also when it ends before what is to be hashed has been written.
     expect_error 125 "sha256: " load_with
-    hidden+=(--trace=socket,write --inject=write:delay_enter=50000)
+    hidden+=("--trace=socket,write" --inject=write:delay_enter=50000)
     expect_error 125 "sha256: " load_with
     hidden=()
     if perl -e 'socket(my $hash, 38, 5, 0) or exit 1'; then # AF_ALG, SOCK_SEQPACKET
