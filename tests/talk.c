@@ -77,7 +77,7 @@ static int ask(const char *protocol, const char *where, const char *port)
     struct sockaddr_in address = address_of(where, port);
     struct timeval second = {.tv_sec = 1};
     int file = open_socket(protocol);
-    char text[128];
+    char text[128], rest[16];
 
     setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
     if (connect(file, (struct sockaddr *)&address, sizeof(address)) == -1) {
@@ -93,6 +93,8 @@ static int ask(const char *protocol, const char *where, const char *port)
         perror("talk: recv");
         return 1;
     }
+    if (strcmp(protocol, "tcp") == 0) /* who closes first keeps the port for a while: the server */
+        (void)recv(file, rest, sizeof(rest), 0);
     return fwrite(text, 1, (size_t)length, stdout) != (size_t)length;
 }
 
