@@ -64,6 +64,14 @@ answers() {
     ask_outside
 }
 
+@test "every chapter's tool is there" {
+    local main chapter
+    for main in "$COURSE"/[01][0-9]-*/main.c; do
+        chapter=$(basename "$(dirname "$main")")
+        [ -x "$BIN_DIR/$chapter/${chapter#*-}" ] || fail "$chapter is missing" || return
+    done
+}
+
 @test "the nine tools, chained, make what full run makes at once" {
     requires root overlay
     local at_once chained

@@ -66,14 +66,6 @@ for_each_name() {
     [ -n "$tried" ] || fail "there is no tool to try"
 }
 
-@test "every chapter's tool is there" {
-    local main chapter
-    for main in "$COURSE"/[01][0-9]-*/main.c; do
-        chapter=$(basename "$(dirname "$main")")
-        [ -x "$BIN_DIR/$chapter/${chapter#*-}" ] || fail "$chapter is missing" || return
-    done
-}
-
 has_help() {
     run -0 --separate-stderr "$1" --help
     assert_equal "$stderr" "" || return
