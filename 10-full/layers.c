@@ -55,9 +55,28 @@ static int note_boot(const char *directory)
     return 0;
 }
 
-/* A directory in the store for what the box NAME writes: upper, and overlay's own work beside it.
- */
-static int make_upper(struct layers *layers, const char *name)
+int layers_open(struct layers *layers, const char *source)
+{
+    struct stat status;
+
+    if (strchr(source, '/') != NULL || (stat(source, &status) == 0 && S_ISDIR(status.st_mode))) {
+        layers->directory = source;
+        if (stat(source, &status) == -1)
+            return report("root directory %s", source);
+        if (!S_ISDIR(status.st_mode)) {
+            errno = ENOTDIR;
+            return report("root directory %s", source);
+        }
+        return 0;
+    }
+    int error = image_open(source, &layers->image);
+    if (error != 0)
+        return error;
+    image_stack(&layers->image, &layers->stack);
+    return 0;
+}
+
+int layers_keep(struct layers *layers, const char *name)
 {
     char path[PATH_MAX];
 
@@ -85,27 +104,6 @@ static int make_upper(struct layers *layers, const char *name)
     layers->stack.work = work;
     layers->stack.is_fresh = true;
     return 0;
-}
-
-int layers_open(struct layers *layers, const char *source, const char *name, bool keep)
-{
-    struct stat status;
-
-    if (strchr(source, '/') != NULL || (stat(source, &status) == 0 && S_ISDIR(status.st_mode))) {
-        layers->directory = source;
-        if (stat(source, &status) == -1)
-            return report("root directory %s", source);
-        if (!S_ISDIR(status.st_mode)) {
-            errno = ENOTDIR;
-            return report("root directory %s", source);
-        }
-        return 0;
-    }
-    int error = image_open(source, &layers->image);
-    if (error != 0)
-        return error;
-    image_stack(&layers->image, &layers->stack);
-    return keep ? make_upper(layers, name) : 0;
 }
 
 static int send_mapped(const char *directory, const struct child *child, int users)

@@ -17,12 +17,17 @@ struct layers {
 };
 
 /*
- * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. With KEEP
- * the layer of the box NAME goes to the disk, into the store; otherwise into memory, which not
- * every kernel can: overlay_tmpfs_keeps_marks(). LAYERS is zero before. Returns 0 or, after
- * report(), -errno.
+ * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. LAYERS is
+ * zero before. Returns 0 or, after report(), -errno.
  */
-int layers_open(struct layers *layers, const char *source, const char *name, bool keep);
+int layers_open(struct layers *layers, const char *source);
+
+/*
+ * Host. The layer of the box NAME goes to the disk, into the store: upper, and overlay's own work
+ * beside it. Without this it goes into memory, which not every kernel can for every box:
+ * overlay_tmpfs_keeps_marks(). Only for an image. Returns 0 or, after report(), -errno.
+ */
+int layers_keep(struct layers *layers, const char *name);
 
 /*
  * Host, while the box waits in layers_mount(). Send it what it needs, mapped for the user namespace

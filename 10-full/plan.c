@@ -98,7 +98,7 @@ static void plan_users(struct plan *plan)
 }
 
 /* The image's variables come first, so that the options' count; the rest counts if not given. */
-static void plan_image(struct plan *plan)
+static void plan_config(struct plan *plan)
 {
     const struct config *config = &plan->layers.image.config;
     struct environment both = {.variables = NULL};
@@ -115,18 +115,27 @@ static void plan_image(struct plan *plan)
     plan->command = image_command(&plan->layers.image, plan->command);
 }
 
+static int plan_image(struct plan *plan)
+{
+    const struct run_options *options = plan->options;
+    bool marked = options->user_namespace || in_user_namespace();
+
+    plan_config(plan);
+    if (options->keep || (marked && !overlay_tmpfs_keeps_marks()))
+        return layers_keep(&plan->layers, options->name);
+    return 0;
+}
+
 int plan_root(struct plan *plan)
 {
     static char *shell[] = {"/bin/sh", NULL};
     const struct run_options *options = plan->options;
-    bool marked = options->user_namespace || in_user_namespace();
-    bool keep = options->keep || (marked && !overlay_tmpfs_keeps_marks());
-    int error = layers_open(&plan->layers, options->source, options->name, keep);
+    int error = layers_open(&plan->layers, options->source);
 
+    if (error == 0 && plan->layers.directory == NULL)
+        error = plan_image(plan);
     if (error != 0)
         return error;
-    if (plan->layers.directory == NULL)
-        plan_image(plan);
     if (plan->command == NULL || plan->command[0] == NULL)
         plan->command = shell;
     plan_users(plan);
