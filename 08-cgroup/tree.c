@@ -1,16 +1,11 @@
 #include "tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 
 /* Where the tree is mounted and which of its groups is seen there, from a line of mountinfo. */
@@ -86,81 +81,4 @@ bool tree_holds(const struct cgroup_tree *tree, const char *group)
     size_t length = strlen(tree->top);
     return strncmp(group, tree->top, length) == 0 &&
            (group[length] == '/' || group[length] == '\0');
-}
-
-bool group_next(DIR *directory, const char *group, char *path)
-{
-    struct dirent *entry;
-
-    while (directory != NULL && (entry = readdir(directory)) != NULL)
-        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0 &&
-            snprintf(path, LONGEST_GROUP, "%s/%s", group, entry->d_name) < LONGEST_GROUP)
-            return true;
-    return false;
-}
-
-int group_read(const char *group, const char *file, char *text, size_t size)
-{
-    char path[LONGEST_GROUP + 256];
-    size_t length = 0;
-    ssize_t got = 0;
-
-    text[0] = '\0';
-    snprintf(path, sizeof(path), "%s/%s", group, file);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor == -1)
-        return -errno;
-    while (length < size - 1 && (got = read(descriptor, text + length, size - 1 - length)) > 0)
-        length += (size_t)got;
-    int error = got == -1 ? -errno : 0;
-    close(descriptor);
-    if (length > 0 && text[length - 1] == '\n')
-        length--;
-    text[length] = '\0';
-    return error;
-}
-
-int group_write(const char *group, const char *file, const char *value)
-{
-    char path[LONGEST_GROUP + 256];
-    const char *quote = strpbrk(value, " *?[$;&|<>'\"\\") != NULL ? "'" : "";
-    int error = 0;
-
-    snprintf(path, sizeof(path), "%s/%s", group, file);
-    explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path, file, value);
-    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    if (descriptor == -1)
-        return -errno;
-    if (write(descriptor, value, strlen(value)) == -1)
-        error = -errno;
-    close(descriptor);
-    return error;
-}
-
-long long group_number(const char *group, const char *file, const char *key)
-{
-    char text[8192];
-    size_t length = strlen(key);
-
-    if (group_read(group, file, text, sizeof(text)) != 0)
-        return -1;
-    for (const char *line = text; *line != '\0';) {
-        if (strncmp(line, key, length) == 0 && line[length] == ' ')
-            return strtoll(line + length, NULL, 10);
-        line += strcspn(line, "\n");
-        line += *line == '\n';
-    }
-    return -1;
-}
-
-int group_first_process(const char *group, char *name, size_t size)
-{
-    char text[32], path[64];
-
-    group_read(group, "cgroup.procs", text, sizeof(text));
-    int pid = atoi(text);
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    first_line(path, name, size);
-    return pid;
 }

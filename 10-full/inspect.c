@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "../01-chroot/tool.h"
-#include "../08-cgroup/tree.h"
+#include "../08-cgroup/group.h"
 #include "../09-overlay/image.h"
 #include "join.h"
 #include "json_print.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
-#include "../08-cgroup/tree.h"
+#include "../08-cgroup/group.h"
 
 static const char usage[] =
     "Usage: full stats [OPTION]... [BOX]...\n"
