@@ -7,9 +7,9 @@ numbers_of() {
     status_of "$1" NSpid
 }
 
-# How many processes does the /proc in the mount namespace of a process show?
-processes_seen_by() {
-    inside "$1" mount -- sh -c 'ls /proc | grep -c "^[1-9]"'
+# sees PID N: does the /proc in the mount namespace of a process show N processes?
+sees() {
+    [ "$(inside "$1" mount -- sh -c 'ls /proc | grep -c "^[1-9]"')" -eq "$2" ]
 }
 
 @test "the command is process 1 of a pid namespace of its own" {
@@ -26,7 +26,7 @@ processes_seen_by() {
 
 @test "/proc shows the processes of the box and no others" {
     start_box pid sh -c 'sleep 61 & exec sleep 62'
-    wait_until 5 test "$(processes_seen_by "$BOX_PID")" -eq 2
+    wait_until 5 sees "$BOX_PID" 2
     run -0 inside "$BOX_PID" mount -- sh -c 'cat /proc/[1-9]*/cmdline | tr "\0" " "'
     assert_equal "$output" "sleep 62 sleep 61 "
 }
@@ -103,7 +103,7 @@ processes_seen_by() {
 
 @test "all processes of the box die with PID 1" {
     start_box pid sh -c 'sleep 64 & setsid sleep 65 & exec sleep 66'
-    wait_until 5 test "$(processes_seen_by "$BOX_PID")" -eq 3
+    wait_until 5 sees "$BOX_PID" 3
     local first others
     first=$(descendants_of "$TOOL_PID" | head -n 1)
     others=$(descendants_of "$first")

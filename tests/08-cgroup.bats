@@ -243,7 +243,9 @@ time_of_write() {
         mount -t cgroup2 none /mnt && echo \$\$ > /mnt/cgroup.procs
         echo \$\$ > /proc/1/root$top/cgroup.procs
         umount -l $top; umount -l $top; echo \$\$ > $top/cgroup.procs
-        exec sleep 60" 2>/dev/null
+        echo tried; exec sleep 60" 2>/dev/null
+    wait_until 5 grep -q tried "$BOX_OUT"
+    BOX_PID=$(last_descendant "$TOOL_PID")
     assert_contains "$(group_of "$BOX_PID")" "$top/ten-steps-"
 }
 

@@ -208,26 +208,19 @@ delegate() {
     chown 65534:65534 "$top/$1" "$top/$1/leaf" "$top/$1"/{,leaf/}cgroup.{procs,threads,subtree_control}
 }
 
-# The same as_user, but from a group: in_branch NAME/leaf COMMAND… It takes the place of a subshell, as
-# those of run and start_command, so that their signals reach the command.
-in_branch() {
-    exec sh -c 'echo $$ > "$0/cgroup.procs"; exec setpriv --reuid 65534 --regid 65534 --clear-groups \
-        --inh-caps=-all -- "$@"' "$top/$1" "${@:2}"
-}
-
 @test "without root, in a delegated branch" {
     requires userns
     local name
     name=$(random_name)
     delegate "$name"
     echo "+cpu +memory +pids" >$top/cgroup.subtree_control
-    run -0 in_branch "$name/leaf" "$(tool cgroup)" --pids 9 --memory 20M sh -c \
+    run -0 in_branch "$top/$name/leaf" "$(tool cgroup)" --pids 9 --memory 20M sh -c \
         "cat $top/pids.max /proc/self/cgroup; id -u"
     assert_contains "$output" 9
     assert_contains "$output" 0::/
     assert_contains "$output" 65534
     refute_contains "$output" "$name"
-    start_command in_branch "$name/leaf" "$(tool cgroup)" --pids 9 sleep 60
+    start_command in_branch "$top/$name/leaf" "$(tool cgroup)" --pids 9 sleep 60
     assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps-"
     assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
     end_box
@@ -243,7 +236,7 @@ in_branch() {
     name=$(random_name) branch=$top/$name
     delegate "$name"
     echo "+cpu +memory +pids" >$top/cgroup.subtree_control
-    start_command in_branch "$name" "$(tool cgroup)" --pids 9 --memory 20M sleep 60
+    start_command in_branch "$top/$name" "$(tool cgroup)" --pids 9 --memory 20M sleep 60
     aside=$(group_of "$TOOL_PID")
     assert_equal "$(<"$branch/cgroup.procs")" ""
     assert_equal "$(dirname "$aside") $(dirname "$(group_of "$BOX_PID")")" "$branch $branch"
@@ -253,13 +246,13 @@ in_branch() {
     as_before
 
     expect_error 125 "write '20M 1' to memory.max: Invalid argument" \
-        in_branch "$name" "$(tool cgroup)" --set "memory.max=20M 1" true
+        in_branch "$top/$name" "$(tool cgroup)" --set "memory.max=20M 1" true
     as_before
 
-    start_command in_branch "$name" "$(tool cgroup)" --pids 9 sleep 60
+    start_command in_branch "$top/$name" "$(tool cgroup)" --pids 9 sleep 60
     kill -KILL "$TOOL_PID"
     wait_until 5 ended "$TOOL_PID"
-    run -0 in_branch "$name/leaf" "$(tool cgroup)" --pids 9 true
+    run -0 in_branch "$top/$name/leaf" "$(tool cgroup)" --pids 9 true
     as_before
     hand_down_as_before
 }
@@ -278,7 +271,7 @@ as_before() {
     sleep 60 3>&- &
     TOOL_PIDS+=($!)
     echo $! >"$top/$name/cgroup.procs"
-    expect_error 125 "no group of $top is yours to write" in_branch "$name" "$(tool cgroup)" --pids 9 true
+    expect_error 125 "no group of $top is yours to write" in_branch "$top/$name" "$(tool cgroup)" --pids 9 true
     assert_hint "has room for a group"
     assert_equal "$(<"$top/$name/cgroup.procs")" "${TOOL_PIDS[0]}"
     hand_down_as_before
@@ -290,7 +283,7 @@ as_before() {
     delegate "$name"
     echo "+pids" >$top/cgroup.subtree_control
     expect_error 125 "enable memory in $top: Permission denied" \
-        in_branch "$name/leaf" "$(tool cgroup)" --memory 20M true
+        in_branch "$top/$name/leaf" "$(tool cgroup)" --memory 20M true
     hand_down_as_before
 }
 

@@ -385,11 +385,18 @@ in_group() {
     assert_contains "$output" hit
     run -0 in_group "${box[@]}" "$ROOTFS" /escape kill-group
     refute_contains "$output" hit
+    # What is open to that user outside: a process of his own, and a directory of the host.
+    start_command as_user sleep 60
+    run -0 as_user "$ESCAPE" kill "$TOOL_PID"
+    run -0 "$ESCAPE" ptrace "$TOOL_PID" # as root: some kernels allow a user only his own children
+    exec 9<"$BATS_TEST_TMPDIR"
+    run -0 as_user "$ESCAPE" descriptor 9 host-file
     for way in mount pivot_root cgroup raw packet unshare clone clone3 module bpf handle \
         "mknod c 1 3" "rewrite /proc/sys/kernel/core_pattern" "uncover /proc/sys" \
-        "descriptor 9 host-file" "kill $$" "ptrace $$" "setns /proc/1/ns/net"; do
+        "descriptor 9 host-file" "kill $TOOL_PID" "ptrace $TOOL_PID" "setns /proc/1/ns/net"; do
         # shellcheck disable=SC2086 # several words
         run -1 as_user "${box[@]}" "$ROOTFS" /escape $way
         assert_contains "$output" "escape: "
     done
+    exec 9<&-
 }

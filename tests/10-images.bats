@@ -106,8 +106,8 @@ as_user_with_a_store() {
     "$full" load base.tar
     name=$(random_name box)
     start_box full run --network none --name "$name" base:1 sh -c \
-        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; sleep 60'
-    wait_until 5 test -e "/proc/$BOX_PID/root/home/mine"
+        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; echo ready; sleep 60'
+    wait_until 5 grep -q ready "$BOX_OUT"
     run -0 "$full" commit "$name" mine:1
     run -0 "$full" run --network none mine:1 sh -c 'cat /etc/new; ls -d /etc/base /d 2>&1; ls /home'
     assert_equal "${lines[0]}" new

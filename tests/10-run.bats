@@ -212,23 +212,15 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     mkdir "$branch" "$branch/leaf"
     chown 65534:65534 "$branch" "$branch/leaf" "$branch"/{,leaf/}cgroup.{procs,subtree_control}
     make_rootfs user
-    run -0 in_branch "$full" run -d --name bird --pids-limit 20 "$ROOTFS" sleep 60
+    run -0 in_branch "$branch/leaf" "$full" run -d --name bird --pids-limit 20 "$ROOTFS" sleep 60
     assert_equal "$(<"$(as_user "$full" inspect --json bird | jq -r .cgroup)/pids.max")" 20
-    run -0 in_branch "$full" exec bird cat /proc/self/cgroup
+    run -0 in_branch "$branch/leaf" "$full" exec bird cat /proc/self/cgroup
     assert_equal "$output" 0::/
     expect_error 125 "clone3: Permission denied" as_user "$full" exec bird true
     assert_hint "systemd-run --user --scope"
     run -0 as_user "$full" rm -f bird
     rmdir "$branch/leaf" "$branch"
     [[ $before == *pids* ]] || echo -pids >/sys/fs/cgroup/cgroup.subtree_control
-}
-
-# in_branch COMMAND…: as_user, and born in that branch
-in_branch() {
-    (
-        echo "$BASHPID" >"$branch/leaf/cgroup.procs"
-        exec "${AS_USER[@]}" "$@"
-    )
 }
 
 @test "--ulimit: soft and hard, seen from outside" {
@@ -297,8 +289,7 @@ in_branch() {
     [ -d "$XDG_RUNTIME_DIR/ten-steps/boxes/bird" ]
     run -0 as_user "$full" ps
     assert_contains "$output" "bird"
-    run -0 as_user "$full" logs bird
-    assert_equal "$output" 0
+    wait_until 5 as_user sh -c '[ "$("$0" logs bird)" = 0 ]' "$full"
     run -0 as_user "$full" exec bird sh -c 'id -u; ls /sys/class/net'
     assert_equal "$output" $'0\nlo'
     run -0 as_user "$full" inspect bird

@@ -91,7 +91,7 @@ run() {
     printf '$ %s\n' "$*"
     [ "$(type -t "$1")" != file ] || set -- timeout --foreground --kill-after=1 "$RUN_LIMIT" "$@"
     stderr=
-    bats_run "${flags[@]}" "$@" || failed=$?
+    bats_run "${flags[@]}" "$@" 3>&- 4>&- || failed=$?
     [ -z "$output" ] || printf '%s\n' "$output"
     [ -z "$stderr" ] || printf '(standard error) %s\n' "$stderr"
     printf '(status %s)\n' "$status"
@@ -103,12 +103,13 @@ run() {
 expect_error() {
     local want=$1 text=$2
     shift 2
-    run "-$want" --separate-stderr "$@"
-    assert_equal "$output" ""
+    run "-$want" --separate-stderr "$@" || return
+    assert_equal "$output" "" || return
     [[ ${stderr_lines[0]-} == *"$text"* ]] ||
-        fail "the error is '${stderr_lines[0]-}'; it should say '$text'"
-    [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] || fail "the error does not begin with the tool's name"
-    [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint"
+        fail "the error is '${stderr_lines[0]-}'; it should say '$text'" || return
+    [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] ||
+        fail "the error does not begin with the tool's name" || return
+    [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint" || return
     [ "${#stderr_lines[@]}" -eq 1 ] || [[ ${stderr_lines[1]} == "hint: "* ]] ||
         fail "the second line is not a hint: ${stderr_lines[1]}"
 }
@@ -272,7 +273,7 @@ stop_boxes() {
 
 # wait_box: wait for the tool in TOOL_PID to end by itself, and put its exit status in status.
 wait_box() {
-    wait_until "${1:-5}" ended "$TOOL_PID"
+    wait_until "${1:-5}" ended "$TOOL_PID" || return
     status=0
     wait "$TOOL_PID" || status=$?
 }
@@ -305,10 +306,11 @@ namespace_of() {
 
 # assert_isolated PID KIND…: PID lies in namespaces other than this host's.
 assert_isolated() {
-    local pid=$1 kind
+    local pid=$1 kind namespace
     shift
     for kind in "$@"; do
-        [ "$(namespace_of "$pid" "$kind")" != "$(namespace_of $$ "$kind")" ] ||
+        namespace=$(namespace_of "$pid" "$kind") || fail "no process $pid to look at" || return
+        [ "$namespace" != "$(namespace_of $$ "$kind")" ] ||
             fail "process $pid shares the $kind namespace with the host" || return
     done
 }
@@ -338,6 +340,12 @@ inside() {
 # A command as an ordinary user without any privileges.
 as_user() {
     timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
+}
+
+# The same, born in a group: in_branch DIRECTORY COMMAND… It takes the place of a subshell, as those of
+# run and start_command, so that their signals reach the command.
+in_branch() {
+    exec sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
 }
 
 # --- the network ---------------------------------------------------------------------------------
