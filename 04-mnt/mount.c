@@ -109,14 +109,14 @@ struct root root_at(const char *directory)
     return root;
 }
 
-struct root root_adopt(int tree, const char *directory)
+struct root root_adopt(int tree, const char *source, const char *directory)
 {
     struct root root = {.directory = tree, .path = directory, .make_missing = true};
     int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    explain("mount --rbind %s %s\tmove_mount(\"%s\")", directory, directory, directory);
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);
     if (place == -1 || tree_attach(tree, place) == -1)
-        die("root directory %s", directory);
+        die("root directory %s on %s", source, directory);
     close(place);
     return root;
 }

@@ -52,8 +52,8 @@ struct root root_prepare(const char *directory);
 /* DIRECTORY, which is a mount point already. */
 struct root root_at(const char *directory);
 
-/* The same for a mount that is open as TREE: the box sees it in DIRECTORY's place. */
-struct root root_adopt(int tree, const char *directory);
+/* The same for a mount of SOURCE that is open as TREE: it is attached to DIRECTORY. */
+struct root root_adopt(int tree, const char *source, const char *directory);
 
 /* PATH inside ROOT, open with O_PATH, which the caller closes; -1 with errno if it isn't there. */
 int root_find(const struct root *root, const char *path);

@@ -235,10 +235,21 @@ static bool used_by_others(const char *group, unsigned set)
     static const struct {
         const char *file, *initial;
     } settings[] = {
-        {"cpu.max", "max 100000"}, {"cpu.weight", "100"}, {"cpu.idle", "0"},
-        {"cpuset.cpus", ""},       {"cpuset.mems", ""},   {"memory.max", "max"},
-        {"memory.high", "max"},    {"memory.low", "0"},   {"memory.min", "0"},
-        {"pids.max", "max"},       {"io.max", ""},        {"io.weight", "default 100"},
+        {"cpu.max", "max 100000"},
+        {"cpu.weight", "100"},
+        {"cpu.idle", "0"},
+        {"cpuset.cpus", ""},
+        {"cpuset.mems", ""},
+        {"cpuset.cpus.partition", "member"},
+        {"memory.max", "max"},
+        {"memory.high", "max"},
+        {"memory.low", "0"},
+        {"memory.min", "0"},
+        {"memory.swap.max", "max"},
+        {"memory.oom.group", "0"},
+        {"pids.max", "max"},
+        {"io.max", ""},
+        {"io.weight", "default 100"},
     };
     char path[LONGEST_GROUP], value[256];
     bool used = false;

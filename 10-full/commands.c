@@ -43,33 +43,29 @@ static const char *parse(int argc, char **argv, const char *name, const char *us
     return given;
 }
 
-/* The box NAME, which has to be running with RUNNING. Anything else ends the tool. */
-static struct state box_named(const char *name, bool running)
+/* The box NAME. If there is none, the tool ends. */
+static struct state box_named(const char *name)
 {
     struct state state;
 
     if (state_read(name, &state) < 0)
         exit(EXIT_TOOL);
-    if (running && (!state.alive || state.pid == 0))
-        fail("box %s: is not running", name);
     return state;
 }
 
-/* The box's first process, or -1 if it has ended: its pid may be another process's by now. */
-static int open_process(const struct state *state)
+/* The same, ready to be sent signals if it lives. */
+static struct state box_ready(const char *name)
 {
-    int process = (int)syscall(SYS_pidfd_open, state->pid, 0);
+    struct state state;
 
-    if (process != -1 && state_birth(state->pid) == state->born)
-        return process;
-    if (process != -1)
-        close(process);
-    return -1;
+    if (state_await(name, &state) < 0)
+        exit(EXIT_TOOL);
+    return state;
 }
 
 static void send_signal(const struct state *state, int signal)
 {
-    int process = open_process(state);
+    int process = state_process(state);
 
     if (process == -1)
         return; /* it has ended meanwhile */
@@ -239,7 +235,7 @@ int command_logs(int argc, char **argv)
     bool following = parse(argc, argv, "full logs", logs_usage, own) != NULL;
     char path[1024];
 
-    struct state state = box_named(argv[optind], false);
+    struct state state = box_named(argv[optind]);
     state_path(state.name, "log", path, sizeof(path));
     int log = open(path, O_RDONLY | O_CLOEXEC);
     if (log == -1) {
@@ -274,7 +270,7 @@ int command_stop(int argc, char **argv)
     long long seconds = time != NULL ? tool_number(time, "time", 0, 2000000) : 10;
 
     for (int i = optind; i < argc; i++) {
-        struct state state = box_named(argv[i], false);
+        struct state state = box_ready(argv[i]);
         if (!state.alive)
             continue;
         send_signal(&state, SIGTERM);
@@ -324,7 +320,9 @@ int command_kill(int argc, char **argv)
     int signal = name != NULL ? signal_named(name) : SIGKILL;
 
     for (int i = optind; i < argc; i++) {
-        struct state state = box_named(argv[i], true);
+        struct state state = box_ready(argv[i]);
+        if (!state.alive)
+            fail("box %s: is not running", argv[i]);
         send_signal(&state, signal);
     }
     return EXIT_SUCCESS;
@@ -353,7 +351,7 @@ static int wait_for_status(const char *name)
         state_path(name, "lock", path, sizeof(path));
         lock = open(path, O_RDONLY | O_CLOEXEC);
     }
-    struct state state = box_named(name, false); /* ends the tool if it isn't there */
+    struct state state = box_named(name); /* ends the tool if it isn't there */
     wait_for_monitor(state.name, FOREVER);
     ssize_t got = read(lock, status, sizeof(status) - 1);
     close(lock);
@@ -389,7 +387,7 @@ int command_rm(int argc, char **argv)
     int status = EXIT_SUCCESS;
 
     for (int i = optind; i < argc; i++) {
-        struct state state = box_named(argv[i], false);
+        struct state state = force ? box_ready(argv[i]) : box_named(argv[i]);
         if (state.alive && !force) {
             hint("'full stop %s' ends it, 'full rm -f %s' does both", argv[i], argv[i]);
             fail("box %s: is running", argv[i]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,6 +63,15 @@ static void undo(void)
         _exit(EXIT_TOOL); /* what is left has been told: the command's status would hide it */
 }
 
+/* A line in the state file, and shown on terminals, while what an image says could be anything. */
+static void note_text(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%s", text != NULL ? text : "");
+    for (char *c = to; *c != '\0'; c++)
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+            *c = ' ';
+}
+
 /* The words of COMMAND with blanks between, cut where TEXT ends. */
 static void join_words(char **command, char *text, size_t size)
 {
@@ -70,9 +80,6 @@ static void join_words(char **command, char *text, size_t size)
     text[0] = '\0';
     for (int i = 0; command[i] != NULL && length < size; i++)
         length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", command[i]);
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '\n')
-            *c = ' '; /* the state file has a line per value */
 }
 
 static void begin(const struct run_options *options)
@@ -81,7 +88,7 @@ static void begin(const struct run_options *options)
     box.state.created = time(NULL);
     box.state.status = EXIT_TOOL;
     snprintf(box.state.name, NAME_SIZE, "%s", options->name);
-    snprintf(box.state.source, sizeof(box.state.source), "%s", options->source);
+    note_text(box.state.source, sizeof(box.state.source), options->source);
     snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
@@ -92,6 +99,20 @@ static void begin(const struct run_options *options)
     box.monitor = getpid();
     atexit(undo);
     spawn_block_signals(); /* from here on there is something to undo */
+}
+
+/* Hard limits above our own, which the box may not set. If we may not either, it will say so. */
+static void allow_limits(const struct run_options *options)
+{
+    struct rlimit own;
+
+    for (int i = 0; i < options->limit_count; i++) {
+        const struct limit_option *limit = &options->limits[i];
+        if (getrlimit(limit->resource, &own) == -1 || limit->limit.rlim_max <= own.rlim_max)
+            continue;
+        own.rlim_max = limit->limit.rlim_max;
+        prlimit(box.child.pid, limit->resource, &own, NULL);
+    }
 }
 
 /* Link the box to the bridge, and note its address and ports. */
@@ -109,7 +130,7 @@ static int attach_network(const struct run_options *options)
         snprintf(box.state.ports + length, sizeof(box.state.ports) - length, "%s%s", i ? " " : "",
                  options->ports[i]);
     }
-    return 0;
+    return state_write(&box.state);
 }
 
 /* The volumes and the root as the box's users own them, in the order in which the box asks. */
@@ -206,15 +227,15 @@ static int open_log(const char *name)
 static int note(void)
 {
     const struct plan *plan = &box.plan;
-    char path[1024];
+    char path[1024], words[sizeof(box.state.command)];
 
-    join_words(plan->command, box.state.command, sizeof(box.state.command));
+    join_words(plan->command, words, sizeof(words));
+    note_text(box.state.command, sizeof(box.state.command), words);
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
     snprintf(box.state.image, sizeof(box.state.image), "%s", plan->layers.image.id);
     box.state.first_id = plan->first_id;
-    snprintf(box.state.user, sizeof(box.state.user), "%s", plan->user ? plan->user : "");
-    snprintf(box.state.workdir, sizeof(box.state.workdir), "%s",
-             plan->workdir ? plan->workdir : "");
+    note_text(box.state.user, sizeof(box.state.user), plan->user);
+    note_text(box.state.workdir, sizeof(box.state.workdir), plan->workdir);
     if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
     state_path(box.state.name, "environment", path, sizeof(path));
@@ -227,17 +248,22 @@ static int serve_box(void)
 {
     struct plan *plan = &box.plan;
 
-    box.state.pid = box.child.pid;
-    box.state.born = state_birth(box.child.pid);
     if (plan->users.count > 0)
         idmap_write(box.child.pid, &plan->users, &plan->groups, plan->mapped); /* 06 */
     int error = plan->linked ? attach_network(plan->options) : 0;              /* 07 */
-    if (error == 0)
-        error = state_write(&box.state);
     if (error != 0)
         return error;
+    allow_limits(plan->options);
     spawn_go(&box.child);                           /* 02 */
     return plan->mapped ? send_mapped_mounts() : 0; /* 09 */
+}
+
+/* Note the box's process, once its command runs: from then on others may enter it. */
+static int note_running(void)
+{
+    box.state.born = state_birth(box.child.pid);
+    box.state.pid = box.child.pid;
+    return state_write(&box.state);
 }
 
 /* The road on the host's side, with the number of the chapter that each step comes from. */
@@ -259,6 +285,8 @@ int container_run(const struct run_options *options)
     box.has_group = plan->grouped;
     if (note() != 0)
         return EXIT_TOOL;
+    if (plan->layers.upper[0] != '\0' && layers_keep(&plan->layers) != 0) /* 09 */
+        return EXIT_TOOL;
 
     struct child child =
         spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
@@ -272,12 +300,13 @@ int container_run(const struct run_options *options)
 
     box.started = true;
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    if (options->detach) {
-        tell_started(waiting, !(options->terminal && master == -1) && spawn_wait_exec(&child));
-        terminal_relay(master, &child, -1, plan->log);
-    } else {
-        terminal_relay(master, &child, master == -1 ? -1 : STDIN_FILENO, STDOUT_FILENO);
-    }
+    bool executed = !(options->terminal && master == -1) && spawn_wait_exec(&child);
+    if (executed && note_running() != 0)
+        return EXIT_TOOL;
+    if (options->detach)
+        tell_started(waiting, executed);
+    terminal_relay(master, &child, options->detach || master == -1 ? -1 : STDIN_FILENO,
+                   options->detach ? plan->log : STDOUT_FILENO);
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

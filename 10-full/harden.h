@@ -23,7 +23,8 @@ void harden_run_from_copy(char **argv);
 
 /*
  * Either side, before entering a box and inside one. Let no process of the box look into this one:
- * its memory, its descriptors (CVE-2016-9962). Lasts until execve(2). PR_SET_DUMPABLE in prctl(2)
+ * its memory, its descriptors (CVE-2016-9962). Lasts until execve(2) or a change of credentials.
+ * PR_SET_DUMPABLE in prctl(2)
  */
 void harden_undumpable(void);
 

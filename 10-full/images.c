@@ -146,7 +146,7 @@ int command_commit(int argc, char **argv)
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upper == -1)
         die("open %s", path);
-    int error = image_commit(state.source, upper, operands[1], state.command, id);
+    int error = image_commit(state.image, upper, operands[1], state.command, id);
     close(upper);
     if (error == 0)
         printf("%s\n", id);

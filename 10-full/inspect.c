@@ -240,9 +240,9 @@ int command_inspect(int argc, char **argv)
     }
     if (optind == argc)
         fail("the name of a box is missing");
-    if (state_read(argv[optind], &state) < 0)
+    if (state_await(argv[optind], &state) < 0)
         return EXIT_TOOL;
-    bool running = state.alive && state.pid != 0;
+    bool running = state.alive;
     if (!json && !running)
         fail("box %s: is not running; with --json what is known of it is printed", state.name);
     if (running && state.image[0] != '\0' && image_open(state.image, &image) != 0)

@@ -106,16 +106,6 @@ static int namespaces_of(const struct state *state)
     return flags;
 }
 
-/* The box's first process, held against reuse of its pid. */
-static int open_process(const struct state *state)
-{
-    int process = (int)syscall(SYS_pidfd_open, state->pid, 0);
-
-    if (process == -1 || state_birth(state->pid) != state->born)
-        fail("box %s: has ended", state->name);
-    return process;
-}
-
 /*
  * A namespace that is to be entered later, by NAME; -1 if KIND is not among those to enter. The
  * descriptor is opened now: once in the box's user namespace, a process of the host's such as the
@@ -168,6 +158,7 @@ static noreturn void run_inside(const struct options *options, const struct stat
     capability_keep();
     account_become(&account, state->first_id == 0 && state->user_namespace);
     capability_hold(state->capabilities, account.user);
+    harden_undumpable(); /* again: a change of credentials has undone it */
     harden_no_new_privileges();
     if (state->seccomp)
         seccomp_install(state->capabilities);
@@ -185,12 +176,15 @@ static struct child enter_and_spawn(const struct state *state)
 {
     int cgroup = -1;
 
-    if (!state->alive || state->pid == 0)
+    if (!state->alive)
         fail("box %s: is not running", state->name);
+    int process = state_process(state); /* held against reuse of its pid */
+    if (process == -1)
+        fail("box %s: has ended", state->name);
     if (state->cgroup[0] != '\0' &&
         (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", state->cgroup);
-    int process = open_process(state), namespaces = namespaces_of(state);
+    int namespaces = namespaces_of(state);
     int group = open_namespace(state, namespaces, CLONE_NEWCGROUP, "cgroup");
     int clock = open_namespace(state, namespaces, CLONE_NEWTIME, "time_for_children");
 
@@ -201,6 +195,8 @@ static struct child enter_and_spawn(const struct state *state)
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
+    if (child.pid == 0)
+        close(cgroup);
     if (child.pid == 0 && group != -1)
         enter(state, "--cgroup", group, CLONE_NEWCGROUP);
     return child;
@@ -227,7 +223,7 @@ int command_exec(int argc, char **argv)
     struct options options = parse_options(argc, argv);
     struct state state;
 
-    if (state_read(options.box, &state) < 0)
+    if (state_await(options.box, &state) < 0)
         return EXIT_TOOL;
     complete(&options, &state);
     struct child child = enter_and_spawn(&state);

@@ -76,26 +76,39 @@ int layers_open(struct layers *layers, const char *source)
     return 0;
 }
 
-int layers_keep(struct layers *layers, const char *name)
+int layers_name(struct layers *layers, const char *name)
 {
-    char path[PATH_MAX];
+    int length = snprintf(layers->upper, sizeof(layers->upper), "%s/boxes/%s", store_open(), name);
 
-    snprintf(path, sizeof(path), "%s/boxes", store_open());
-    if (mkdir(path, 0700) == -1 && errno != EEXIST)
-        return report("make %s", path);
-    clear_old(path);
-    if (snprintf(layers->upper, sizeof(layers->upper), "%s/%s", path, name) >=
-        (int)sizeof(layers->upper))
-        return refuse("%s/%s: the name is too long", path, name);
-    if (remove_tree(layers->upper) < 0) /* of a run that was killed on its way */
-        return -1;
-    if (mkdir(layers->upper, 0700) == -1)
-        return report("make %s", layers->upper);
-    if (note_boot(layers->upper) < 0)
-        return -1;
+    return length < (int)sizeof(layers->upper) ? 0 : refuse("%s: the name is too long", name);
+}
 
-    static char upper[PATH_MAX + 8],
-        work[PATH_MAX + 8]; /* as long as the stack, and there is one a process */
+/* What layers_keep() makes while it holds the store, so that clear_old() sees all or nothing. */
+static int make_box(const char *box)
+{
+    char boxes[PATH_MAX];
+
+    snprintf(boxes, sizeof(boxes), "%.*s", (int)(strrchr(box, '/') - box), box);
+    if (mkdir(boxes, 0700) == -1 && errno != EEXIST)
+        return report("make %s", boxes);
+    clear_old(boxes);
+    if (remove_tree(box) < 0) /* of a run that was killed on its way */
+        return -1;
+    if (mkdir(box, 0700) == -1)
+        return report("make %s", box);
+    return note_boot(box);
+}
+
+int layers_keep(struct layers *layers)
+{
+    static char upper[PATH_MAX], work[PATH_MAX]; /* as long as the stack, and one a process */
+    int lock = store_lock();
+    int error = lock < 0 ? lock : make_box(layers->upper);
+
+    if (lock >= 0)
+        close(lock);
+    if (error != 0)
+        return error;
     snprintf(upper, sizeof(upper), "%s/upper", layers->upper);
     snprintf(work, sizeof(work), "%s/work", layers->upper);
     if (mkdir(upper, 0755) == -1 || mkdir(work, 0700) == -1)
@@ -149,7 +162,13 @@ struct root layers_mount(struct layers *layers, const struct child *child, bool 
         int tree = descriptor_receive(child->sync);
         if (tree < 0)
             exit(EXIT_TOOL);
-        return root_adopt(tree, layers->directory);
+        /* The box's users may not be allowed to go where root on the host went to find it. */
+        const char *place = access(layers->directory, X_OK) == 0
+                                ? layers->directory
+                                : overlay_scratch(&layers->stack, NULL);
+        if (place == NULL)
+            exit(EXIT_TOOL);
+        return root_adopt(tree, layers->directory, place);
     }
     if (layers->directory != NULL)
         return root_prepare(layers->directory);

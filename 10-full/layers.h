@@ -23,11 +23,14 @@ struct layers {
 int layers_open(struct layers *layers, const char *source);
 
 /*
- * Host. The layer of the box NAME goes to the disk, into the store: upper, and overlay's own work
- * beside it. Without this it goes into memory, which not every kernel can for every box:
- * overlay_tmpfs_keeps_marks(). Only for an image. Returns 0 or, after report(), -errno.
+ * Host. The layer of the box NAME shall go to the disk, into the store: its directory's name goes
+ * into LAYERS, to be noted somewhere before layers_keep() makes it, with upper, and overlay's own
+ * work beside it. Without these two the layer goes into memory, which not every kernel can for
+ * every box: overlay_tmpfs_keeps_marks(). Only for an image. Both return 0 or, after report(),
+ * -errno.
  */
-int layers_keep(struct layers *layers, const char *name);
+int layers_name(struct layers *layers, const char *name);
+int layers_keep(struct layers *layers);
 
 /*
  * Host, while the box waits in layers_mount(). Send it what it needs, mapped for the user namespace

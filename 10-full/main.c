@@ -50,10 +50,10 @@ static int run_command(int argc, char **argv, char **whole)
         return container_run(&options);
     }
     state_clear_dead();
-    if (strcmp(command, "exec") == 0) {
-        harden_run_from_copy(whole);
+    if (strcmp(command, "exec") == 0 || strcmp(command, "inspect") == 0)
+        harden_run_from_copy(whole); /* these two go into a box */
+    if (strcmp(command, "exec") == 0)
         return command_exec(argc, argv);
-    }
     if (strcmp(command, "ps") == 0)
         return command_ps(argc, argv);
     if (strcmp(command, "logs") == 0)

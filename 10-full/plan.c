@@ -104,7 +104,8 @@ static void plan_config(struct plan *plan)
     struct environment both = {.variables = NULL};
 
     for (char **variable = config->environment; *variable != NULL; variable++)
-        environment_add(&both, *variable);
+        if (strchr(*variable, '=') != NULL) /* a bare name would ask for the host's */
+            environment_add(&both, *variable);
     for (int i = 0; i < plan->environment.count; i++)
         environment_add(&both, plan->environment.variables[i]);
     plan->environment = both;
@@ -122,7 +123,7 @@ static int plan_image(struct plan *plan)
 
     plan_config(plan);
     if (options->keep || (marked && !overlay_tmpfs_keeps_marks()))
-        return layers_keep(&plan->layers, options->name);
+        return layers_name(&plan->layers, options->name);
     return 0;
 }
 

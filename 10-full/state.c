@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -18,7 +20,10 @@
 #include "../08-cgroup/cgroup.h"
 #include "../09-overlay/store.h"
 
-enum { EXIT_KILLED = EXIT_SIGNAL + SIGKILL };
+enum {
+    EXIT_KILLED = EXIT_SIGNAL + SIGKILL,
+    LONGEST_WAIT = 5000 /* milliseconds */
+};
 
 const char *state_home(void)
 {
@@ -274,6 +279,34 @@ int state_read(const char *name, struct state *state)
     return 0;
 }
 
+int state_await(const char *name, struct state *state)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    int error;
+
+    for (int waited = 0; (error = state_read(name, state)) == 0; waited += 5) {
+        if (!state->alive || state->pid != 0)
+            return 0;
+        if (waited >= LONGEST_WAIT) {
+            errno = ETIMEDOUT;
+            return report("box %s: is being made, and its command does not start", name);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return error;
+}
+
+int state_process(const struct state *state)
+{
+    int process = state->pid != 0 ? (int)syscall(SYS_pidfd_open, state->pid, 0) : -1;
+
+    if (process != -1 && state_birth(state->pid) == state->born)
+        return process;
+    if (process != -1)
+        close(process);
+    return -1;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -320,9 +353,19 @@ int state_forget(const struct state *state)
     return result;
 }
 
-/* What the kernel keeps of a box whose monitor was killed, and the monitor would have removed. */
+/*
+ * What is left of a box whose monitor was killed, and the monitor would have removed. A command
+ * that has changed its credentials has not died with it: prctl(2), PR_SET_PDEATHSIG.
+ */
 static void clear_host(const struct state *state)
 {
+    struct pollfd process = {.fd = state_process(state), .events = POLLIN};
+
+    if (process.fd != -1) {
+        syscall(SYS_pidfd_send_signal, process.fd, SIGKILL, NULL, 0);
+        poll(&process, 1, LONGEST_WAIT);
+        close(process.fd);
+    }
     if (state->cgroup[0] != '\0')
         (void)cgroup_clear();
     if (state->address[0] != '\0')

@@ -35,7 +35,7 @@ struct state {
     char cgroup[1024];            /* its directory, "" for none */
     char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     char image[SHA256_HEX + 1];   /* the ID of the image that source names, "" for a directory */
-    pid_t pid;             /* of the box's first process, seen from the host; 0 until it is there */
+    pid_t pid;             /* of the box's first process, seen from the host; 0 until that runs */
     uint64_t born;         /* its start time, field 22 of /proc/PID/stat: pids are used again */
     uint64_t capabilities; /* of the box's root, bit by bit */
     bool seccomp;          /* is the filter on? */
@@ -75,6 +75,18 @@ int state_write(const struct state *state);
 
 /* Read the state of NAME and see whether it lives. -ENOENT (reported) if there is no such box. */
 int state_read(const char *name, struct state *state);
+
+/*
+ * The same, but wait for a box that is just being made: until its command runs, it has no pid, and
+ * nobody may enter it, as its root is still the host's. -ETIMEDOUT (reported) after five seconds.
+ */
+int state_await(const char *name, struct state *state);
+
+/*
+ * The first process of the box as a descriptor, pidfd_open(2), to be closed; -1 if it has ended:
+ * its pid may be another process's by now.
+ */
+int state_process(const struct state *state);
 
 /* The names of all boxes, sorted; *NAMES is allocated, with each name. Returns how many. */
 int state_list(char ***names);

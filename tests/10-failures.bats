@@ -47,6 +47,38 @@ load boxes
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
 }
 
+# A box that stays for SECONDS where it has still the host's root: half_made SECONDS
+half_made() {
+    strace --follow-forks --quiet=all --output=/dev/null --trace=pivot_root \
+        --inject=pivot_root:delay_enter="${1}000000" "$full" run --name bird "${alone[@]}" "$ROOTFS" sleep 60 \
+        3>&- 4>&- >/dev/null 2>&1 &
+    TOOL_PIDS+=("$!")
+    wait_until 3 [ -e /run/ten-steps/boxes/bird/state ]
+}
+
+@test "'exec' and 'rm -f' of a box that is still being made wait until it runs" {
+    requires command:strace
+    half_made 2
+    run -0 "$full" exec bird sh -c 'ls -d /probe && [ ! -e /run/course ]'
+    run -0 "$full" rm -f bird
+    half_made 2
+    run -0 "$full" rm -f bird
+    [ ! -e /run/ten-steps ]
+}
+
+@test "kill -9 of the monitor: a command that has become another user is ended by the next run" {
+    detached bird "${alone[@]}" --userns host setpriv --reuid 1000 --regid 1000 --clear-groups sleep 60
+    local pid
+    pid=$(of bird pid)
+    wait_until 3 grep -q $'^Uid:\t1000' "/proc/$pid/status"
+    sed -i 's/^cgroup .*/cgroup /' /run/ten-steps/boxes/bird/state # as where there is no group to kill
+    kill -KILL "$(monitor_of bird)"
+    run -0 "$full" ps
+    wait_until 1 ended "$pid"
+    run -0 "$full" rm bird
+    run -0 "$full" run "${alone[@]}" "$ROOTFS" true
+}
+
 @test "a process number used again is not taken for the box" {
     detached bird --network=none sleep 60
     local pid monitor
@@ -67,11 +99,11 @@ load boxes
     detached bird --network=none sleep 60
     local text pid
     pid=$(of bird pid)
-    for text in "" "pid" "pid x" "pid -1" $'pid 99999999999\nborn 1' $'\xff\xfe'; do
+    for text in "" $'pid\n\xff\xfe' "pid -1" $'pid 99999999999\nborn 1'; do
         printf %s "$text" >/run/ten-steps/boxes/bird/state
         run "$full" ps
-        run "$full" exec bird true
-        run "$full" kill bird
+        [ -z "$text" ] || expect_error 125 "box bird: " "$full" exec bird true
+        [ -n "$text" ] || expect_error 125 "box bird: " "$full" kill bird
         kill -0 "$pid"
     done
     kill -KILL "$(status_of "$pid" PPid)"

@@ -10,7 +10,8 @@ setup() {
     full=$(tool full)
 }
 
-# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base.
+# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base. What is
+# given is more of its environment.
 make_image() {
     make_rootfs
     secret=$(random_name)
@@ -19,7 +20,7 @@ make_image() {
     tar -C "$ROOTFS" -cf 1.tar .
     tar -C top -cf 2.tar etc
     digest=$(sha256sum <2.tar | cut -d' ' -f1)
-    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"cat\",\"/etc/base\"],\"Env\":[\"GREETING=hello\"]},
+    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"cat\",\"/etc/base\"],\"Env\":[\"GREETING=hello\"${1-}]},
         \"history\":[{\"created_by\":\"first step\"},{\"created_by\":\"no layer\",\"empty_layer\":true},{\"created_by\":\"second step\"}],
         \"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <1.tar | cut -d' ' -f1)\",\"sha256:$digest\"]}}" >config.json
     echo '[{"Config":"config.json","RepoTags":["base:1"],"Layers":["1.tar","2.tar"]}]' >manifest.json
@@ -51,11 +52,13 @@ store_files() {
 }
 
 @test "run: the image's command and environment, or one's own" {
-    make_image
+    make_image ',"HOST_SECRET"'
     "$full" load base.tar
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
-    run -0 "$full" run --network none base:1 sh -c 'echo $GREETING; echo changed >/etc/base'
+    # A name without a value asks for one's own with --env alone.
+    HOST_SECRET=secret run -0 "$full" run --network none base:1 \
+        sh -c 'echo $GREETING$HOST_SECRET; echo changed >/etc/base'
     assert_equal "$output" hello
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"

@@ -223,6 +223,23 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     [[ $before == *pids* ]] || echo -pids >/sys/fs/cgroup/cgroup.subtree_control
 }
 
+@test "a root directory below one that is closed to others" {
+    install -d -m 750 -o 1000 "$BATS_TEST_TMPDIR/home"
+    cp -a "$ROOTFS" "$BATS_TEST_TMPDIR/home/root"
+    run -0 "$full" run "${alone[@]}" --name bird "$BATS_TEST_TMPDIR/home/root" sh -c 'echo good; stat -c %u /probe'
+    assert_equal "$output" $'good\n0'
+    run -0 "$full" run "${alone[@]}" --userns host "$BATS_TEST_TMPDIR/home/root" true
+}
+
+@test "what is noted of a box is a line each, whatever its directory is called" {
+    local place=$'/tmp\nsource other'
+    mkdir -p "$ROOTFS$place"
+    detached bird "${alone[@]}" --workdir "$place" sh -c $'sleep 60 # \e[31m'
+    assert_equal "$(of bird source)" "$ROOTFS"
+    refute_contains "$("$full" ps)" $'\e'
+    rm -r "${ROOTFS:?}$place"
+}
+
 @test "--ulimit: soft and hard, seen from outside" {
     detached bird --network=none --ulimit=nofile=100:200 --ulimit=core=0 sleep 60
     run -0 grep -E 'Max (open files|core file size)' "/proc/$(of bird pid)/limits"
@@ -234,6 +251,15 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
     expect_error 125 "is above the hard" "$full" run "${alone[@]}" --ulimit nofile=2:1 "$ROOTFS" true
     expect_error 125 "ulimit nofile: Operation not permitted" \
         "$full" run "${alone[@]}" --ulimit nofile=99999999999 "$ROOTFS" true
+}
+
+# Root in a box may not, and in some virtual machines root may not either: by its tag the check is with
+# those that have a machine of their own.
+# bats test_tags=cgroup_v2
+@test "--ulimit: a hard limit is raised by root on the host" {
+    run -0 bash -c 'ulimit -n 100 && "$@"' bash "$full" run "${alone[@]}" --ulimit nofile=200 "$ROOTFS" \
+        sh -c 'ulimit -Hn'
+    assert_equal "$output" 200
 }
 
 @test "--boot-time-offset: the box's clock is moved, and the host's is not" {
