@@ -107,7 +107,8 @@ int setting_restore(const char *note, const struct nat_tables *tables, const cha
         for (int i = 0; i < tables->count; i++)
             needed |= strcmp(tables->tables[i].name, self) != 0 &&
                       find(tables->tables[i].note, name, strlen(name)) != NULL;
-        if (!needed) {
+        /* What is as it was is not written: if /proc/sys is read-only, it could not be changed. */
+        if (!needed && read_setting(name) != old) {
             int failed = write_setting(name, old);
             error = error ? error : failed;
         }

@@ -34,6 +34,15 @@ load network
     echo 0 >/proc/sys/net/ipv4/ip_forward
 }
 
+@test "/proc/sys is read-only, as in a container: an error, and nothing is left" {
+    expect_error 125 "write /proc/sys/net/ipv4/ip_forward: Read-only file system" \
+        unshare --mount sh -ec 'mount --bind /proc/sys /proc/sys
+            mount -o remount,bind,ro /proc/sys
+            exec "$0" true' "$net"
+    assert_hint "--no-nat"
+    nothing_of_ours
+}
+
 @test "a bridge that was there is used, and left as it was" {
     local before same='del(.[].operstate, .[].flags, .[].linkinfo) | del(.[].tso_max_size)'
     ip link add br9 address 02:00:00:00:00:09 type bridge
