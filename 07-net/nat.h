@@ -23,7 +23,8 @@
 
 #include "netlink.h"
 
-enum { NAT_TABLE = 40, NAT_NOTE = 96, NAT_PORTS = 32 };
+/* A table's comment has at most 128 bytes for nft(8). */
+enum { NAT_TABLE = 40, NAT_NOTE = 129, NAT_PORTS = 32 };
 #define NAT_PREFIX "ten-steps-" /* and then the name of the box's link */
 
 /* A port of this host that leads into the box. */

@@ -2,12 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+
+#define SETTINGS "/proc/sys/net/ipv4/"
+
+static const char forward[] = "ip_forward", redirects[] = "conf/all/accept_redirects";
 
 /* Where NAME=VALUE stands in NOTE, or NULL. NAME need not end with a zero. */
 static const char *find(const char *note, const char *name, size_t length)
@@ -22,10 +27,10 @@ static const char *find(const char *note, const char *name, size_t length)
 
 static int write_setting(const char *name, char value)
 {
-    char path[96];
+    char path[112];
 
-    snprintf(path, sizeof(path), "/proc/sys/%s", name);
-    explain("sysctl -w %s=%c\twrite(\"%s\", \"%c\")", name, value, path, value);
+    snprintf(path, sizeof(path), SETTINGS "%s", name);
+    explain("sysctl -w net/ipv4/%s=%c\twrite(\"%s\", \"%c\")", name, value, path, value);
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 && errno == ENOENT)
         return 0; /* it was a setting of a bridge that is gone, and went with it */
@@ -44,31 +49,11 @@ static int write_setting(const char *name, char value)
 
 static char read_setting(const char *name)
 {
-    char path[96], line[8];
+    char path[112], line[8];
 
-    snprintf(path, sizeof(path), "/proc/sys/%s", name);
+    snprintf(path, sizeof(path), SETTINGS "%s", name);
     first_line(path, line, sizeof(line));
     return line[0];
-}
-
-int setting_note(const char *name, const struct nat_tables *tables, char *note)
-{
-    char old = read_setting(name);
-    size_t used = strlen(note), length = strlen(name);
-
-    for (int i = 0; i < tables->count; i++) {
-        const char *noted = find(tables->tables[i].note, name, length);
-        if (noted != NULL)
-            old = noted[length + 1];
-    }
-    if (old == '1')
-        return 0;
-    if (old == '\0') {
-        errno = ENOENT;
-        return report("read /proc/sys/%s", name);
-    }
-    snprintf(note + used, NAT_NOTE - used, "%s%s=%c", used ? " " : "", name, old);
-    return 0;
 }
 
 /* The setting that AT begins with, as a name of its own; AT goes on to the next. '\0' at the end.
@@ -86,17 +71,91 @@ static char next_setting(const char **at, char *name, size_t size)
     return value;
 }
 
+static int put(char *note, const char *name, char old)
+{
+    size_t used = strlen(note);
+    int length = snprintf(note + used, NAT_NOTE - used, "%s%s=%c", used ? " " : "", name, old);
+
+    if ((size_t)length < NAT_NOTE - used)
+        return 0;
+    hint("'sysctl -w net/ipv4/ip_forward=1' first, or use --no-nat");
+    return refuse("too many links here have forwarding of their own to be noted");
+}
+
+int setting_note(const char *name, const struct nat_tables *tables, char *note)
+{
+    char old = read_setting(name);
+
+    for (int i = 0; i < tables->count; i++) {
+        const char *noted = find(tables->tables[i].note, name, strlen(name));
+        if (noted != NULL)
+            old = noted[strlen(name) + 1];
+    }
+    if (old == '1')
+        return 0;
+    if (old == '\0') {
+        errno = ENOENT;
+        return report("read " SETTINGS "%s", name);
+    }
+    return put(note, name, old);
+}
+
+/* Is it one that the kernel changes by itself when ip_forward changes? */
+static bool goes_along(const char *name)
+{
+    const char *last = strrchr(name, '/');
+    return strcmp(name, redirects) == 0 || (last != NULL && strcmp(last, "/forwarding") == 0);
+}
+
+/* What goes along with ip_forward, and would not be put back by it. */
+static int note_what_goes_along(char *note)
+{
+    int error = read_setting(redirects) == '0' ? put(note, redirects, '0') : 0;
+    glob_t links;
+
+    if (glob(SETTINGS "conf/*/forwarding", 0, NULL, &links) != 0)
+        return error;
+    for (size_t i = 0; i < links.gl_pathc && error == 0; i++) {
+        const char *name = links.gl_pathv[i] + strlen(SETTINGS);
+        bool plain = strchr(name, '=') == NULL && strstr(name, "..") == NULL;
+        if (plain && read_setting(name) == '1')
+            error = put(note, name, '1');
+    }
+    globfree(&links);
+    return error;
+}
+
+int setting_note_forwarding(const struct nat_tables *tables, char *note)
+{
+    int error = setting_note(forward, tables, note);
+    const char *noted = NULL;
+    char name[80], old;
+
+    if (error != 0 || note[0] == '\0')
+        return error;
+    for (int i = 0; i < tables->count && noted == NULL; i++)
+        if (find(tables->tables[i].note, forward, strlen(forward)) != NULL)
+            noted = tables->tables[i].note;
+    if (noted == NULL)
+        return note_what_goes_along(note);
+    while (error == 0 && (old = next_setting(&noted, name, sizeof(name))) != '\0')
+        if (goes_along(name))
+            error = put(note, name, old);
+    return error;
+}
+
 int setting_apply(const char *note)
 {
     char name[80];
     int error = 0;
 
     while (error == 0 && next_setting(&note, name, sizeof(name)) != '\0')
-        if (read_setting(name) != '1')
+        if (!goes_along(name) && read_setting(name) != '1')
             error = write_setting(name, '1');
     return error;
 }
 
+/* In the order of the note: what goes along is put back after ip_forward has changed it. */
 int setting_restore(const char *note, const struct nat_tables *tables, const char *self)
 {
     char name[80], old;

@@ -5,12 +5,20 @@
 #include "nat.h"
 
 /*
- * Host. The box with NOTE needs the setting NAME ("net/ipv4/ip_forward") to be 1. If it is not, or
- * was not before a box among TABLES came, put into NOTE what it was.
+ * Host. The box with NOTE needs the setting NAME, a file below /proc/sys/net/ipv4, to be 1. If it
+ * is not, or was not before a box among TABLES came, put into NOTE what it was.
  */
 int setting_note(const char *name, const struct nat_tables *tables, char *note);
 
-/* Host. Set all that is in NOTE to 1. */
+/*
+ * Host. The same for ip_forward, the first in any NOTE. A change of that changes others:
+ * conf/all/accept_redirects becomes its opposite, and each conf/LINK/forwarding the same. So these
+ * are noted, too, if they are not what it would make of them in the end. See inet_forward_change()
+ * in the kernel's net/ipv4/devinet.c.
+ */
+int setting_note_forwarding(const struct nat_tables *tables, char *note);
+
+/* Host. Set all that the box with NOTE needs to 1. */
 int setting_apply(const char *note);
 
 /* Host. Set what is in NOTE, and in that of no table in TABLES but SELF, to what it was before. */

@@ -34,6 +34,27 @@ load network
     echo 0 >/proc/sys/net/ipv4/ip_forward
 }
 
+@test "what the kernel changes together with forwarding is put back, too" {
+    local conf=/proc/sys/net/ipv4/conf first
+    echo 0 >$conf/all/accept_redirects
+    echo 1 >$conf/wan/forwarding
+    run -0 "$net" true
+    assert_equal "$(cat $conf/all/accept_redirects $conf/wan/forwarding | xargs)" "0 1"
+    # Also if the tool is killed, and by a box that came after the first.
+    start_box net sleep 60
+    first=$TOOL_PID
+    start_box net --publish 127.0.0.1:8080:80 sleep 60
+    kill -KILL "$first"
+    wait_until 3 ended "$first"
+    run -0 "$net" true
+    assert_equal "$(cat $conf/all/forwarding $conf/all/accept_redirects $conf/wan/forwarding | xargs)" "1 0 1"
+    stop_boxes
+    run -0 "$net" --no-nat true
+    assert_equal "$(cat $conf/all/forwarding $conf/all/accept_redirects $conf/wan/forwarding | xargs)" "0 0 1"
+    echo 1 >$conf/all/accept_redirects
+    echo 0 >$conf/wan/forwarding
+}
+
 @test "/proc/sys is read-only, as in a container: an error, and nothing is left" {
     expect_error 125 "write /proc/sys/net/ipv4/ip_forward: Read-only file system" \
         unshare --mount sh -ec 'mount --bind /proc/sys /proc/sys

@@ -403,7 +403,7 @@ host_snapshot() {
         echo "mount $line"
     done </proc/self/mountinfo
     for file in /proc/sys/kernel/{hostname,domainname} /proc/sys/net/ipv4/ip_forward \
-        /proc/sys/net/ipv4/conf/{all,default,lo}/{forwarding,route_localnet,rp_filter} \
+        /proc/sys/net/ipv4/conf/{all,default,lo}/{forwarding,accept_redirects,route_localnet,rp_filter} \
         /proc/sys/net/bridge/*; do
         [ ! -r "$file" ] || { read -r line <"$file" && echo "$file $line"; }
     done
