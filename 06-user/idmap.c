@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 
 enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
@@ -99,6 +100,18 @@ void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *gro
     write_map(pid, "uid_map", users);
     write_map(pid, "gid_map", groups);
     /* END */
+}
+
+void idmap_leave_groups(void)
+{
+    char word[8];
+
+    first_line("/proc/self/setgroups", word, sizeof(word));
+    if (strcmp(word, "deny") == 0)
+        return; /* this is a box itself */
+    explain("# drop the supplementary groups\tsetgroups(0, NULL)");
+    if (setgroups(0, NULL) == -1)
+        die("setgroups");
 }
 
 static bool has_root(const struct id_map *map)

@@ -31,6 +31,13 @@ void idmap_add(struct id_map *map, const char *text);
 struct id_map idmap_single(unsigned inside, unsigned outside);
 
 /*
+ * Host, as root, before the box is made. Leave the supplementary groups, which the box would keep
+ * otherwise: if setgroups(2) is denied there, nobody in it can leave one. Where it is denied here
+ * already, nothing can be done. An error ends the tool.
+ */
+void idmap_leave_groups(void);
+
+/*
  * Host. Write the maps of the process PID, which is in a new user namespace, through its /proc
  * files. Unless SETGROUPS, deny it setgroups(2) first, as the kernel demands of an ordinary user.
  * An error ends the tool.

@@ -32,6 +32,7 @@ static const char usage[] =
 struct options {
     struct id_map users, groups;
     bool setgroups;
+    bool mapped; /* as asked for, and not by default */
     char **command;
 };
 
@@ -62,6 +63,7 @@ static struct options parse_options(int argc, char **argv)
         else
             tool_option(option);
     }
+    options.mapped = options.users.count > 0 || options.groups.count > 0;
     if (options.users.count == 0)
         options.users = idmap_single(0, geteuid());
     if (options.groups.count == 0)
@@ -75,6 +77,8 @@ int main(int argc, char **argv)
     struct options options = parse_options(argc, argv);
     uint64_t namespaces = 0;
 
+    if (options.mapped && !options.setgroups && geteuid() == 0)
+        idmap_leave_groups(); /* the box can't */
     /* EXERCISE 6.1: let the child be born in a user namespace of its own. clone(2) */
     namespaces = CLONE_NEWUSER;
     /* END */

@@ -99,6 +99,20 @@ map_of() {
     assert_contains "$output" "Permission denied"
 }
 
+@test "as root with maps: none of root's supplementary groups, and what they may read" {
+    local maps=(--uid-map 0:100000:65536 --gid-map 0:100000:65536)
+    (umask 027 && echo secret >"$place/secret")
+    run -1 setpriv --groups 0,4 "$(tool user)" "${maps[@]}" "$PROBE" cat "$place/secret"
+    assert_contains "$output" "Permission denied"
+    start_command setpriv --groups 0,4 "$(tool user)" "${maps[@]}" sleep 60
+    assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
+}
+
+@test "maps inside a box, where nobody can leave a group" {
+    run -0 as_user "$(tool user)" "$(tool user)" --uid-map 5:0:1 --gid-map 6:0:1 "$PROBE" ids
+    assert_contains "$output" "uid=5 euid=5 gid=6 egid=6"
+}
+
 @test "the supplementary groups of the host are not kept when setgroups is allowed" {
     run -0 setpriv --groups 4,27 "$(tool user)" --setgroups allow --gid-map 0:0:1 id -G
     assert_equal "$output" 0
