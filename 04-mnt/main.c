@@ -3,7 +3,7 @@
  *
  * Chapter 1 changed the root of a process and left the old one within reach. Here the root of a
  * whole mount namespace is exchanged by pivot_root(2) and the old one unmounted: there is nothing
- * left to get out to.
+ * left in it to get out to. (A process outside is a door, if /proc shows it, as the lesson does.)
  */
 #include <sched.h>
 #include <stdlib.h>
