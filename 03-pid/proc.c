@@ -2,11 +2,24 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+
+int proc_check(void)
+{
+    char self[16];
+    ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
+
+    self[length > 0 ? length : 0] = '\0';
+    if (atoi(self) == getpid())
+        return 0;
+    hint("the host's /proc has to be mounted, and to show this pid namespace");
+    return refuse("/proc is not of this pid namespace");
+}
 
 void mounts_make_private(void)
 {

@@ -3,6 +3,12 @@
 #define PROC_H
 
 /*
+ * Host. Is there a /proc, and is it that of this process's pid namespace? In another the number of
+ * the box would be that of some other process. Returns 0 or, after refuse(), -EINVAL.
+ */
+int proc_check(void);
+
+/*
  * Box, in a new mount namespace, before any mount. The namespace begins as a copy, and where the
  * host's mounts are shared (systemd makes them so) a change in the copy still reaches the host: a
  * new /proc would cover the host's own. Make all of them private. mount_namespaces(7). An error

@@ -10,6 +10,7 @@
 
 #include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
 
 enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
 
@@ -68,9 +69,7 @@ static void write_once(pid_t pid, const char *name, const char *text)
 
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) {
-        if (errno == ENOENT)
-            hint("the host's /proc has to be mounted, and to show this pid namespace");
-        else if (errno == EPERM && geteuid() != 0)
+        if (errno == EPERM && geteuid() != 0)
             hint("an ordinary user may map one id, its own (users %u, groups %u), and only with "
                  "'--setgroups deny'. If that is what you did, this machine forbids it: see 'make "
                  "doctor'",
@@ -94,6 +93,8 @@ static void write_map(pid_t pid, const char *name, const struct id_map *map)
 
 void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups, bool setgroups)
 {
+    if (proc_check() != 0)
+        exit(EXIT_TOOL);
     /* EXERCISE 6.2: say who is who: deny setgroups, then gid_map, uid_map. user_namespaces(7) */
     if (!setgroups)
         write_once(pid, "setgroups", "deny\n");

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -52,6 +53,16 @@ bool host_box_lives(const char *name)
     if (held != -1)
         close(held);
     return held == -1;
+}
+
+int host_box_ended(pid_t box)
+{
+    siginfo_t end = {.si_code = 0};
+
+    if (waitid(P_PID, (id_t)box, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        end.si_code != CLD_EXITED)
+        (void)refuse("the box was killed");
+    return -ENOENT;
 }
 
 /* The lock is on the namespace itself: nobody need make a file for it, and it dies with its holder.

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "link.h"
 #include "nat.h"
@@ -53,5 +54,11 @@ void host_name_box(uint32_t address, char *name);
  * that fails. Does somebody hold it? */
 int host_hold_box(const char *name);
 bool host_box_lives(const char *name);
+
+/*
+ * Host. The process BOX is not there any more, just born. Either it has met an error, and told it;
+ * or it was killed, which is told here. Returns -ENOENT.
+ */
+int host_box_ended(pid_t box);
 
 #endif

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+#include "host.h"
 
 #define NAMES   "/run/netns"
 #define PARENT  "/run/ten-steps"
@@ -192,7 +194,7 @@ static int make_name(const char *name, pid_t box)
     explain("mount --bind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND, NULL)", name_space, path,
             name_space, path);
     if (mount(name_space, path, NULL, MS_BIND, NULL) == -1) {
-        error = errno == ENOENT ? -ENOENT : report("mount %s", path); /* the box has ended */
+        error = errno == ENOENT ? host_box_ended(box) : report("mount %s", path);
         unlink(path);
     }
     return error;
@@ -200,8 +202,10 @@ static int make_name(const char *name, pid_t box)
 
 int named_make(const char *name, pid_t box)
 {
-    int error, directory = enter(true);
+    int error = proc_check(), directory = error == 0 ? enter(true) : -1;
 
+    if (error != 0)
+        return error;
     if (directory == -1)
         return report("directory " MARKERS);
     marker = openat(directory, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
 #include "forward.h"
 #include "host.h"
 #include "link.h"
@@ -263,8 +264,8 @@ static int add_pair(struct network *network, struct host *host, const struct lin
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     network->name_space = open(path, O_RDONLY | O_CLOEXEC);
-    if (network->name_space == -1) /* ENOENT: the box has met an error, told it, and ended */
-        return errno == ENOENT ? -ENOENT : report("open %s", path);
+    if (network->name_space == -1)
+        return errno == ENOENT ? host_box_ended(box) : report("open %s", path);
     host_name_box(network->address, network->link);
     network->held = host_hold_box(network->link);
     if (network->held < 0)
@@ -317,6 +318,8 @@ int network_attach(struct network *network, pid_t box)
     struct link bridge;
     int error;
 
+    if ((error = proc_check()) != 0)
+        return error;
     if ((error = host_enter(&host, network_has_rules(network))) == 0 &&
         (error = host_sweep(&host)) == 0 && (error = find_bridge(network, &host, &bridge)) == 0)
         error = choose_address(network, &host);

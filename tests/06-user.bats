@@ -169,7 +169,7 @@ map_of() {
 
 @test "where /proc is another pid namespace's, the hint says so" {
     requires tool:pid
-    expect_error 125 "No such file or directory" "$(tool pid)" --keep-proc "$(tool user)" true
+    expect_error 125 "/proc is not of this pid namespace" "$(tool pid)" --keep-proc "$(tool user)" true
     assert_hint "/proc has to be mounted"
 }
 

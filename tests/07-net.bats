@@ -293,6 +293,22 @@ with_resolv() {
     wait_until 3 nothing_of_ours
 }
 
+@test "/proc of another pid namespace, where the box's number is somebody else's" {
+    requires tool:pid
+    expect_error 125 "/proc is not of this pid namespace" "$(tool pid)" --keep-proc "$net" true
+    assert_hint "/proc has to be mounted"
+    expect_error 125 "/proc is not of this pid namespace" \
+        "$(tool pid)" --keep-proc "$net" --none --name "$(random_name n)" true
+}
+
+@test "a box that is killed before it has its link: told, and nothing is left" {
+    requires command:strace
+    run -125 timeout --foreground 30 strace -f -qq -o /dev/null -e trace=flock,mount \
+        -e inject=mount:signal=KILL:when=1 -e inject=flock:delay_enter=300000 "$net" true
+    assert_equal "$output" "net: the box was killed"
+    nothing_of_ours
+}
+
 # --- what it says about itself ----------------------------------------------------------------------
 
 @test "--explain names every message, and its commands do the same" {
