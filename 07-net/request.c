@@ -57,7 +57,7 @@ void network_read_network(const char *text, const char *what, uint32_t *address,
 void network_read_bridge(struct network *network, const char *text)
 {
     if (text[0] == '\0' || strcmp(text, ".") == 0 || strstr(text, "..") != NULL ||
-        strpbrk(text, "/: \t\n\"'") != NULL)
+        strpbrk(text, "/:%= \t\n\"'") != NULL)
         fail("bridge: '%s' can't be the name of a link", text);
     if (strlen(text) >= IF_NAMESIZE)
         fail("bridge: '%s' has %zu bytes; the name of a link has at most %d", text, strlen(text),

@@ -254,6 +254,8 @@ with_resolv() {
     expect_error 125 "can't be the name of a link" "$net" --bridge a/b true
     expect_error 125 "can't be the name of a link" "$net" --bridge a..b true
     expect_error 125 "can't be the name of a link" "$net" --bridge "a b" true
+    expect_error 125 "can't be the name of a link" "$net" --bridge br%d true
+    expect_error 125 "can't be the name of a link" "$net" --publish 127.0.0.1:80:80 --bridge a=b true
     ip link add br9 type bridge
     expect_error 125 "br9 is there, without an IPv4 network" "$net" --bridge br9 true
     ip address add 10.88.0.1/24 dev br9
