@@ -75,17 +75,27 @@ static bool is_confined(void)
     return strncmp(label, profile, strlen(profile)) == 0;
 }
 
+static const char restricted[] = "AppArmor restricts user namespaces here: run it as root, or "
+                                 "'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0'";
+
+const char *cause_no_user_namespace(void)
+{
+    const char *cause = "";
+    int saved = errno;
+
+    if (line_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+        cause = restricted;
+    else if (line_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+        cause = "this machine keeps user namespaces for root: run it as root, or "
+                "'sudo sysctl kernel.unprivileged_userns_clone=1'";
+    errno = saved;
+    return geteuid() == 0 ? "" : cause;
+}
+
 static const char *cause_of_refusal(int error)
 {
-    bool ordinary = error == EPERM && geteuid() != 0;
-
-    if (is_confined() ||
-        (ordinary && line_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")))
-        return "AppArmor restricts user namespaces here: run it as root, or "
-               "'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0'";
-    if (ordinary && line_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
-        return "this machine keeps user namespaces for root: run it as root, or "
-               "'sudo sysctl kernel.unprivileged_userns_clone=1'";
+    if (is_confined())
+        return restricted;
     if (error == EPERM && is_filtered())
         return filtered;
     if (may_administer())

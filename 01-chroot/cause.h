@@ -11,6 +11,10 @@
 /* Either side. Write a hint for ERROR into TEXT, or leave it empty if nothing useful is known. */
 void cause_of(int error, char *text, size_t size);
 
+/* Host. Why an ordinary user may not make a user namespace; empty if nothing useful is known. errno
+ * stays as it was. */
+const char *cause_no_user_namespace(void);
+
 /* Either side. Is root here another than the machine's own? See user_namespaces(7). */
 bool in_user_namespace(void);
 

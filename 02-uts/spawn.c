@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../01-chroot/cause.h"
 #include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
 
@@ -135,6 +136,8 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
         if (errno == EACCES && cgroup >= 0)
             hint("the way to that cgroup leads out of your branch of the tree: start this, too, by "
                  "'systemd-run --user --scope'");
+        if (errno == EPERM && (namespaces & CLONE_NEWUSER))
+            hint("%s", cause_no_user_namespace());
         report("clone3");
         return child;
     }

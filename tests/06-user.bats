@@ -167,6 +167,32 @@ map_of() {
     assert_hint AppArmor
 }
 
+# on_machine_with SETTING COMMAND…: as an ordinary user where /proc/sys has SETTING, NAME=VALUE
+# shellcheck disable=SC2016
+on_machine_with() {
+    unshare --mount sh -ec 'mount -t tmpfs none /proc
+        mkdir -p /proc/sys/kernel
+        echo "${0#*=}" >"/proc/sys/kernel/${0%=*}"
+        exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
+}
+
+@test "on a machine that restricts user namespaces, the hint says so of those alone" {
+    requires command:strace tool:uts
+    local refused=(strace -f -o /dev/null -e inject=clone3:error=EPERM)
+    expect_error 125 "clone3: Operation not permitted" \
+        on_machine_with apparmor_restrict_unprivileged_userns=1 "${refused[@]}" "$(tool user)" true
+    assert_hint AppArmor
+    expect_error 125 "clone3: Operation not permitted" \
+        on_machine_with unprivileged_userns_clone=0 "${refused[@]}" "$(tool user)" true
+    assert_hint unprivileged_userns_clone=1
+    expect_error 125 "clone3: Operation not permitted" \
+        on_machine_with apparmor_restrict_unprivileged_userns=1 "$(tool uts)" true
+    assert_hint "this needs root"
+    expect_error 125 "chroot /: Operation not permitted" \
+        on_machine_with unprivileged_userns_clone=0 "$(tool chroot)" / true
+    assert_hint "this needs root"
+}
+
 @test "where /proc is another pid namespace's, the hint says so" {
     requires tool:pid
     expect_error 125 "/proc is not of this pid namespace" "$(tool pid)" --keep-proc "$(tool user)" true
