@@ -10,10 +10,13 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "setting.h"
+
+enum { LONGEST_WAIT = 30000 }; /* milliseconds, for others who start or end */
 
 bool host_is_box(const struct link *link)
 {
@@ -65,6 +68,25 @@ int host_box_ended(pid_t box)
     return -ENOENT;
 }
 
+int host_lock(int file)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+
+    for (int waited = 0; flock(file, LOCK_EX | LOCK_NB) == -1; waited += 5) {
+        if (errno != EWOULDBLOCK || waited >= LONGEST_WAIT)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+int host_report_lock(const char *what)
+{
+    if (errno == EWOULDBLOCK)
+        hint("somebody else has locked it and does not let go: see 'lslocks'");
+    return report("%s", what);
+}
+
 /* The lock is on the namespace itself: nobody need make a file for it, and it dies with its holder.
  */
 static int lock(struct host *host)
@@ -72,10 +94,7 @@ static int lock(struct host *host)
     host->lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (host->lock == -1)
         return report("open /proc/self/ns/net");
-    while (flock(host->lock, LOCK_EX) == -1)
-        if (errno != EINTR)
-            return report("flock /proc/self/ns/net");
-    return 0;
+    return host_lock(host->lock) == 0 ? 0 : host_report_lock("/proc/self/ns/net");
 }
 
 static int look_at_links(struct host *host)

@@ -5,6 +5,9 @@
  * which the kernel takes back however the tool ends. So neither kill -9 nor a process number used
  * again can deceive. (The link itself stays on until the kernel has cleared away the box's
  * namespace, which takes some milliseconds.)
+ *
+ * An ordinary user of the host may hold such a name, too, or the lock: then what a dead box has
+ * left stays until the name is free, and who waits for the lock ends with an error.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -42,6 +45,12 @@ int host_send(struct host *host);
 
 /* Host. Take back what is there without a box: rules, settings and bridges of ours. As above. */
 int host_sweep(struct host *host);
+
+/* Host. Lock FILE, flock(2), and wait half a minute for it at most. Returns 0, or -1 with errno. */
+int host_lock(int file);
+
+/* Host. report() that errno about what was to be locked, and how to see who has it. */
+int host_report_lock(const char *what);
 
 /* Either side. Is it a box's pair? */
 bool host_is_box(const struct link *link);

@@ -45,7 +45,7 @@ static int enter(bool make)
             continue;
         if (directory == -1)
             break;
-        bool locked = flock(directory, LOCK_EX) == 0 && fstat(directory, &here) == 0;
+        bool locked = host_lock(directory) == 0 && fstat(directory, &here) == 0;
         if (locked && here.st_nlink > 0)
             return directory;
         close(directory);
@@ -207,7 +207,7 @@ int named_make(const char *name, pid_t box)
     if (error != 0)
         return error;
     if (directory == -1)
-        return report("directory " MARKERS);
+        return host_report_lock(MARKERS);
     marker = openat(directory, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (marker == -1) {
         error = report_name(name);
@@ -234,7 +234,7 @@ int named_remove(const char *name)
         return 0; /* it was not made */
     directory = enter(false);
     if (directory == -1)
-        return report("directory " MARKERS);
+        return host_report_lock(MARKERS);
     error = take_back(directory, name);
     leave(directory);
     close(marker);
