@@ -267,7 +267,8 @@ int nat_list(struct netlink *netlink, struct nat_tables *tables)
         while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
             error = take_table(message, tables);
     } while (error == 0 && netlink->interrupted);
-    return error;
+    /* So a kernel answers that has nfnetlink, for conntrack perhaps, and no nf_tables. */
+    return error == -EINVAL ? -EOPNOTSUPP : error;
 }
 
 void nat_free(struct nat_tables *tables)
