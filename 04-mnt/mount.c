@@ -205,8 +205,13 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
         if (tree_set(tree, READ_ONLY, 0, true) == -1)
             die("make %s read-only", shown(root, target));
     }
-    explain("mount --rbind%s %s %s\tmove_mount(\"%s\")", read_only ? " -o ro" : "", source,
-            shown(root, target), target);
+    const char *there = shown(root, target);
+    if (read_only) /* -o ro of mount(8) would be for the uppermost mount alone */
+        explain("mount --rbind %s %s && findmnt -Rlno TARGET %s | xargs -n1 mount -o "
+                "remount,bind,ro\tmove_mount(\"%s\")",
+                source, there, there, target);
+    else
+        explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, there, target);
     if (tree_attach(tree, place) == -1)
         die("bind %s to %s", source, shown(root, target));
     close(tree);
