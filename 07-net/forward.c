@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "rule.h"
 
@@ -76,19 +75,31 @@ static int mentions(struct netlink *filter, const struct chain *chain, const cha
     return error == 0 ? found : error;
 }
 
+/* Is the table of the older iptables in use? To ask the kernel for it would make it. */
+static bool old_table_is_there(void)
+{
+    FILE *names = fopen("/proc/net/ip_tables_names", "re");
+    char name[64];
+    bool found = false;
+
+    while (names != NULL && !found && fgets(name, sizeof(name), names) != NULL)
+        found = strcmp(name, "filter\n") == 0;
+    if (names != NULL)
+        fclose(names);
+    return found;
+}
+
 /*
- * The older iptables keep their table apart from nf_tables. Only if it is in use already, as asking
- * for it would load it. The table is a row of entries; each chain ends with its policy.
+ * The older iptables keep their table apart from nf_tables. It is a row of entries; each chain ends
+ * with its policy.
  */
 static bool old_table_drops(const char *bridge)
 {
     struct ipt_getinfo info = {.name = "filter"};
     socklen_t size = sizeof(info);
-    char names[64];
     bool dropping = false;
 
-    first_line("/proc/net/ip_tables_names", names, sizeof(names));
-    int raw = names[0] == '\0' ? -1 : socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    int raw = old_table_is_there() ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW) : -1;
     if (raw == -1)
         return false;
     if (getsockopt(raw, SOL_IP, IPT_SO_GET_INFO, &info, &size) == 0) {

@@ -200,3 +200,11 @@ load network
     assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" "the iptables chain FORWARD drops"
     assert_equal "$(grep -c '^net:' "$BATS_TEST_TMPDIR/out")" 1
 }
+
+@test "and looking for their table does not make it" {
+    requires command:iptables-legacy
+    run -0 unshare --net sh -ec "ip link set lo up; iptables-legacy -t nat -P OUTPUT ACCEPT; '$net' true
+        cat /proc/net/ip_tables_names"
+    rm -f /run/xtables.lock
+    assert_equal "$output" nat
+}
