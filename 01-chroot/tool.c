@@ -141,20 +141,28 @@ void hint(const char *format, ...)
     errno = saved;
 }
 
+/* Names that others chose may hold what a terminal would obey. */
+static void make_harmless(char *text)
+{
+    for (char *each = text; *each != '\0'; each++)
+        if ((unsigned char)*each < ' ' || *each == 0x7f)
+            *each = '?';
+}
+
 /* One write(2) for the line and its hint, so that two sides failing at once do not mix. */
 static void say(const char *format, va_list arguments, int error)
 {
-    char text[1024];
+    char text[1024], lines[2048];
 
     if (error != 0 && next_hint[0] == '\0')
         cause_of(error, next_hint, sizeof(next_hint));
     vsnprintf(text, sizeof(text), format, arguments);
-    for (char *each = text; *each != '\0'; each++)
-        if ((unsigned char)*each < ' ' || *each == 0x7f) /* it may hold names that others chose */
-            *each = '?';
-    dprintf(error_file, "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
-            error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
-            next_hint[0] ? "\n" : "");
+    make_harmless(text);
+    make_harmless(next_hint);
+    snprintf(lines, sizeof(lines), "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
+             error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
+             next_hint[0] ? "\n" : "");
+    (void)!write(error_file, lines, strlen(lines));
     next_hint[0] = '\0';
 }
 

@@ -278,6 +278,15 @@ with_resolv() {
     run -125 "$net" --no-such-option
 }
 
+@test "what a terminal would obey in a name does not reach it, neither in the error nor in the hint" {
+    expect_error 125 "join /run/netns/?[31mred: No such file" "$net" --join $'\e[31mred' true
+    assert_hint "'net --name ?[31mred' makes one"
+    requires command:strace
+    run -125 strace -f -qq -s 999 -e trace=write,writev -o "$BATS_TEST_TMPDIR/trace" "$net" --join no-such true
+    assert_equal "$(grep -c 'hint:' "$BATS_TEST_TMPDIR/trace")" 1
+    assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/trace")" 1
+}
+
 @test "no permission: one line and the way out" {
     expect_error 125 "clone3: Operation not permitted" as_user "$net" true
     requires userns
