@@ -95,7 +95,7 @@ void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *gro
 {
     if (proc_check() != 0)
         exit(EXIT_TOOL);
-    /* EXERCISE 6.2: say who is who: deny setgroups, then gid_map, uid_map. user_namespaces(7) */
+    /* EXERCISE 6.2: say who is who: deny setgroups, then uid_map, gid_map. user_namespaces(7) */
     if (!setgroups)
         write_once(pid, "setgroups", "deny\n");
     write_map(pid, "uid_map", users);
