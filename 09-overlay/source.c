@@ -90,12 +90,16 @@ static int set_layer(const struct source *source, struct source_layer *layer, co
     return 0;
 }
 
+/* One more image, empty. NULL if told why. */
 static struct source_image *add_image(struct source *source)
 {
-    void *more = realloc(source->images, (source->count + 1) * sizeof(*source->images));
-
-    if (more == NULL || source->count == MOST_IMAGES) {
+    if (source->count == MOST_IMAGES) {
         (void)refuse("%s: too many images in it", source->tar.path);
+        return NULL;
+    }
+    void *more = realloc(source->images, (source->count + 1) * sizeof(*source->images));
+    if (more == NULL) {
+        (void)report("%s", source->tar.path);
         return NULL;
     }
     source->images = more;
@@ -120,13 +124,15 @@ static char **read_names(const struct json *json, size_t array)
  */
 static int read_docker_image(struct source *source, const struct json *json, size_t element)
 {
-    struct source_image *image = add_image(source);
     size_t layers = json_member(json, element, "Layers"), count = 0;
     char *config = json_string(json, json_member(json, element, "Config"));
 
-    if (image == NULL || config == NULL) {
-        free(config);
+    if (config == NULL)
         return refuse("%s: an image in manifest.json has no Config", source->tar.path);
+    struct source_image *image = add_image(source);
+    if (image == NULL) {
+        free(config);
+        return -EINVAL;
     }
     image->names = read_names(json, json_member(json, element, "RepoTags"));
     int error = read_config(source, image, config, promised(config));
@@ -204,15 +210,17 @@ static char *follow(struct source *source, const struct json *json, size_t descr
 
 static int read_oci_manifest(struct source *source, const struct json *json, char *name)
 {
-    struct source_image *image = add_image(source);
     size_t layers = json_member(json, 0, "layers"), count = 0;
     char digest[SHA256_HEX + 1];
     char *config = blob_path(json, json_member(json, 0, "config"), digest);
+    struct source_image *image = config != NULL ? add_image(source) : NULL;
 
-    if (image == NULL || config == NULL || (image->names = calloc(2, sizeof(char *))) == NULL) {
+    if (image == NULL || (image->names = calloc(2, sizeof(char *))) == NULL) {
         free(name);
         free(config);
-        return refuse("%s: a manifest in it names no configuration", source->tar.path);
+        if (config == NULL)
+            return refuse("%s: a manifest in it names no configuration", source->tar.path);
+        return image == NULL ? -EINVAL : report("%s", source->tar.path);
     }
     image->names[0] = name;
     int error = read_config(source, image, config, digest);

@@ -99,6 +99,16 @@ load layers
     refused "has no sha256 digest"
 }
 
+@test "more images in one manifest than anybody saves" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    image_of 1.tar
+    jq -c '[.[0] as $image | range(1001) | $image]' manifest.json >many.json
+    mv many.json manifest.json
+    tar -cf image.tar config.json manifest.json 1.tar
+    refused "too many images in it"
+}
+
 @test "a name that is none: nothing is unpacked, and what it holds stays off the terminal" {
     layer tree file
     tar -C tree -cf 1.tar .
