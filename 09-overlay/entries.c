@@ -55,6 +55,7 @@ int entries_read(int directory, struct dirent ***entries)
         while (count > 0)
             free((*entries)[--count]);
         free(*entries);
+        *entries = NULL;
         return -1;
     }
     if (count > 0)

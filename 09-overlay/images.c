@@ -54,20 +54,20 @@ static int print_image(const char *name, const char *id)
 int image_list(void)
 {
     char id[SHA256_HEX + 1];
-    int error = store_open() == NULL ? -EIO : 0, damaged = 0;
-    char **files = error == 0 ? store_list("images") : NULL;
+    char **files = store_open() == NULL ? NULL : store_list("images");
+    int damaged = 0;
 
+    if (files == NULL)
+        return -EIO;
     printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
-    for (char **file = files; file != NULL && *file != NULL; file++) {
+    for (char **file = files; *file != NULL; file++) {
         char *name = store_decode(*file);
         if (name != NULL && name_read(*file, id) && print_image(name, id) != 0)
             damaged = -EIO; /* which is no reason not to list the others */
         free(name);
     }
     store_free(files);
-    if (fflush(stdout) != 0 && error == 0)
-        error = report("write");
-    return error != 0 ? error : damaged;
+    return fflush(stdout) != 0 ? report("write") : damaged;
 }
 
 static void print_step(const struct config *config, size_t step, const char *layer)

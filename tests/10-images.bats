@@ -234,6 +234,15 @@ as_user_with_a_store() {
     assert_equal "$output" "$secret"
 }
 
+@test "a store that can be read in part only: one line says so" {
+    requires command:strace
+    make_image
+    "$full" load base.tar
+    run -125 --separate-stderr strace --quiet=all --output=/dev/null --trace-path="$PWD/store/images" \
+        --inject=getdents64:error=EIO:when=2 "$full" images
+    assert_equal "$stderr" "full images: read $PWD/store/images/: Input/output error"
+}
+
 @test "the directory of boxes may be taken away by another run at any moment" {
     requires command:strace
     run -0 --separate-stderr strace --quiet=all --output=/dev/null --trace-path=/run/ten-steps \
