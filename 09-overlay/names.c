@@ -182,14 +182,31 @@ static int gather(struct needed *needed)
     return error;
 }
 
-/* Take a layer out of the way in one step, then remove it at leisure. */
+/* Unless somebody holds the layer, take it out of the way in one step, and remove it at leisure. */
 static int remove_layer(const char *digest)
 {
+    int seized = store_seize("layers", digest);
+    if (seized < 0)
+        return 0;
     char *from = store_path("layers", digest, ""), *to = store_path("tmp", digest, "");
     int error = rename(from, to) == -1 ? report("remove %s", from) : remove_tree(to);
 
+    close(seized);
     free(from);
     free(to);
+    return error;
+}
+
+static int remove_config(const char *id)
+{
+    int seized = store_seize("configs", id);
+    if (seized < 0)
+        return 0;
+    char *path = store_path("configs", id, "");
+    int error = unlink(path) == -1 ? report("remove %s", path) : 0;
+
+    close(seized);
+    free(path);
     return error;
 }
 
@@ -221,16 +238,11 @@ int names_sweep(void)
     for (char **each = temporary; each != NULL && *each != NULL && error == 0; each++)
         error = sweep_temporary(*each);
     for (char **each = layers; each != NULL && *each != NULL && error == 0; each++)
-        if (!(is_needed(&needed, *each) && store_is_whole(*each)) &&
-            !store_is_held("layers", *each))
+        if (!is_needed(&needed, *each) || !store_is_whole(*each))
             error = remove_layer(*each);
     for (char **each = configs; each != NULL && *each != NULL && error == 0; each++)
-        if (!is_needed(&needed, *each) && !store_is_held("configs", *each)) {
-            char *path = store_path("configs", *each, "");
-            if (unlink(path) == -1)
-                error = report("remove %s", path);
-            free(path);
-        }
+        if (!is_needed(&needed, *each))
+            error = remove_config(*each);
     store_free(temporary);
     store_free(layers);
     store_free(configs);

@@ -123,6 +123,14 @@ char *store_temporary(int *lock)
     return path;
 }
 
+/* Is the open file still the one that is called PATH? */
+static bool is_still(int file, const char *path)
+{
+    struct stat opened, named;
+
+    return fstat(file, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino;
+}
+
 int store_hold(const char *kind, const char *digest)
 {
     char *path = store_path(kind, digest, "");
@@ -133,8 +141,8 @@ int store_hold(const char *kind, const char *digest)
         held = -ENOENT;
     } else if (held == -1) {
         held = errno == ENOENT ? -ENOENT : report("%s", path);
-    } else if (flock(held, LOCK_SH | LOCK_NB) == -1 || access(path, F_OK) == -1) {
-        close(held); /* it is being removed right now */
+    } else if (flock(held, LOCK_SH | LOCK_NB) == -1 || !is_still(held, path)) {
+        close(held); /* it is being removed right now, or was since it has been opened */
         held = -ENOENT;
     }
     free(path);
@@ -151,16 +159,18 @@ bool store_is_whole(const char *digest)
     return whole;
 }
 
-bool store_is_held(const char *kind, const char *digest)
+int store_seize(const char *kind, const char *digest)
 {
     char *path = store_path(kind, digest, "");
-    int other = open(path, O_RDONLY | O_CLOEXEC);
-    bool held = other != -1 && flock(other, LOCK_EX | LOCK_NB) == -1;
+    int seized = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (other != -1)
-        close(other);
     free(path);
-    return held;
+    if (seized == -1)
+        return -errno;
+    if (flock(seized, LOCK_EX | LOCK_NB) == 0)
+        return seized;
+    close(seized);
+    return -EBUSY;
 }
 
 int store_write(const char *kind, const char *name, const void *data, size_t length)

@@ -51,8 +51,12 @@ int store_hold(const char *kind, const char *digest);
  */
 bool store_is_whole(const char *digest);
 
-/* Host. Is it held by anybody? */
-bool store_is_held(const char *kind, const char *digest);
+/*
+ * Host, holding the store. Take a layer or a configuration that is to be removed, so that nobody
+ * can hold it any more. Returns a descriptor, to be closed when it is gone from its place; -EBUSY
+ * if somebody holds it, or another negative errno, without a word.
+ */
+int store_seize(const char *kind, const char *digest);
 
 /*
  * Host, holding the store. Write LENGTH bytes to KIND/NAME, whole or not at all. Returns 0, or

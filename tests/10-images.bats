@@ -158,6 +158,26 @@ as_user_with_a_store() {
     [ -z "$(find bundle/rootfs -name '.wh.*')" ]
 }
 
+@test "a layer that an import counts on is not removed, and one that is being removed is not counted on" {
+    requires command:strace
+    make_image
+    "$full" load base.tar
+    layer=$PWD/store/layers/$digest
+    delayed() { # SYSTEM-CALL MICROSECONDS COMMAND…: delay that call where it deals with the layer
+        strace --quiet=all --output=/dev/null --trace-path="$layer" --inject="$1:delay_enter=$2" "${@:3}" 3>&-
+    }
+    import_has_opened_it() {
+        find /proc/[0-9]*/fd -lname "$layer" -print -quit 2>&1 | grep -q /proc
+    }
+    delayed flock 1000000 "$full" load base.tar again:1 &
+    pid=$!
+    wait_until 10 import_has_opened_it
+    delayed '/^rename' 2000000 "$full" rmi base:1
+    wait "$pid"
+    run -0 "$full" run --network none again:1
+    assert_equal "$output" "$secret"
+}
+
 @test "an import that fails leaves the images that were there" {
     make_image
     "$full" load base.tar
