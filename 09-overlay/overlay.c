@@ -108,10 +108,21 @@ static void add_escaped(char *options, const char *path)
     *end = '\0';
 }
 
+/*
+ * Some kernels are set to let overlay note in the upper layer, by an attribute, from where a
+ * directory was moved, or that only the owner or mode of a file changed. Such a layer is not whole:
+ * one could neither commit it nor list what changed. With userxattr the kernel does no such thing
+ * anyway.
+ */
+static const char *marks(void)
+{
+    return in_user_namespace() ? ",userxattr" : ",redirect_dir=nofollow,metacopy=off";
+}
+
 /* Options for mount(2), with the directories as they were named. The caller frees them. */
 static char *options_of_paths(const struct stack *stack)
 {
-    size_t size = 64;
+    size_t size = sizeof("lowerdir=,upperdir=,workdir=") + strlen(marks());
     for (size_t i = 0; i < stack->count; i++)
         size += 2 * strlen(stack->lowers[i]) + 1;
     if (stack->upper != NULL)
@@ -131,7 +142,7 @@ static char *options_of_paths(const struct stack *stack)
         add_escaped(strcat(options, ",workdir="), stack->work);
     }
     /* END */
-    strcat(options, in_user_namespace() ? ",userxattr" : "");
+    strcat(options, marks());
     return options;
 }
 
@@ -162,7 +173,7 @@ static int options_of_descriptors(const struct stack *stack, char options[LONGES
             return upper < 0 ? upper : work;
         used += (size_t)sprintf(options + used, ",upperdir=%d,workdir=%d", upper, work);
     }
-    strcpy(options + used, in_user_namespace() ? ",userxattr" : "");
+    strcpy(options + used, marks());
     return 0;
 }
 

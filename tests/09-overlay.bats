@@ -230,6 +230,19 @@ tmpfs_keeps_marks() {
     [ -e below/file ]
 }
 
+# Otherwise a kernel may be set to mark moved directories, which then are not in the upper layer whole.
+@test "directories that are moved, and files whose owner changes, are copied whole: no marks for them" {
+    layer below real/file
+    layer above moved/other
+    setfattr -n trusted.overlay.redirect -v /real above/moved
+    start_box overlay --lower above --lower below --mount merged sleep 60
+    grep -q ' - overlay [^ ]* rw,.*redirect_dir=nofollow' "/proc/$BOX_PID/mountinfo"
+    run ! grep -q 'metacopy=on' "/proc/$BOX_PID/mountinfo"
+    run ! cat "/proc/$BOX_PID/cwd/merged/moved/file"
+    run -0 --separate-stderr "$overlay" --explain --lower below --mount merged true
+    assert_contains "$stderr" 'workdir=/mnt/work,redirect_dir=nofollow,metacopy=off overlay merged'
+}
+
 @test "--explain says what is mounted" {
     layer below a
     run -0 --separate-stderr "$overlay" --explain --lower below --mount merged true
