@@ -101,7 +101,16 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
-/* All of a directory made anew hides what was below: those names are deleted unless made again. */
+static bool has(int directory, const char *name)
+{
+    struct stat status;
+    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * All of a directory made anew hides what was below: those names are deleted unless made again. Of
+ * the layers that have a name, if only as a whiteout, the topmost alone counts.
+ */
 static int print_hidden(int upper, const struct below *below, const char *path)
 {
     for (size_t i = 0; i < below->count; i++) {
@@ -110,14 +119,12 @@ static int print_hidden(int upper, const struct below *below, const char *path)
         if (count == -1)
             return report("read %s in a lower layer", path);
         for (int j = 0; j < count; j++) {
-            struct below above = {.count = i}, none;
-            memcpy(above.directories, below->directories, i * sizeof(int));
-            bool told = exists_below(&above, names[j]->d_name, &none);
-            close_below(&none);
-            struct stat status;
-            if (!told && !diff_is_whiteout(below->directories[i], names[j]->d_name) &&
-                fstatat(upper, names[j]->d_name, &status, AT_SYMLINK_NOFOLLOW) == -1)
-                print_line('D', path, names[j]->d_name);
+            const char *name = names[j]->d_name;
+            bool counts = !diff_is_whiteout(below->directories[i], name);
+            for (size_t above = 0; above < i && counts; above++)
+                counts = !has(below->directories[above], name);
+            if (counts && !has(upper, name))
+                print_line('D', path, name);
         }
         free_names(names, count);
     }

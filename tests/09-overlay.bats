@@ -122,7 +122,8 @@ stacked() {
 
 @test "--diff tells what was added, changed and deleted" {
     layer top dir/x dir/sub/y 'kept/k'
-    layer bottom dir/z gone changed
+    layer bottom dir/z dir/deleted gone changed
+    mknod top/dir/deleted c 0 0
     stacked --lower top --lower bottom --diff -- '
         echo n >merged/new
         mkdir merged/newdir
