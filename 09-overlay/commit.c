@@ -15,17 +15,23 @@
 
 typedef char digest_text[SHA256_HEX + 1];
 
-/* TEXT as a JSON string, quotes and all. */
+/* TEXT as a JSON string, quotes and all. Bytes that JSON doesn't take show as U+FFFD. */
 static void write_string(FILE *stream, const char *text)
 {
+    size_t length;
+
     fputc('"', stream);
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text += length > 0 ? length : 1) {
+        length = json_utf8_length(text, strlen(text));
         if (*text == '"' || *text == '\\')
             fprintf(stream, "\\%c", *text);
         else if ((unsigned char)*text < ' ')
             fprintf(stream, "\\u%04x", (unsigned char)*text);
+        else if (length == 0)
+            fprintf(stream, "\\ufffd");
         else
-            fputc(*text, stream);
+            fwrite(text, 1, length, stream);
+    }
     fputc('"', stream);
 }
 

@@ -77,9 +77,9 @@ static int32_t four_digits(const char *text, size_t length)
     return code;
 }
 
-/* How many bytes the UTF-8 character at TEXT has: 0 if it is none. RFC 3629 */
-static size_t utf8_length(const unsigned char *text, size_t length)
+size_t json_utf8_length(const char *characters, size_t length)
 {
+    const unsigned char *text = (const unsigned char *)characters;
     size_t size = text[0] < 0x80   ? 1
                   : text[0] < 0xc2 ? 0
                   : text[0] < 0xe0 ? 2
@@ -148,7 +148,7 @@ static bool read_string(struct reader *reader)
                 return false;
             continue;
         }
-        size_t size = utf8_length((const unsigned char *)text, reader->length - reader->at);
+        size_t size = json_utf8_length(text, reader->length - reader->at);
         if (size == 0)
             return wrong(reader, "bytes that are not UTF-8");
         reader->at += size;

@@ -63,4 +63,10 @@ size_t json_length(const struct json *json, size_t array);
  */
 char *json_string(const struct json *json, size_t string);
 
+/*
+ * Either side. How many bytes the first UTF-8 character of LENGTH bytes of TEXT, one at least, has:
+ * 0 if it is none. RFC 3629
+ */
+size_t json_utf8_length(const char *text, size_t length);
+
 #endif

@@ -109,7 +109,8 @@ as_user_with_a_store() {
     "$full" load base.tar
     name=$(random_name box)
     start_box full run --network none --name "$name" base:1 sh -c \
-        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; echo ready; sleep 60'
+        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; echo ready; sleep 60' \
+        $'\xe2\x82\xff'
     wait_until 5 grep -q ready "$BOX_OUT"
     run -0 "$full" commit "$name" mine:1
     run -0 "$full" run --network none mine:1 sh -c 'cat /etc/new; ls -d /etc/base /d 2>&1; ls /home'
@@ -118,6 +119,7 @@ as_user_with_a_store() {
     assert_equal "${lines[-1]}" mine
     run -0 "$full" history mine:1
     assert_equal "${#lines[@]}" 5
+    assert_contains "${lines[1]}" $'sleep 60 \ufffd\ufffd\ufffd'
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
     run -0 "$full" rm -f "$name"
