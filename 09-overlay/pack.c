@@ -1,5 +1,6 @@
 #include "pack.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,23 @@
 #include "whiteout.h"
 #include "workbox.h"
 
+/*
+ * One byte of a name in the lines for tar's --exclude-from. They are patterns, and blanks at their
+ * ends are dropped. "[ ]" is a blank that stays; a byte that is none of all the others, a new line.
+ */
+static void write_byte(FILE *excluded, char byte)
+{
+    if (byte == '\n')
+        fputs("[!\001-\011\013-\377]", excluded);
+    else if (isspace((unsigned char)byte))
+        fprintf(excluded, "[%c]", byte);
+    else
+        fprintf(excluded, "%s%c", strchr("*?[\\", byte) ? "\\" : "", byte);
+}
+
 /* Files ".wh.NAME" come first in the tar; the devices NAME that they stand for are not to be in it.
  */
-static int write_whiteouts(const char *names, size_t length, int tar, int excluded)
+static int write_whiteouts(const char *names, size_t length, int tar, FILE *excluded)
 {
     static const char mark[] = ".wh.";
     int error = 0;
@@ -23,9 +38,14 @@ static int write_whiteouts(const char *names, size_t length, int tar, int exclud
     for (const char *name = names; name < names + length && error == 0; name += strlen(name) + 1) {
         const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
         error = tar_write_header(tar, name, 0);
-        if (error == 0 && strncmp(base + strlen(mark), mark, strlen(mark)) != 0 &&
-            dprintf(excluded, "./%.*s%s\n", (int)(base - name), name, base + strlen(mark)) < 0)
-            error = report("write");
+        if (strncmp(base + strlen(mark), mark, strlen(mark)) == 0)
+            continue;
+        fprintf(excluded, "./");
+        for (const char *part = name; part < base; part++)
+            write_byte(excluded, *part);
+        for (const char *part = base + strlen(mark); *part != '\0'; part++)
+            write_byte(excluded, *part);
+        fputc('\n', excluded);
     }
     return error;
 }
@@ -47,7 +67,7 @@ static struct worker_box start_tar(int directory, int excluded, int output, cons
         "--xattrs-exclude=trusted.*",
         "--xattrs-exclude=user.overlay.*",
         "--anchored",
-        "--no-wildcards",
+        "--wildcards",
         "--exclude-from=-",
         "--warning=none",
         ".",
@@ -67,15 +87,16 @@ static noreturn void run(int directory, int output, const char *label)
     size_t length;
     char *names = whiteouts_for_image(directory, &length);
     int excluded = memfd_create("whiteouts", MFD_CLOEXEC);
+    FILE *stream = excluded == -1 ? NULL : fdopen(excluded, "w");
 
     if (names == NULL)
         exit(EXIT_TOOL);
-    if (excluded == -1)
+    if (stream == NULL)
         die("memfd_create");
-    if (write_whiteouts(names, length, output, excluded) != 0)
+    if (write_whiteouts(names, length, output, stream) != 0)
         exit(EXIT_TOOL);
-    if (lseek(excluded, 0, SEEK_SET) == -1)
-        die("lseek");
+    if (fflush(stream) != 0 || lseek(excluded, 0, SEEK_SET) == -1)
+        die("write");
     struct worker_box tar = start_tar(directory, excluded, output, label);
     exit(work_wait(&tar) == 0 || work_tell(&tar) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }

@@ -125,6 +125,25 @@ as_user_with_a_store() {
     run -0 "$full" rm -f "$name"
 }
 
+@test "commit: deleted files with blanks, new lines and wildcards in their names take no others with them" {
+    mkdir -p top/etc
+    gone=('blank ' $'tab\t' $'new\nline' $'\n' 'st*r' 'wh?t' '[ab]' 'back\' $'\xff\n' '#')
+    stays=(blank tab $'new\tline' newXline x star what a back $'\xff\v')
+    for name in "${gone[@]}"; do
+        touch "top/etc/gone$name"
+    done
+    make_image
+    "$full" load base.tar
+    name=$(random_name box)
+    run -0 "$full" run --network none --name "$name" base:1 sh -c \
+        'cd /etc; rm gone*; for name; do >"gone$name"; done' sh "${stays[@]}"
+    run -0 "$full" commit "$name" mine:1
+    run -0 "$full" run --network none mine:1 sh -c 'cd /etc; for name; do [ -f "gone$name" ] || exit; done; ls -d gone* | wc -l' \
+        sh "${stays[@]}"
+    assert_equal "$output" "${#stays[@]}"
+    run -0 "$full" rm "$name"
+}
+
 @test "save: skopeo takes it, umoci unpacks from it what the box sees, and we load it again" {
     make_image
     "$full" load base.tar
