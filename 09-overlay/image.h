@@ -1,6 +1,6 @@
 /*
- * The images of the store, by name: "NAME:TAG", or the first digits of the image's ID. Without a
- * tag it is ":latest".
+ * The images of the store, by name: "NAME:TAG", or the first digits of the image's ID; all of them
+ * if it has lost its name to another image while a box runs on it. Without a tag it is ":latest".
  */
 #ifndef IMAGE_H
 #define IMAGE_H

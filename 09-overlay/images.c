@@ -141,20 +141,22 @@ static size_t count_names(const char *id)
     return count;
 }
 
+/* FILE: that of the name in images/; NULL for an image that has none, which is found by its ID. */
 static int remove_name(const char *name, const char *id, const char *file)
 {
     size_t names = count_names(id);
     int seized = store_seize("configs", id);
-    char *decoded = store_decode(file), *path = store_path("images", file, "");
+    char *decoded = file ? store_decode(file) : strdup(name);
+    char *path = store_path("images", file ? file : "", "");
     int error = 0;
 
     if (seized >= 0) /* nobody can come to hold it: the store is ours */
         close(seized);
     if (names > 1 && strncmp(id, name, strlen(name)) == 0)
         error = refuse("image %s has %zu names: say which one to remove", name, names);
-    else if (names == 1 && seized == -EBUSY)
+    else if (names <= 1 && seized == -EBUSY)
         error = refuse("image %s: a box runs on it", decoded);
-    else if (unlink(path) == -1)
+    else if (file != NULL && unlink(path) == -1)
         error = report("remove %s", path);
     else
         error = names_sweep();

@@ -71,7 +71,19 @@ int name_give(const char *name, const char *id)
     return error;
 }
 
-/* Does NAME begin the ID of exactly one image? The file of one of its names, to be freed, or NULL.
+/* Is it the ID of an image that the store has, with a name or without? */
+static bool is_id(const char *name)
+{
+    char *path = store_path("configs", name, "");
+    bool good = sha256_is_hex(name, '\0') && access(path, F_OK) == 0;
+
+    free(path);
+    return good;
+}
+
+/*
+ * Does NAME begin the ID of exactly one of the images that have names? The file of one of those, to
+ * be freed, or NULL.
  */
 static char *find_by_id(const char *name, char id[SHA256_HEX + 1])
 {
@@ -102,23 +114,24 @@ int name_find(const char *name, char id[SHA256_HEX + 1], char **file)
     if (store_open() == NULL)
         return -EIO;
     char *normal = name_normal(name), *found = normal ? store_encode(normal) : NULL;
+    int error = found == NULL ? -EINVAL : 0;
 
-    if (found != NULL && !name_read(found, id)) { /* a name goes before an ID that begins so */
+    if (error == 0 && !name_read(found, id)) { /* a name goes before an ID that begins so */
         free(found);
         found = find_by_id(name, id);
-        if (found == NULL) {
+        if (found == NULL && is_id(name)) {
+            memcpy(id, name, SHA256_HEX + 1);
+        } else if (found == NULL) {
             hint("'full images' lists what there is; 'full load FILE' adds to it");
-            (void)refuse("no image %s in the store", normal);
+            error = refuse("no image %s in the store", normal);
         }
     }
     free(normal);
-    if (found == NULL)
-        return -ENOENT;
     if (file != NULL)
         *file = found;
     else
         free(found);
-    return 0;
+    return error;
 }
 
 int name_config(const char *id, struct config *config)

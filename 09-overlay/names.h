@@ -12,7 +12,9 @@ char *name_normal(const char *name);
 
 /*
  * Host. Find an image by its name or the first digits of its ID. ID gets the whole one. FILE,
- * unless NULL, gets its file name in images/, to be freed. Returns 0, or a negative errno told.
+ * unless NULL, gets its file name in images/, to be freed. An image that has lost its name, but is
+ * still held by somebody, is found by its whole ID; FILE then gets NULL. Returns 0, or a negative
+ * errno told.
  */
 int name_find(const char *name, char id[SHA256_HEX + 1], char **file);
 

@@ -145,7 +145,7 @@ int image_save(const char *name, const char *file)
         return error;
     error = name_find(name, id, &name_file);
     if (error == 0) {
-        char *whole = store_decode(name_file);
+        char *whole = name_file ? store_decode(name_file) : NULL;
         error = save_whole(&image, whole, file);
         free(whole);
         free(name_file);

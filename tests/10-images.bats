@@ -225,6 +225,28 @@ as_user_with_a_store() {
     run -0 "$full" rmi thing:latest
 }
 
+@test "names: an image that has lost its name while a box runs on it goes by its whole ID" {
+    make_image
+    "$full" load base.tar
+    id=$(sha256sum <config.json | cut -d' ' -f1)
+    start_box full run --network none base:1 sleep 60
+    sed 's/hello/other/' config.json >other.json
+    sed 's/config/other/' manifest.json >m && mv m manifest.json
+    tar -cf other.tar other.json manifest.json 1.tar 2.tar
+    "$full" load other.tar
+    run -0 "$full" run --network none base:1 sh -c 'echo $GREETING'
+    assert_equal "$output" other
+    expect_error 125 "no image ${id:0:12}" "$full" history "${id:0:12}"
+    run -0 "$full" run --network none "$id" sh -c 'echo $GREETING'
+    assert_equal "$output" hello
+    expect_error 125 "a box runs on it" "$full" rmi "$id"
+    run -0 "$full" save "$id" saved.tar
+    assert_equal "$(tar -xOf saved.tar manifest.json | jq -c '.[].RepoTags')" '[]'
+    stop_boxes
+    wait_until 5 "$full" rmi "$id"
+    expect_error 125 "no image $id" "$full" rmi "$id"
+}
+
 @test "names: one goes before an ID that begins so" {
     make_image
     "$full" load base.tar
