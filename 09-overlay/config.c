@@ -23,15 +23,20 @@ static void free_list(char **list)
     free(list);
 }
 
-/* An array of strings, or in old images one string. NULL if it is something else. */
+/*
+ * An array of strings, or in old images one string. Empty if there is none, or null in its place;
+ * NULL if it is something else.
+ */
 static char **read_list(const struct json *json, size_t index)
 {
+    enum json_kind kind = index == JSON_NONE ? JSON_NULL : json->values[index].kind;
     size_t length = json_length(json, index), count = 0;
-    char **list = calloc(length + 2, sizeof(*list));
+    bool good = kind == JSON_NULL || kind == JSON_ARRAY || kind == JSON_STRING;
+    char **list = good ? calloc(length + 2, sizeof(*list)) : NULL;
 
     if (list == NULL)
         return NULL;
-    if (index != JSON_NONE && json->values[index].kind == JSON_STRING)
+    if (kind == JSON_STRING)
         list[count++] = json_string(json, index);
     for (size_t i = json_first(json, index); i != JSON_NONE; i = json_next(json, index, i)) {
         list[count] = json_string(json, i);
@@ -110,14 +115,25 @@ static void copy_until(FILE *stream, const struct config *config, size_t *at, si
     *at = end;
 }
 
-/* One more element before the closing bracket of an array; a whole member if there is no array. */
+/*
+ * One more element before the closing bracket of the array; an array in place of null or the like;
+ * a whole member at the end if there is none.
+ */
 static void add_history(FILE *stream, const struct config *config, size_t *at, const char *history)
 {
+    const struct json_value *values = config->json.values;
     size_t array = json_member(&config->json, 0, "history");
 
-    if (array != JSON_NONE && config->json.values[array].kind == JSON_ARRAY) {
-        copy_until(stream, config, at, config->json.values[array].end - 1);
+    if (array == JSON_NONE) {
+        copy_until(stream, config, at, values[0].end - 1);
+        fprintf(stream, ",\"history\":[%s]", history);
+    } else if (values[array].kind == JSON_ARRAY) {
+        copy_until(stream, config, at, values[array].end - 1);
         fprintf(stream, "%s%s", json_length(&config->json, array) > 0 ? "," : "", history);
+    } else {
+        copy_until(stream, config, at, values[array].start);
+        fprintf(stream, "[%s]", history);
+        *at = values[array].end;
     }
 }
 

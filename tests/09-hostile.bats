@@ -81,6 +81,18 @@ load layers
     refused "0 layers in manifest.json, and 1 in the configuration"
 }
 
+@test "a configuration whose environment or command is no list of strings" {
+    layer tree file
+    tar -C tree -cf 1.tar .
+    for config in '{"Env":{}}' '{"Cmd":1}' '{"Entrypoint":["sh",true]}' '{"Env":[["A=1"]]}'; do
+        image_of 1.tar
+        jq -c --argjson config "$config" '.config = $config' config.json >bad.json
+        mv bad.json config.json
+        tar -cf image.tar config.json manifest.json 1.tar
+        refused "is not a list of strings"
+    done
+}
+
 @test "JSON that is broken, deep, or goes in circles" {
     for text in '' '{' '[{"Config":1}]' '[]' 'null' '[{"Config":"config.json"}] x' '["\ud800"]' $'["\xff"]' \
         "$(printf '[%.0s' {1..100000})" '{"a":01}' '[1,]' '{"a" 1}'; do

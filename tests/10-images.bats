@@ -125,6 +125,25 @@ as_user_with_a_store() {
     run -0 "$full" rm -f "$name"
 }
 
+@test "commit: an image without a history gets one" {
+    make_image
+    name=$(random_name box)
+    for change in 'del(.history)' '.history = null' '.rootfs as $it | {history: null, rootfs: $it}'; do
+        jq -c "$change" config.json >other.json
+        sed 's/config/other/' manifest.json >other
+        tar -cf other.tar --transform=s/^other$/manifest.json/ other other.json 1.tar 2.tar
+        "$full" load other.tar
+        run -0 "$full" run --network none --name "$name" base:1 sh -c 'echo >/new'
+        run -0 "$full" commit "$name" mine:1
+        run -0 "$full" history mine:1
+        assert_equal "${#lines[@]}" 4
+        assert_contains "${lines[1]}" "sh -c echo >/new"
+        assert_contains "${lines[2]}" "${digest:0:12}"
+        run -0 "$full" run --network none mine:1 cat /new
+        run -0 "$full" rm "$name"
+    done
+}
+
 @test "commit: deleted files with blanks, new lines and wildcards in their names take no others with them" {
     mkdir -p top/etc
     gone=('blank ' $'tab\t' $'new\nline' $'\n' 'st*r' 'wh?t' '[ab]' 'back\' $'\xff\n' '#')
