@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,26 +112,61 @@ static int save_to(int file, const struct image *image, const char *name)
     return error;
 }
 
+/*
+ * A new file in the directory of PATH, which has no name while it is written: nothing is left of it
+ * however we end. Where the file system can't do that, it is made under the name TEMPORARY.
+ */
+static int open_beside(const char *path, char *temporary, bool *nameless)
+{
+    char *copy = strdup(path);
+    int file = copy == NULL ? -1 : open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    free(copy);
+    *nameless = file != -1;
+    return *nameless ? file : mkostemp(temporary, O_CLOEXEC);
+}
+
+/* Only a file with a name can take another one's place: it gets the name TEMPORARY for that. */
+static int name_file(int file, char *temporary)
+{
+    char descriptor[32];
+    int other = mkostemp(temporary, O_CLOEXEC);
+
+    if (other == -1)
+        return report("save %s", temporary);
+    close(other);
+    unlink(temporary);
+    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
+    return linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1
+               ? report("save %s", temporary)
+               : 0;
+}
+
 /* The file appears under its name when it is whole. */
 static int save_whole(const struct image *image, const char *name, const char *path)
 {
+    struct stat status;
     char *temporary = NULL;
+    bool nameless;
     mode_t mask = umask(0);
 
     umask(mask);
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return refuse("save %s: not a file", path);
     if (asprintf(&temporary, "%s.XXXXXX", path) == -1)
         return report("save");
-    int file = mkostemp(temporary, O_CLOEXEC);
-    if (file == -1) {
-        free(temporary);
-        return report("save %s", path);
+    int file = open_beside(path, temporary, &nameless);
+    int error = file == -1 ? report("save %s", path) : save_to(file, image, name);
+    if (error == 0 && nameless) {
+        error = name_file(file, temporary);
+        nameless = error != 0;
     }
-    int error = save_to(file, image, name);
     if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 || rename(temporary, path) == -1))
         error = report("save %s", path);
-    if (error != 0)
+    if (error != 0 && file != -1 && !nameless)
         unlink(temporary);
-    close(file);
+    if (file != -1)
+        close(file);
     free(temporary);
     return error;
 }

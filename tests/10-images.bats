@@ -180,6 +180,25 @@ as_user_with_a_store() {
     assert_equal "$output" "$secret"
 }
 
+@test "save: the file is whole or not there, however the tool ends; what it replaces is a file" {
+    requires command:strace
+    make_image
+    "$full" load base.tar
+    mkdir out
+    for signal in INT TERM KILL; do # the third time that it looks where in the tar it is
+        run "-$((128 + $(kill -l "$signal")))" strace --quiet=all --output=/dev/null --trace=lseek \
+            --inject="lseek:signal=$signal:when=3" "$full" save base:1 out/saved.tar
+        assert_equal "$(ls -A out)" ""
+    done
+    for _ in first second; do
+        run -0 "$full" save base:1 out/saved.tar
+        assert_equal "$(ls -A out) $(stat -c %a out/saved.tar)" "saved.tar 644"
+        tar -tf out/saved.tar >out.list
+    done
+    mkfifo pipe
+    expect_error 125 "save pipe: not a file" "$full" save base:1 pipe
+}
+
 @test "save: whiteouts and directories made anew are told as images tell them" {
     make_image
     mkdir -p 3/etc 3/home
