@@ -45,9 +45,12 @@ char *store_temporary(int *lock);
 int store_hold(const char *kind, const char *digest);
 
 /*
- * Host. Is the layer whole? Nothing is forced onto the disk, which would take as long again as
- * unpacking does. Files are written there in the order in which they were made: if power fails
- * before the layer's last one is there, that one is empty.
+ * Host. Is the layer whole? That its file "size" is there and not empty says so, as it is written
+ * last. Nothing is forced onto the disk, though: syncfs(2) waits for all that anybody has written
+ * to that file system, which can take longer than unpacking does. If power fails before the kernel
+ * has written all of it, within half a minute or so, "size" is most likely empty too, and the layer
+ * is unpacked again; but no file system promises to write files in their order. Whom that is not
+ * enough runs sync(1) after the import.
  */
 bool store_is_whole(const char *digest);
 
