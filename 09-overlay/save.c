@@ -127,7 +127,7 @@ static int open_beside(const char *path, char *temporary, bool *nameless)
 }
 
 /* Only a file with a name can take another one's place: it gets the name TEMPORARY for that. */
-static int name_file(int file, char *temporary)
+static int give_name(int file, char *temporary)
 {
     char descriptor[32];
     int other = mkostemp(temporary, O_CLOEXEC);
@@ -158,7 +158,7 @@ static int save_whole(const struct image *image, const char *name, const char *p
     int file = open_beside(path, temporary, &nameless);
     int error = file == -1 ? report("save %s", path) : save_to(file, image, name);
     if (error == 0 && nameless) {
-        error = name_file(file, temporary);
+        error = give_name(file, temporary);
         nameless = error != 0;
     }
     if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 || rename(temporary, path) == -1))

@@ -209,7 +209,7 @@ times_called() {
 
 @test "a user who holds the locks keeps nobody waiting for ever" {
     requires command:strace
-    local hurried=(strace -f -qq -o /dev/null -e inject=nanosleep,clock_nanosleep:retval=0)
+    local hurried=(strace -f -qq -o /dev/null -e "inject=nanosleep,clock_nanosleep:retval=0")
     # shellcheck disable=SC2016
     "${AS_USER[@]}" sh -c 'exec flock --no-fork /proc/self/ns/net sleep 60' 3>&- 4>&- &
     TOOL_PIDS+=("$!")
