@@ -294,7 +294,7 @@ static int add_rules(struct network *network, struct host *host)
 
     if (!network_has_rules(network))
         return 0;
-    error = setting_note_forwarding(&host->tables, nat.note);
+    error = setting_note_forwarding(&host->links, &host->tables, nat.note);
     snprintf(localnet, sizeof(localnet), "conf/%s/route_localnet", network->bridge);
     for (int i = 0; i < network->port_count && error == 0; i++) {
         if (network->ports[i].address >> 24 == 127) {

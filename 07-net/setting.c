@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,24 +107,22 @@ static bool goes_along(const char *name)
 }
 
 /* What goes along with ip_forward, and would not be put back by it. */
-static int note_what_goes_along(char *note)
+static int note_what_goes_along(const struct links *links, char *note)
 {
     int error = read_setting(redirects) == '0' ? put(note, redirects, '0') : 0;
-    glob_t links;
+    char name[64];
 
-    if (glob(SETTINGS "conf/*/forwarding", 0, NULL, &links) != 0)
-        return error;
-    for (size_t i = 0; i < links.gl_pathc && error == 0; i++) {
-        const char *name = links.gl_pathv[i] + strlen(SETTINGS);
-        bool plain = strchr(name, '=') == NULL && strstr(name, "..") == NULL;
+    for (int i = -1; i < links->link_count && error == 0; i++) {
+        const char *link = i == -1 ? "default" : links->links[i].name;
+        bool plain = strchr(link, '=') == NULL && strstr(link, "..") == NULL;
+        snprintf(name, sizeof(name), "conf/%s/forwarding", link);
         if (plain && read_setting(name) == '1')
             error = put(note, name, '1');
     }
-    globfree(&links);
     return error;
 }
 
-int setting_note_forwarding(const struct nat_tables *tables, char *note)
+int setting_note_forwarding(const struct links *links, const struct nat_tables *tables, char *note)
 {
     int error = setting_note(forward, tables, note);
     const char *noted = NULL;
@@ -137,7 +134,7 @@ int setting_note_forwarding(const struct nat_tables *tables, char *note)
         if (find(tables->tables[i].note, forward, strlen(forward)) != NULL)
             noted = tables->tables[i].note;
     if (noted == NULL)
-        return note_what_goes_along(note);
+        return note_what_goes_along(links, note);
     while (error == 0 && (old = next_setting(&noted, name, sizeof(name))) != '\0')
         if (goes_along(name))
             error = put(note, name, old);

@@ -2,6 +2,7 @@
 #ifndef SETTING_H
 #define SETTING_H
 
+#include "link.h"
 #include "nat.h"
 
 /*
@@ -12,11 +13,11 @@ int setting_note(const char *name, const struct nat_tables *tables, char *note);
 
 /*
  * Host. The same for ip_forward, the first in any NOTE. A change of that changes others:
- * conf/all/accept_redirects becomes its opposite, and each conf/LINK/forwarding the same. So these
- * are noted, too, if they are not what it would make of them in the end. See inet_forward_change()
- * in the kernel's net/ipv4/devinet.c.
+ * conf/all/accept_redirects becomes its opposite, and conf/LINK/forwarding of all LINKS the same.
+ * So these are noted, too, if they are not what it would make of them in the end. See
+ * inet_forward_change() in the kernel's net/ipv4/devinet.c.
  */
-int setting_note_forwarding(const struct nat_tables *tables, char *note);
+int setting_note_forwarding(const struct links *links, const struct nat_tables *tables, char *note);
 
 /* Host. Set all that the box with NOTE needs to 1. */
 int setting_apply(const char *note);
