@@ -187,7 +187,7 @@ void spawn_wait_go(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
-bool spawn_wait_exec(const struct child *child)
+int spawn_wait_exec(const struct child *child)
 {
     char failed;
     ssize_t got;
@@ -197,7 +197,7 @@ bool spawn_wait_exec(const struct child *child)
         got = recv(child->sync, &failed, sizeof(failed), 0);
     while (got == -1 && errno == EINTR);
     if (got == -1 && errno != ECONNRESET)
-        (void)report("wait for the command to start");
+        return report("wait for the command to start");
     return got == 0;
 }
 

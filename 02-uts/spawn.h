@@ -10,7 +10,6 @@
 #define SPAWN_H
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
@@ -47,10 +46,11 @@ void spawn_block_signals(void);
 void spawn_go(const struct child *child);
 
 /*
- * Host. Wait until the box has executed its command, or has ended without. False if it could not:
- * it has told why, and spawn_wait() will tell its exit status.
+ * Host. Wait until the box has executed its command, or has ended without. Returns 1, or 0 if it
+ * could not: it has told why, and spawn_wait() will tell its exit status; or, after report(),
+ * -errno.
  */
-bool spawn_wait_exec(const struct child *child);
+int spawn_wait_exec(const struct child *child);
 
 /* Box. Wait for spawn_go(). Ends the box silently if the host has failed or died instead. */
 void spawn_wait_go(const struct child *child);

@@ -43,7 +43,9 @@ void init_stay_behind(struct child *box)
     }
     close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
     spawn_go(&child);
-    bool executed = spawn_wait_exec(&child);
+    int executed = spawn_wait_exec(&child);
+    if (executed < 0)
+        exit(EXIT_TOOL);
     tool_errors_to(STDERR_FILENO);
     /* The host learns from the socket's end that the command runs, or by a word that it failed. */
     close_all_but((int[]){child.pidfd, box->sync}, executed ? 1 : 2);

@@ -300,8 +300,8 @@ int container_run(const struct run_options *options)
 
     box.started = true;
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    bool executed = !(options->terminal && master == -1) && spawn_wait_exec(&child);
-    if (executed && note_running() != 0)
+    int executed = options->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
+    if (executed < 0 || (executed && note_running() != 0))
         return EXIT_TOOL;
     if (options->detach)
         tell_started(waiting, executed);
