@@ -109,6 +109,7 @@ half_made() {
     kill -KILL "$(status_of "$pid" PPid)"
     wait_until 3 [ ! -e "/proc/$pid" ]
     run -0 "$full" ps -a
+    run -0 "$full" run "${alone[@]}" "$ROOTFS" true # finds the group, which no state names any more
 }
 
 @test "commands on one box at the same time: no box is half there, and no error but that it has gone" {
