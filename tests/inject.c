@@ -2,8 +2,8 @@
  * inject: run a tool and make one of its system calls fail, or kill it just before.
  *
  *     inject --list=FILE [--time=SECONDS] TOOL [ARG]...
- *     inject --process=P --call=N --error=E [--time=SECONDS] TOOL [ARG]...
- *     inject --process=P --call=N --kill    [--time=SECONDS] TOOL [ARG]...
+ *     inject --process=P --call=N [--number=S] --error=E [--time=SECONDS] TOOL [ARG]...
+ *     inject --process=P --call=N [--number=S] --kill    [--time=SECONDS] TOOL [ARG]...
  *
  * The tool is process 1, what it forks 2, and so on; the calls of each are counted from 1. strace
  * can do this for all processes at once only: what the box calls could not be told from what the
@@ -11,7 +11,8 @@
  *
  * The list has a line per call: the process and the numbers of the call and of the system call. The
  * exit status is the tool's. inject waits for the tool's other processes, too. When the time (10
- * seconds) is up it kills all and ends with 99; if the call was never made, with 98.
+ * seconds) is up it kills all and ends with 99; if the call was never made, or was not of the
+ * system call S this time, with 98.
  */
 #include <elf.h>
 #include <errno.h>
@@ -44,11 +45,11 @@ static int process_count;
 
 static struct {
     FILE *list;
-    int process, call, error;
+    int process, call, number, error;
     bool kill;
     bool done;
     char tool[PATH_MAX];
-} wanted;
+} wanted = {.number = -1};
 
 static void broken(const char *what)
 {
@@ -116,7 +117,8 @@ static void at_call(int process)
     int call = ++processes[process].calls;
     if (wanted.list != NULL)
         fprintf(wanted.list, "%d %d %d\n", process + 1, call, (int)info.entry.nr);
-    if (process + 1 != wanted.process || call != wanted.call)
+    if (process + 1 != wanted.process || call != wanted.call ||
+        (wanted.number != -1 && wanted.number != (int)info.entry.nr))
         return;
     wanted.done = true;
     if (wanted.kill) {
@@ -187,13 +189,10 @@ static void time_is_up(int signal)
 static char **parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"list", required_argument, NULL, 'l'},
-        {"process", required_argument, NULL, 'p'},
-        {"call", required_argument, NULL, 'c'},
-        {"error", required_argument, NULL, 'e'},
-        {"kill", no_argument, NULL, 'k'},
-        {"time", required_argument, NULL, 't'},
-        {NULL, 0, NULL, 0},
+        {"list", required_argument, NULL, 'l'},  {"process", required_argument, NULL, 'p'},
+        {"call", required_argument, NULL, 'c'},  {"number", required_argument, NULL, 'n'},
+        {"error", required_argument, NULL, 'e'}, {"kill", no_argument, NULL, 'k'},
+        {"time", required_argument, NULL, 't'},  {NULL, 0, NULL, 0},
     };
     unsigned seconds = 10;
     int option;
@@ -205,6 +204,8 @@ static char **parse(int argc, char **argv)
             wanted.process = atoi(optarg);
         else if (option == 'c')
             wanted.call = atoi(optarg);
+        else if (option == 'n')
+            wanted.number = atoi(optarg);
         else if (option == 'e')
             wanted.error = atoi(optarg);
         else if (option == 'k')
