@@ -10,10 +10,10 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "lock.h"
 #include "setting.h"
 
 enum { LONGEST_WAIT = 30000 }; /* milliseconds, for others who start or end */
@@ -70,14 +70,7 @@ int host_box_ended(pid_t box)
 
 int host_lock(int file)
 {
-    const struct timespec pause = {.tv_nsec = 5000000};
-
-    for (int waited = 0; flock(file, LOCK_EX | LOCK_NB) == -1; waited += 5) {
-        if (errno != EWOULDBLOCK || waited >= LONGEST_WAIT)
-            return -1;
-        nanosleep(&pause, NULL);
-    }
-    return 0;
+    return lock_wait(file, LONGEST_WAIT);
 }
 
 int host_report_lock(const char *what)

@@ -46,7 +46,7 @@ int host_send(struct host *host);
 /* Host. Take back what is there without a box: rules, settings and bridges of ours. As above. */
 int host_sweep(struct host *host);
 
-/* Host. Lock FILE, flock(2), and wait half a minute for it at most. Returns 0, or -1 with errno. */
+/* Host. lock_wait() for half a minute at most. Returns 0, or -1 with errno. */
 int host_lock(int file);
 
 /* Host. report() that errno about what was to be locked, and how to see who has it. */

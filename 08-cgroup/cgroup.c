@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "../07-net/lock.h"
 #include "controller.h"
 #include "group.h"
 #include "parent.h"
@@ -33,25 +33,19 @@ void cgroup_check_name(const char *name)
  */
 static int lock_tree(const struct cgroup_tree *tree)
 {
-    const struct timespec pause = {.tv_nsec = 5000000};
     char path[LONGEST_GROUP];
 
     snprintf(path, sizeof(path), "%s/cgroup.procs", tree->top);
     int lock = open(path, O_RDONLY | O_CLOEXEC);
     if (lock == -1)
         return report("open %s", path);
-    for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) == -1; waited += 5) {
-        if (errno == EWOULDBLOCK && waited < LONGEST_WAIT) {
-            nanosleep(&pause, NULL);
-            continue;
-        }
-        if (errno == EWOULDBLOCK)
-            hint("another run is changing the tree and does not come to an end");
-        int error = report("lock %s", tree->top);
-        close(lock);
-        return error;
-    }
-    return lock;
+    if (lock_wait(lock, LONGEST_WAIT) == 0)
+        return lock;
+    if (errno == EWOULDBLOCK)
+        hint("another run is changing the tree and does not come to an end");
+    int error = report("lock %s", tree->top);
+    close(lock);
+    return error;
 }
 
 /* Remove the groups of killed runs in GROUP and below, and disable what nobody uses there any more.

@@ -137,7 +137,6 @@ void parent_leave(struct cgroup *group)
 {
     if (group->leaf[0] == '\0' || group_write(group->parent, "cgroup.procs", "0") != 0)
         return;
-    explain("rmdir %s\trmdir(\"%s\")", group->leaf, group->leaf);
-    rmdir(group->leaf);
+    group_remove(group->leaf);
     group->leaf[0] = '\0';
 }
