@@ -141,12 +141,11 @@ void hint(const char *format, ...)
     errno = saved;
 }
 
-/* Names that others chose may hold what a terminal would obey. */
-static void make_harmless(char *text)
+void tool_disarm(char *text, char instead)
 {
     for (char *each = text; *each != '\0'; each++)
         if ((unsigned char)*each < ' ' || *each == 0x7f)
-            *each = '?';
+            *each = instead;
 }
 
 /* One write(2) for the line and its hint, so that two sides failing at once do not mix. */
@@ -157,8 +156,8 @@ static void say(const char *format, va_list arguments, int error)
     if (error != 0 && next_hint[0] == '\0')
         cause_of(error, next_hint, sizeof(next_hint));
     vsnprintf(text, sizeof(text), format, arguments);
-    make_harmless(text);
-    make_harmless(next_hint);
+    tool_disarm(text, '?');
+    tool_disarm(next_hint, '?');
     snprintf(lines, sizeof(lines), "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
              error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
              next_hint[0] ? "\n" : "");

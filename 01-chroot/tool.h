@@ -43,6 +43,9 @@ char **tool_command(int argc, char **argv);
 /* TEXT as a whole number from MIN to MAX; anything else ends the tool and names WHAT was wrong. */
 long long tool_number(const char *text, const char *what, long long min, long long max);
 
+/* Put INSTEAD in place of each control character in TEXT: others chose it, and a terminal obeys. */
+void tool_disarm(char *text, char instead);
+
 /* On which side of the wall this process is, for --explain: "host" until spawn() says "box". */
 void tool_side(const char *side);
 

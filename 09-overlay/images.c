@@ -26,13 +26,13 @@ static unsigned long long layer_size(const char *digest)
     return size;
 }
 
-/* A text from an image, for a terminal: without control characters, which could do things to it. */
+/* A text from an image, for a terminal; it may not be there. */
 static const char *plain(char *text)
 {
-    for (char *each = text; each != NULL && *each != '\0'; each++)
-        if ((unsigned char)*each < ' ' || *each == 0x7f)
-            *each = ' ';
-    return text ? text : "";
+    if (text == NULL)
+        return "";
+    tool_disarm(text, ' ');
+    return text;
 }
 
 static int print_image(const char *name, const char *id)

@@ -67,9 +67,7 @@ static void undo(void)
 static void note_text(char *to, size_t size, const char *text)
 {
     snprintf(to, size, "%s", text != NULL ? text : "");
-    for (char *c = to; *c != '\0'; c++)
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
-            *c = ' ';
+    tool_disarm(to, ' ');
 }
 
 /* The words of COMMAND with blanks between, cut where TEXT ends. */

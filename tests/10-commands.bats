@@ -19,7 +19,7 @@ load boxes
     run -0 sh -c "'$full' ps --json | jq -r '.[] | [.name, .running, .status] | @text'"
     assert_equal "$output" '["one",true,null]'
     run -0 sh -c "'$full' ps -a --json | jq -r '.[1] | [.name, .running, .pid, .status, .command] | @text'"
-    assert_contains "$output" '["two",false,0,5,"sh -c exit 5 a \"quoted\" \\ word\twith'
+    assert_contains "$output" '["two",false,0,5,"sh -c exit 5 a \"quoted\" \\ word with'
     expect_error 125 "No space left" sh -c "'$full' ps >/dev/full"
 }
 
