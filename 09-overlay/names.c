@@ -116,7 +116,9 @@ int name_find(const char *name, char id[SHA256_HEX + 1], char **file)
     char *normal = name_normal(name), *found = normal ? store_encode(normal) : NULL;
     int error = found == NULL ? -EINVAL : 0;
 
-    if (error == 0 && !name_read(found, id)) { /* a name goes before an ID that begins so */
+    /* A name goes before an ID that begins so, but not before a whole one: who made the image could
+     * have chosen it. */
+    if (error == 0 && (is_id(name) || !name_read(found, id))) {
         free(found);
         found = find_by_id(name, id);
         if (found == NULL && is_id(name)) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: images by name: load, images, history, run, commit, save, rmi.
 load helpers
+load boxes
 
 setup() {
     host_remember
@@ -226,15 +227,30 @@ as_user_with_a_store() {
         strace --quiet=all --output=/dev/null --trace-path="$layer" --inject="$1:delay_enter=$2" "${@:3}" 3>&-
     }
     import_has_opened_it() {
-        find /proc/[0-9]*/fd -lname "$layer" -print -quit 2>&1 | grep -q /proc
+        find /proc/[0-9]*/fd -lname "$layer" -print -quit | grep -q /proc
     }
     delayed flock 1000000 "$full" load base.tar again:1 &
     pid=$!
+    TOOL_PIDS+=("$pid")
     wait_until 10 import_has_opened_it
     delayed '/^rename' 2000000 "$full" rmi base:1
     wait "$pid"
     run -0 "$full" run --network none again:1
     assert_equal "$output" "$secret"
+}
+
+@test "an image called like another's ID is not taken for that one" {
+    make_image
+    "$full" load base.tar
+    id=$(sha256sum <config.json | cut -d' ' -f1)
+    jq -c '.config.Cmd = ["echo", "another"]' config.json >config2.json
+    echo "[{\"Config\":\"config2.json\",\"RepoTags\":[\"$id\"],\"Layers\":[\"1.tar\",\"2.tar\"]}]" >manifest.json
+    tar -cf another.tar config2.json manifest.json 1.tar 2.tar
+    "$full" load another.tar
+    run -0 "$full" run --network none "$id"
+    assert_equal "$output" "$secret"
+    run -0 "$full" run --network none "$id:latest"
+    assert_equal "$output" another
 }
 
 @test "an import that fails leaves the images that were there" {
