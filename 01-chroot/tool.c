@@ -141,11 +141,19 @@ void hint(const char *format, ...)
     errno = saved;
 }
 
+size_t tool_control(const char *text)
+{
+    unsigned char first = (unsigned char)text[0];
+
+    if (first == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+        return 2; /* U+0080 to U+009F */
+    return first < ' ' || first == 0x7f;
+}
+
 void tool_disarm(char *text, char instead)
 {
-    for (char *each = text; *each != '\0'; each++)
-        if ((unsigned char)*each < ' ' || *each == 0x7f)
-            *each = instead;
+    for (; *text != '\0'; text++)
+        memset(text, instead, tool_control(text));
 }
 
 /* One write(2) for the line and its hint, so that two sides failing at once do not mix. */

@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdnoreturn.h>
 
 /* Exit statuses besides the command's own, as chroot(1), env(1) and docker(1) have them. */
@@ -42,6 +43,9 @@ char **tool_command(int argc, char **argv);
 
 /* TEXT as a whole number from MIN to MAX; anything else ends the tool and names WHAT was wrong. */
 long long tool_number(const char *text, const char *what, long long min, long long max);
+
+/* How many bytes the control character has that TEXT begins with, 0 if it begins with none. */
+size_t tool_control(const char *text);
 
 /* Put INSTEAD in place of each control character in TEXT: others chose it, and a terminal obeys. */
 void tool_disarm(char *text, char instead);

@@ -85,11 +85,16 @@ static void print_line(char kind, const char *above, const char *name)
     printf("%c ", kind);
     for (int part = 0; part < 3; part++) {
         const char *text = part == 0 ? above : part == 1 ? "/" : name;
-        for (; *text != '\0'; text++)
-            if ((unsigned char)*text < ' ' || *text == 0x7f)
-                printf("\\%03o", (unsigned char)*text);
-            else
+        for (size_t control = 0; *text != '\0'; text++) {
+            if (control == 0)
+                control = tool_control(text);
+            if (control == 0) {
                 putchar(*text);
+            } else {
+                printf("\\%03o", (unsigned char)*text);
+                control--;
+            }
+        }
     }
     putchar('\n');
 }

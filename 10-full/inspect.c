@@ -98,6 +98,8 @@ static void draw_mounts(const struct state *state)
 
     while (next_mount(mounts, &mount)) {
         bool whole = strcmp(mount.within, "/") == 0;
+        tool_disarm(mount.within, '?');
+        tool_disarm(mount.place, '?');
         snprintf(from, sizeof(from), "%s%s%s", mount.type, whole ? "" : " ",
                  whole ? "" : mount.within);
         pair("mount", from, "-->", mount.place);

@@ -4,40 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at TEXT, 0 if it is none: RFC 3629, section 4. */
-static size_t sequence_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                        : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
-}
+#include "../01-chroot/tool.h"
+#include "../09-overlay/json.h"
 
 void json_print_string(const char *text)
 {
-    const unsigned char *c = (const unsigned char *)text;
-
     putchar('"');
-    while (*c != '\0') {
-        size_t length = sequence_length(c);
+    while (*text != '\0') {
+        size_t length = json_utf8_length(text, strnlen(text, 4)), control = tool_control(text);
         if (length == 0)
             printf("\\ufffd");
-        else if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
-        else if (*c < ' ' || *c == 0x7f)
-            printf("\\u%04x", *c);
+        else if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if (control != 0) /* its last byte is its number */
+            printf("\\u%04x", (unsigned char)text[control - 1]);
         else
-            fwrite(c, 1, length, stdout);
-        c += length ? length : 1;
+            fwrite(text, 1, length, stdout);
+        text += length ? length : 1;
     }
     putchar('"');
 }

@@ -233,11 +233,15 @@ limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
 
 @test "what is noted of a box is a line each, whatever its directory is called" {
     local place=$'/tmp\nsource other'
-    mkdir -p "$ROOTFS$place"
-    detached bird "${alone[@]}" --workdir "$place" sh -c $'sleep 60 # \e[31m'
+    mkdir -p "$ROOTFS$place" "$ROOTFS"$'/mnt/\e]0;'
+    detached bird "${alone[@]}" --workdir "$place" --volume "$ROOTFS:"$'/mnt/\e]0;' \
+        sh -c $': \e[31m\xc2\x9b32m\nsleep 60'
     assert_equal "$(of bird source)" "$ROOTFS"
-    refute_contains "$("$full" ps)" $'\e'
-    rm -r "${ROOTFS:?}$place"
+    run -0 "$full" ps
+    assert_contains "$output" "sh -c :  [31m  32m sleep"
+    run -0 "$full" inspect bird
+    assert_contains "$output" "/mnt/?]0;"
+    rm -r "${ROOTFS:?}$place" "$ROOTFS"$'/mnt/\e]0;'
 }
 
 @test "--ulimit: soft and hard, seen from outside" {
