@@ -74,20 +74,34 @@ static void send_signal(const struct state *state, int signal)
     close(process);
 }
 
-/* Wait until the monitor of NAME has ended, MILLISECONDS at most. False if the time was up. */
-static bool wait_for_monitor(const char *name, int milliseconds)
+/*
+ * The monitor of NAME as a descriptor, pidfd_open(2); -1 if it has ended. To be opened before the
+ * state is read: later the name may be another box's, for whose end nobody wants to wait.
+ */
+static int open_monitor(const char *name)
 {
-    pid_t monitor = state_monitor(name);
-    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, monitor, 0), .events = POLLIN};
+    pid_t monitor = state_name_is_valid(name) ? state_monitor(name) : 0;
 
-    if (monitor == 0 || ended.fd == -1)
-        return true;
-    if (state_monitor(name) != monitor) { /* it ended in between, and this is another process */
-        close(ended.fd);
-        return true;
+    if (monitor == -1)
+        fail("box %s: is of a pid namespace above this one: its end can't be seen from here", name);
+    int process = monitor != 0 ? (int)syscall(SYS_pidfd_open, monitor, 0) : -1;
+    if (process != -1 && state_monitor(name) != monitor) { /* ended, its number another's by now */
+        close(process);
+        return -1;
     }
+    return process;
+}
+
+/* Wait until MONITOR has ended, MILLISECONDS at most, and close it. False if the time was up. */
+static bool wait_for_monitor(int monitor, int milliseconds)
+{
+    struct pollfd ended = {.fd = monitor, .events = POLLIN};
+
+    if (monitor == -1)
+        return true;
     int got = poll(&ended, 1, milliseconds);
-    close(ended.fd);
+    if (got != 0)
+        close(monitor);
     return got != 0;
 }
 
@@ -212,15 +226,14 @@ static void copy_rest(int log)
 static void follow(int log, const char *name, const char *path)
 {
     char events[4096];
-    pid_t monitor = state_monitor(name);
     struct pollfd files[] = {
         {.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
-        {.fd = (int)syscall(SYS_pidfd_open, monitor, 0), .events = POLLIN},
+        {.fd = open_monitor(name), .events = POLLIN},
     };
 
     if (files[0].fd == -1 || inotify_add_watch(files[0].fd, path, IN_MODIFY) == -1)
         die("watch %s", path);
-    while (monitor != 0 && files[1].fd != -1 && state_monitor(name) == monitor) {
+    while (files[1].fd != -1 && files[1].revents == 0) {
         copy_rest(log);
         poll(files, 2, FOREVER);
         while (read(files[0].fd, events, sizeof(events)) > 0)
@@ -270,13 +283,14 @@ int command_stop(int argc, char **argv)
     long long seconds = time != NULL ? tool_number(time, "time", 0, 2000000) : 10;
 
     for (int i = optind; i < argc; i++) {
+        int monitor = open_monitor(argv[i]);
         struct state state = box_ready(argv[i]);
         if (!state.alive)
             continue;
         send_signal(&state, SIGTERM);
-        if (!wait_for_monitor(state.name, (int)seconds * 1000)) {
+        if (!wait_for_monitor(monitor, (int)seconds * 1000)) {
             send_signal(&state, SIGKILL);
-            wait_for_monitor(state.name, FOREVER);
+            wait_for_monitor(monitor, FOREVER);
         }
         printf("%s\n", state.name);
     }
@@ -351,8 +365,9 @@ static int wait_for_status(const char *name)
         state_path(name, "lock", path, sizeof(path));
         lock = open(path, O_RDONLY | O_CLOEXEC);
     }
-    struct state state = box_named(name); /* ends the tool if it isn't there */
-    wait_for_monitor(state.name, FOREVER);
+    int monitor = open_monitor(name);
+    (void)box_named(name); /* ends the tool if it isn't there */
+    wait_for_monitor(monitor, FOREVER);
     ssize_t got = read(lock, status, sizeof(status) - 1);
     close(lock);
     return got > 0 ? (int)strtol(status, NULL, 10) : EXIT_SIGNAL + SIGKILL;
@@ -387,6 +402,7 @@ int command_rm(int argc, char **argv)
     int status = EXIT_SUCCESS;
 
     for (int i = optind; i < argc; i++) {
+        int monitor = force ? open_monitor(argv[i]) : -1;
         struct state state = force ? box_ready(argv[i]) : box_named(argv[i]);
         if (state.alive && !force) {
             hint("'full stop %s' ends it, 'full rm -f %s' does both", argv[i], argv[i]);
@@ -394,9 +410,9 @@ int command_rm(int argc, char **argv)
         }
         if (state.alive) {
             send_signal(&state, SIGKILL);
-            wait_for_monitor(state.name, FOREVER);
+            wait_for_monitor(monitor, FOREVER);
         }
-        if (state_forget(&state) < 0)
+        if (state_forget_ended(&state) < 0)
             status = EXIT_TOOL;
     }
     return status;

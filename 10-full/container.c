@@ -296,7 +296,7 @@ int container_run(const struct run_options *options)
     if (serve_box() != 0)
         return EXIT_TOOL;
 
-    box.started = true;
+    box.started = !options->detach; /* else tell_started() decides */
     int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
     int executed = options->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
     if (executed < 0 || (executed && note_running() != 0))

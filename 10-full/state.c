@@ -174,7 +174,9 @@ pid_t state_monitor(const char *name)
     bool held = file != -1 && fcntl(file, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
     if (file != -1)
         close(file);
-    return held ? whole.l_pid : 0;
+    if (!held)
+        return 0;
+    return whole.l_pid != 0 ? whole.l_pid : -1; /* which is F_GETLK's 0 for one without a number */
 }
 
 int state_write(const struct state *state)
@@ -285,9 +287,17 @@ int state_await(const char *name, struct state *state)
     int error;
 
     for (int waited = 0; (error = state_read(name, state)) == 0; waited += 5) {
+        pid_t monitor = state->alive ? state_monitor(name) : 0;
+        if (monitor == -1)
+            return refuse(
+                "box %s: is of a pid namespace above this one: it can only be listed from "
+                "here",
+                name);
         if (!state->alive || state->pid != 0)
             return 0;
         if (waited >= LONGEST_WAIT) {
+            if (monitor > 0)
+                hint("'kill -KILL %d' ends what makes it, and the next command clears up", monitor);
             errno = ETIMEDOUT;
             return report("box %s: is being made, and its command does not start", name);
         }
@@ -336,6 +346,7 @@ int state_list(char ***names)
     return count;
 }
 
+/* The caller holds the lock on all. */
 static int forget(const struct state *state)
 {
     char path[1024];
@@ -348,6 +359,15 @@ static int forget(const struct state *state)
 int state_forget(const struct state *state)
 {
     int all = lock_all(), result = forget(state);
+
+    unlock_all(all);
+    return result;
+}
+
+int state_forget_ended(const struct state *state)
+{
+    int all = lock_all();
+    int result = state_monitor(state->name) == 0 ? forget(state) : 0;
 
     unlock_all(all);
     return result;

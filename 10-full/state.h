@@ -67,7 +67,10 @@ int state_begin(const char *name);
 /* Write STATUS into LOCK, which state_begin() has returned. */
 int state_tell(int lock, int status);
 
-/* The process that holds the lock of the box NAME, its monitor; 0 if nobody does. */
+/*
+ * The process that holds the lock of the box NAME, its monitor; 0 if nobody does; -1 if it is in a
+ * pid namespace above and has no number in ours.
+ */
 pid_t state_monitor(const char *name);
 
 /* Write STATE, all of it or nothing. */
@@ -78,7 +81,8 @@ int state_read(const char *name, struct state *state);
 
 /*
  * The same, but wait for a box that is just being made: until its command runs, it has no pid, and
- * nobody may enter it, as its root is still the host's. -ETIMEDOUT (reported) after five seconds.
+ * nobody may enter it, as its root is still the host's. -ETIMEDOUT (reported) after five seconds;
+ * -EINVAL (reported) for one whose monitor has no number here.
  */
 int state_await(const char *name, struct state *state);
 
@@ -92,10 +96,13 @@ int state_process(const struct state *state);
 int state_list(char ***names);
 
 /*
- * Forget a box that has ended: its directory, where it kept one its upper layer, and with the last
- * box all that is here.
+ * For a monitor: forget its box, which has ended: its directory, where it kept one its upper layer,
+ * and with the last box all that is here.
  */
 int state_forget(const struct state *state);
+
+/* For others: the same, unless the name is a living box's by now. */
+int state_forget_ended(const struct state *state);
 
 /*
  * What killed monitors have left: forget the boxes that nobody asked to keep, and write down the

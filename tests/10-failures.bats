@@ -47,6 +47,13 @@ load boxes
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
 }
 
+@test "run -d: without a note of its process it fails, and keeps no name" {
+    requires command:strace
+    expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace='/^rename' \
+        --inject='/^rename:error=ENOSPC:when=2' "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
+    wait_until 5 [ ! -e /run/ten-steps ]
+}
+
 # A box that stays for SECONDS where it has still the host's root: half_made SECONDS
 half_made() {
     strace --follow-forks --quiet=all --output=/dev/null --trace=pivot_root \
@@ -58,12 +65,37 @@ half_made() {
 
 @test "'exec' and 'rm -f' of a box that is still being made wait until it runs" {
     requires command:strace
-    half_made 2
+    half_made 1
     run -0 "$full" exec bird sh -c 'ls -d /probe && [ ! -e /run/course ]'
     run -0 "$full" rm -f bird
-    half_made 2
+    half_made 1
     run -0 "$full" rm -f bird
     [ ! -e /run/ten-steps ]
+}
+
+@test "rm -f: a box that has the name by then is left alone" {
+    requires command:strace
+    detached bird --rm "${alone[@]}" sleep 60
+    strace --quiet=all --output=/dev/null --trace='/^p?poll' --inject='/^p?poll:delay_exit=3000000' \
+        "$full" rm -f bird 3>&- 4>&- &
+    local remover=$!
+    wait_until 5 [ ! -e /run/ten-steps/boxes/bird ]
+    detached bird "${alone[@]}" sleep 60
+    wait "$remover"
+    run -0 "$full" exec bird true
+}
+
+@test "in a pid namespace below: a box is listed, and no command takes it for dead" {
+    requires tool:pid
+    detached bird --rm "${alone[@]}" sleep 60
+    run -0 "$(tool pid)" "$full" ps
+    assert_contains "$output" bird
+    local command
+    for command in "kill bird" "rm -f bird" "wait bird" "logs -f bird" "exec bird true" "inspect bird"; do
+        # shellcheck disable=SC2086 # words
+        expect_error 125 "box bird: is of a pid namespace above" "$(tool pid)" "$full" $command
+    done
+    run -0 "$full" exec bird true
 }
 
 @test "kill -9 of the monitor: a command that has become another user is ended by the next run" {
@@ -101,9 +133,12 @@ half_made() {
     pid=$(of bird pid)
     for text in "" $'pid\n\xff\xfe' "pid -1" $'pid 99999999999\nborn 1'; do
         printf %s "$text" >/run/ten-steps/boxes/bird/state
-        run "$full" ps
+        run -0 "$full" ps
         [ -z "$text" ] || expect_error 125 "box bird: " "$full" exec bird true
-        [ -n "$text" ] || expect_error 125 "box bird: " "$full" kill bird
+        case $text in
+        *" "*) run -0 "$full" kill bird ;;
+        "") expect_error 125 "box bird: " "$full" kill bird ;;
+        esac
         kill -0 "$pid"
     done
     kill -KILL "$(status_of "$pid" PPid)"
