@@ -46,9 +46,9 @@ void spawn_block_signals(void);
 void spawn_go(const struct child *child);
 
 /*
- * Host. Wait until the box has executed its command, or has ended without. Returns 1, or 0 if it
- * could not: it has told why, and spawn_wait() will tell its exit status; or, after report(),
- * -errno.
+ * Host. Wait until the box has executed its command, or has ended without. Returns 1, also if it
+ * was killed before; or 0 if it could not: it has told why, and spawn_wait() will tell its exit
+ * status; or, after report(), -errno.
  */
 int spawn_wait_exec(const struct child *child);
 

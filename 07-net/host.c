@@ -5,18 +5,21 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "lock.h"
 #include "setting.h"
 
-enum { LONGEST_WAIT = 30000 }; /* milliseconds, for others who start or end */
+enum {
+    LONGEST_WAIT = 30000, /* milliseconds, for others who start or end */
+    LONGEST_END = 2000    /* from the end of a process's namespaces to its own */
+};
 
 bool host_is_box(const struct link *link)
 {
@@ -60,10 +63,19 @@ bool host_box_lives(const char *name)
 
 int host_box_ended(pid_t box)
 {
-    siginfo_t end = {.si_code = 0};
+    const struct timespec pause = {.tv_nsec = 5000000};
+    siginfo_t end = {.si_pid = 0};
 
-    if (waitid(P_PID, (id_t)box, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        end.si_code != CLD_EXITED)
+    for (int waited = 0; end.si_pid == 0 && waited < LONGEST_END; waited += 5) {
+        if (waitid(P_PID, (id_t)box, &end, WEXITED | WNOHANG | WNOWAIT) == -1)
+            return report("wait for the box");
+        if (end.si_pid == 0)
+            nanosleep(&pause, NULL);
+    }
+    errno = ENOENT;
+    if (end.si_pid == 0)
+        return report("the box's network namespace");
+    if (end.si_code != CLD_EXITED)
         (void)refuse("the box was killed");
     return -ENOENT;
 }

@@ -65,8 +65,9 @@ int host_hold_box(const char *name);
 bool host_box_lives(const char *name);
 
 /*
- * Host. The process BOX is not there any more, just born. Either it has met an error, and told it;
- * or it was killed, which is told here. Returns -ENOENT.
+ * Host. The process BOX, just born, has no namespaces any more. Either it has met an error, and
+ * told it; or it was killed, which is told here, when it has ended: some milliseconds later. If it
+ * goes on living something else is missing, and that is told. Returns -ENOENT.
  */
 int host_box_ended(pid_t box);
 

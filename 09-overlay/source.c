@@ -216,9 +216,10 @@ static int read_oci_manifest(struct source *source, const struct json *json, cha
     struct source_image *image = config != NULL ? add_image(source) : NULL;
 
     if (image == NULL || (image->names = calloc(2, sizeof(char *))) == NULL) {
+        bool named = config != NULL;
         free(name);
         free(config);
-        if (config == NULL)
+        if (!named)
             return refuse("%s: a manifest in it names no configuration", source->tar.path);
         return image == NULL ? -EINVAL : report("%s", source->tar.path);
     }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -158,7 +157,7 @@ static noreturn void run_inside(const struct options *options, const struct stat
     capability_keep();
     account_become(&account, state->first_id == 0 && state->user_namespace);
     capability_hold(state->capabilities, account.user);
-    harden_undumpable(); /* again: a change of credentials has undone it */
+    harden_undumpable(); /* again: a change of credentials may have undone it */
     harden_no_new_privileges();
     if (state->seccomp)
         seccomp_install(state->capabilities);
@@ -195,7 +194,7 @@ static struct child enter_and_spawn(const struct state *state)
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
-    if (child.pid == 0)
+    if (child.pid == 0 && cgroup != -1)
         close(cgroup);
     if (child.pid == 0 && group != -1)
         enter(state, "--cgroup", group, CLONE_NEWCGROUP);
