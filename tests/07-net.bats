@@ -315,7 +315,7 @@ with_resolv() {
 @test "a box that is killed before it has its link: told, and nothing is left" {
     requires command:strace
     run -125 timeout --foreground 30 strace -f -qq -o /dev/null -e trace=flock,mount \
-        -e inject=mount:signal=KILL:when=1 -e inject=flock:delay_enter=300000 "$net" true
+        -e inject=mount:signal=KILL:when=1 -e inject=flock:delay_enter=2000000 "$net" true
     assert_equal "$output" "net: the box was killed"
     nothing_of_ours
 }

@@ -211,14 +211,14 @@ times_called() {
     requires command:strace
     local hurried=(strace -f -qq -o /dev/null -e "inject=nanosleep,clock_nanosleep:retval=0")
     # shellcheck disable=SC2016
-    "${AS_USER[@]}" sh -c 'exec flock --no-fork /proc/self/ns/net sleep 60' 3>&- 4>&- &
+    "${AS_USER[@]}" sh -c 'exec flock --no-fork /proc/self/ns/net sleep 600' 3>&- 4>&- &
     TOOL_PIDS+=("$!")
     wait_until 3 sh -c '! flock --nonblock /proc/self/ns/net true'
     expect_error 125 "net: /proc/self/ns/net: Resource temporarily unavailable" "${hurried[@]}" "$net" true
     assert_hint "lslocks"
     stop_boxes
-    start_box net --name held sleep 60
-    "${AS_USER[@]}" flock --no-fork /run/ten-steps/netns sleep 60 3>&- 4>&- &
+    start_box net --name held sleep 600
+    "${AS_USER[@]}" flock --no-fork /run/ten-steps/netns sleep 600 3>&- 4>&- &
     TOOL_PIDS+=("$!")
     wait_until 3 sh -c '! flock --nonblock /run/ten-steps/netns true'
     expect_error 125 "net: /run/ten-steps/netns: Resource temporarily unavailable" \

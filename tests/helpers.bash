@@ -345,7 +345,7 @@ as_user() {
 # The same, born in a group: in_branch DIRECTORY COMMAND… It takes the place of a subshell, as those of
 # run and start_command, so that their signals reach the command.
 in_branch() {
-    exec sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
+    exec bash -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
 }
 
 # --- the network ---------------------------------------------------------------------------------

@@ -34,12 +34,13 @@
 #include <linux/ptrace.h>
 
 enum { MOST = 64, EXIT_NEVER = 98, EXIT_TIME = 99, EXIT_BROKEN = 97 };
+enum { ERESTARTNOINTR = 513 }; /* the kernel's own: a lock was not free, or a signal came first */
 
 static struct {
     pid_t pid;
     int calls;
-    bool inside;  /* between entry and exit of a system call */
     bool failing; /* this call is the one that fails */
+    bool again;   /* the kernel makes this call once more, without the program's knowing */
 } processes[MOST];
 static int process_count;
 
@@ -111,8 +112,10 @@ static void at_call(int process)
     if (info.op == PTRACE_SYSCALL_INFO_EXIT && processes[process].failing) {
         processes[process].failing = false;
         set_result(pid, -wanted.error);
+    } else if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+        processes[process].again = info.exit.rval == -ERESTARTNOINTR;
     }
-    if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || processes[process].again)
         return;
     int call = ++processes[process].calls;
     if (wanted.list != NULL)

@@ -11,7 +11,11 @@ teardown_file() {
     end_world
 }
 
+# Whatever a check that failed has left of the settings.
 setup() {
+    echo 0 >/proc/sys/net/ipv4/ip_forward
+    echo 1 >/proc/sys/net/ipv4/conf/all/accept_redirects
+    echo 0 >/proc/sys/net/ipv4/conf/wan/forwarding
     host_remember
     net=$(tool net)
 }
