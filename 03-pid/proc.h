@@ -3,8 +3,8 @@
 #define PROC_H
 
 /*
- * Either side. Is there a /proc, and is it that of this process's pid namespace? In another the number of
- * the box would be that of some other process. Returns 0 or, after refuse(), -EINVAL.
+ * Either side. Is there a /proc, and is it that of this process's pid namespace? In another the
+ * number of the box would be that of some other process. Returns 0 or, after refuse(), -EINVAL.
  */
 int proc_check(void);
 
