@@ -228,7 +228,7 @@ start_command() {
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
-    if ! wait_until "${BOX_TIME:-5}" started_or_ended "$TOOL_PID" || ! box_runs "$TOOL_PID"; then
+    if ! wait_until "${BOX_TIME:-5}" started_or_ended "$TOOL_PID" || ended "$TOOL_PID"; then
         printf 'its output: '
         cat "$BOX_OUT"
         return 1
