@@ -1,6 +1,7 @@
 #include "container.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -187,7 +188,7 @@ static int detach(const char *name)
     exit(status);
 }
 
-/* The box runs, or could not: let go of the terminal, tell who waits. If nobody does, end it. */
+/* The box runs, or could not: tell who waits, let go of the terminal. If nobody waits, end it. */
 static void tell_started(int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
@@ -198,13 +199,14 @@ static void tell_started(int waiting, bool executed)
         waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOWAIT);
         status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
     }
-    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        dup2(nothing, file);
-    box.started = executed;
     if (send(waiting, &status, 1, MSG_NOSIGNAL) == -1) {
-        box.started = false;
+        if (errno != EPIPE)
+            (void)report("tell what has become of box %s", box.state.name);
         exit(EXIT_TOOL);
     }
+    box.started = executed;
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        dup2(nothing, file);
     if (executed)
         close(waiting);
     close(nothing);

@@ -47,11 +47,14 @@ load boxes
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
 }
 
-@test "run -d: without a note of its process it fails, and keeps no name" {
+@test "run -d: without a note of its process, or a word to who waits, it fails and keeps no name" {
     requires command:strace
-    expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace='/^rename' \
-        --inject='/^rename:error=ENOSPC:when=2' "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
-    wait_until 5 [ ! -e /run/ten-steps ]
+    local call
+    for call in '/^rename' sendto; do # each is the second of its kind
+        expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace="$call" \
+            --inject="$call:error=ENOSPC:when=2" "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
+        wait_until 5 [ ! -e /run/ten-steps ]
+    done
 }
 
 # A box that stays for SECONDS where it has still the host's root: half_made SECONDS
