@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,10 @@
 #include "../03-pid/proc.h"
 #include "tree.h"
 
-enum { READ_ONLY = 1 }; /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
+enum {
+    READ_ONLY = 1,    /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
+    MAX_MISSING = 200 /* directories to make and links to follow for one target */
+};
 
 /* TARGET in ROOT as the shell would name it. The text lasts until the next call. */
 static const char *shown(const struct root *root, const char *target)
@@ -121,22 +125,48 @@ struct root root_adopt(int tree, const char *source, const char *directory)
     return root;
 }
 
-/* Make PATH, and first the directories above it that are missing too. */
-static void make_target(const struct root *root, const char *path, mode_t kind)
+static int find_target(const struct root *root, const char *path, mode_t kind, int steps);
+
+/* Where the link NAME in DIRECTORY, open as ABOVE, leads: to be freed. NULL if it isn't a link. */
+static char *read_link(int above, const char *directory, const char *name)
+{
+    static char link[PATH_MAX];
+    ssize_t length = readlinkat(above, name, link, sizeof(link) - 1);
+    char *path;
+
+    if (length == -1)
+        return NULL;
+    link[length] = '\0';
+    if (asprintf(&path, "%s/%s", link[0] == '/' ? "" : directory, link) == -1)
+        die("asprintf");
+    return path;
+}
+
+/*
+ * Make PATH, and first the directories above it that are missing too. A link stays as it is, and
+ * what it leads to is made: a path inside the root like any other.
+ */
+static void make_target(const struct root *root, const char *path, mode_t kind, int steps)
 {
     char *for_above = strdup(path), *for_name = strdup(path);
     if (for_above == NULL || for_name == NULL)
         die("strdup");
 
-    int above = root_target(root, dirname(for_above), S_IFDIR);
-    const char *name = basename(for_name);
-    explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", shown(root, path),
-            kind == S_IFDIR ? "mkdirat" : "mknodat", name);
-    int made =
-        kind == S_IFDIR ? mkdirat(above, name, 0755) : mknodat(above, name, S_IFREG | 0644, 0);
+    const char *directory = dirname(for_above), *name = basename(for_name);
+    int above = find_target(root, directory, S_IFDIR, steps + 1), made = 0;
+    char *leads_to = read_link(above, directory, name);
+    if (leads_to != NULL) {
+        close(find_target(root, leads_to, kind, steps + 1));
+    } else {
+        explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", shown(root, path),
+                kind == S_IFDIR ? "mkdirat" : "mknodat", name);
+        made =
+            kind == S_IFDIR ? mkdirat(above, name, 0755) : mknodat(above, name, S_IFREG | 0644, 0);
+    }
     if (made == -1 && errno != EEXIST)
         die("make %s", shown(root, path));
     close(above);
+    free(leads_to);
     free(for_above);
     free(for_name);
 }
@@ -155,13 +185,17 @@ int root_look(const struct root *root, const char *path)
     return found;
 }
 
-int root_target(const struct root *root, const char *path, mode_t kind)
+/* As root_target(), after so many STEPS towards it. */
+static int find_target(const struct root *root, const char *path, mode_t kind, int steps)
 {
     int target = root_find(root, path);
     struct stat status;
 
     if (target == -1 && errno == ENOENT && root->make_missing) {
-        make_target(root, path, kind);
+        if (steps > MAX_MISSING)
+            fail("too many missing directories, or links in circles, on the way to %s",
+                 shown(root, path));
+        make_target(root, path, kind, steps);
         target = root_find(root, path);
     }
     if (target == -1) {
@@ -175,6 +209,11 @@ int root_target(const struct root *root, const char *path, mode_t kind)
         fail("target %s: is %sa directory, and what is mounted there is %sone", shown(root, path),
              S_ISDIR(status.st_mode) ? "" : "not ", kind == S_IFDIR ? "" : "not ");
     return target;
+}
+
+int root_target(const struct root *root, const char *path, mode_t kind)
+{
+    return find_target(root, path, kind, 0);
 }
 
 int mount_take(const char *source)

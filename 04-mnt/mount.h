@@ -62,8 +62,9 @@ int root_find(const struct root *root, const char *path);
 int root_look(const struct root *root, const char *path);
 
 /*
- * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). Returns a
- * descriptor open with O_PATH; the caller closes it.
+ * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). If
+ * MAKE_MISSING, it is made, and where PATH is a link that leads nowhere, what that leads to, inside
+ * ROOT as well. Returns a descriptor open with O_PATH; the caller closes it.
  */
 int root_target(const struct root *root, const char *path, mode_t kind);
 

@@ -1,24 +1,43 @@
 #include "nameserver.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
+
+/*
+ * Does PATH exist in ROOT? A link whose target is missing counts, as systemd's stub-resolv.conf is
+ * while no systemd runs, if ROOT can be written to: there the target can be made.
+ */
+static bool exists(const struct root *root, const char *path)
+{
+    struct statvfs system;
+    int there = root_look(root, path);
+
+    if (there == -1 && errno == ENOENT && fstatvfs(root->directory, &system) == 0 &&
+        !(system.f_flag & ST_RDONLY))
+        there = open_inside(root->directory, path, O_PATH | O_NOFOLLOW, 0);
+    if (there == -1)
+        return false;
+    close(there);
+    return true;
+}
 
 void nameserver_bind(const struct root *root, const char *text, bool make)
 {
     const char *path = "/etc/resolv.conf", *name = "resolv.conf";
     size_t length = strlen(text);
-    int there = root_look(root, path);
     char link[32];
 
-    if (there == -1 && !make)
+    if (!make && !exists(root, path))
         return;
-    close(there);
 
     /* A file on the tmpfs of /dev, whose name goes when it is in its place. */
     int devices = root_find(root, "/dev");

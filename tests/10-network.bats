@@ -79,3 +79,67 @@ teardown_file() {
     run -0 "$full" run "$ROOT" /bin/probe ids
     assert_equal "$(ls "$ROOT")" $'bin\ndev\nproc\nsys'
 }
+
+# systemd's distributions have this link, and what it leads to is made by a systemd that runs.
+stub=../run/systemd/resolve/stub-resolv.conf
+
+make_stub_root() {
+    make_bare_root
+    mkdir -p "$ROOT"/{etc,dev,proc,sys,run}
+    ln -s "$stub" "$ROOT/etc/resolv.conf"
+    echo "nameserver 192.0.2.9" >"$BATS_TEST_TMPDIR/resolv.conf"
+}
+
+# stub_run OPTION…: run a box, on a host whose name server is 192.0.2.9 and where $prepare has been done.
+stub_run() {
+    run "$1" unshare --mount sh -c "mount --bind '$BATS_TEST_TMPDIR/resolv.conf' /etc/resolv.conf; ${prepare-}"'
+        exec "$@"' sh "$full" run "${@:2}"
+}
+
+@test "/etc/resolv.conf that is a link to nothing: what it leads to is made, in the root" {
+    local victim=$BATS_TEST_TMPDIR/victim options link
+    make_stub_root
+    mkdir "$victim"
+    for options in "" "--userns host" "--read-only"; do
+        for link in "$stub" "$victim/new" "../../../../../../../../../../../..$victim/climbed"; do
+            rm -rf "$ROOT/run/systemd" "${ROOT:?}/$(cut -d/ -f2 <<<"$victim")"
+            ln -sfn "$link" "$ROOT/etc/resolv.conf"
+            # shellcheck disable=SC2086 # several words or none
+            stub_run -0 $options "$ROOT" /bin/probe cat /etc/resolv.conf
+            assert_equal "$output" "nameserver 192.0.2.9"
+            assert_equal "$(readlink "$ROOT/etc/resolv.conf")" "$link"
+            assert_equal "$(ls -A "$victim")" ""
+        done
+    done
+    requires userns
+    chown -R 65534:65534 "$ROOT"
+    rm -rf "$ROOT/run/systemd" "${ROOT:?}/$(cut -d/ -f2 <<<"$victim")"
+    run -0 as_user "$full" run --network host --dns 192.0.2.7 "$ROOT" /bin/probe cat /etc/resolv.conf
+    assert_equal "$output" 'nameserver 192.0.2.7'
+}
+
+@test "/etc/resolv.conf that is a link to nothing, in a directory that can't be written to" {
+    local prepare="mount --bind '$BATS_TEST_TMPDIR/root' '$BATS_TEST_TMPDIR/root'
+        mount -o remount,bind,ro '$BATS_TEST_TMPDIR/root'"
+    make_stub_root
+    stub_run -0 "$ROOT" /bin/probe ids
+    stub_run -125 --dns 192.0.2.1 "$ROOT" /bin/probe ids
+    assert_contains "$output" "run/systemd: Read-only file system"
+    assert_equal "$(ls -A "$ROOT/run")" ""
+}
+
+@test "/etc/resolv.conf that is a link to nothing, in an image" {
+    requires overlay
+    make_stub_root
+    cd "$BATS_TEST_TMPDIR"
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
+    tar -C "$ROOT" -cf layer.tar .
+    echo "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <layer.tar | cut -d' ' -f1)\"]}}" >config.json
+    echo '[{"Config":"config.json","RepoTags":["stub:1"],"Layers":["layer.tar"]}]' >manifest.json
+    tar -cf stub.tar config.json manifest.json layer.tar
+    "$full" load stub.tar
+    stub_run -0 stub:1 /bin/probe cat /run/systemd/resolve/stub-resolv.conf
+    assert_equal "$output" 'nameserver 192.0.2.9'
+    stub_run -0 --read-only --dns 192.0.2.1 stub:1 /bin/probe cat /etc/resolv.conf
+    assert_equal "$output" 'nameserver 192.0.2.1'
+}
