@@ -71,6 +71,9 @@ void mount_new(const char *type, const char *target, const char *shown, unsigned
         hint("the directory %s has to be there first, and the host's /proc", shown);
     else if (errno == ENODEV)
         hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
+    else if (errno == EINVAL && options != NULL)
+        hint("the kernel refuses '%s': a user or group must exist in the box's user namespace",
+             options);
     die("mount %s on %s", type, shown);
 }
 

@@ -8,12 +8,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "devices.h"
 #include "mount.h"
+#include "tmpfs.h"
 
 static const char usage[] =
     "Usage: mnt [OPTION]... [--] [COMMAND [ARG]...]\n"
@@ -22,7 +22,10 @@ static const char usage[] =
     "  -r, --root=DIR         make DIR the root by pivot_root (default: keep the root)\n"
     "  -b, --bind=SRC:DST[:ro]\n"
     "                         let SRC appear at DST; with :ro read-only; repeatable\n"
-    "  -t, --tmpfs=DST        a new, empty tmpfs at DST; repeatable\n"
+    "  -t, --tmpfs=DST[:OPTION,...]\n"
+    "                         a new, empty tmpfs at DST; repeatable\n"
+    "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"
+    "                         dev (default: rw,noexec,nosuid,nodev,mode=1777)\n"
     "  -d, --dev              a /dev of its own (default: what the root has)\n"
     "  -R, --read-only        make the root read-only (default: as it is)\n"
     "  -p, --propagation=KIND private: no mount travels between host and box (default)\n"
@@ -68,6 +71,7 @@ static void check_options(const struct options *options)
     if (strcmp(kind, "shared") == 0 &&
         (options->root || options->mount_count || options->devices || options->read_only))
         fail("propagation shared: the other options' mounts would be made on the host too");
+    targets_check(options->mounts, options->mount_count);
 }
 
 static struct options parse_options(int argc, char **argv)
@@ -89,8 +93,7 @@ static struct options parse_options(int argc, char **argv)
         } else if (option == 'b') {
             add_mount(&options, bind_parse(optarg));
         } else if (option == 't') {
-            target_check(optarg);
-            add_mount(&options, (struct bind){NULL, optarg, false});
+            add_mount(&options, tmpfs_parse(optarg));
         } else if (option == 'd') {
             options.devices = true;
         } else if (option == 'R') {
@@ -118,7 +121,7 @@ static noreturn void run_box(const struct options *options, const struct child *
         if (mount->source != NULL)
             mount_bind(&root, mount->source, mount->target, mount->read_only);
         else
-            mount_inside(&root, mount->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+            mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options);
     }
     if (options->read_only)
         mount_read_only(&root);

@@ -30,15 +30,33 @@ static const char *shown(const struct root *root, const char *target)
     return path;
 }
 
-void target_check(const char *target)
+char *target_parse(const char *text)
 {
-    if (target[0] != '/')
-        fail("target '%s': has to be an absolute path inside the root", target);
-    for (const char *dots = strstr(target, "/.."); dots != NULL; dots = strstr(dots + 1, "/.."))
-        if (dots[3] == '/' || dots[3] == '\0')
-            fail("target '%s': leads out of the root", target);
-    if (target[strspn(target, "/.")] == '\0')
-        fail("target '%s': is the root itself", target);
+    char *names = strdup(text), *target = calloc(1, strlen(text) + 1), *end = target;
+    const char *name;
+
+    if (names == NULL || target == NULL)
+        die("target '%s'", text);
+    if (text[0] != '/')
+        fail("target '%s': has to be an absolute path inside the root", text);
+    for (char *rest = names; (name = strsep(&rest, "/")) != NULL;) {
+        if (strcmp(name, "..") == 0)
+            fail("target '%s': leads out of the root", text);
+        if (name[0] != '\0' && strcmp(name, ".") != 0)
+            end = stpcpy(stpcpy(end, "/"), name);
+    }
+    if (end == target)
+        fail("target '%s': is the root itself", text);
+    free(names);
+    return target;
+}
+
+void targets_check(const struct bind *mounts, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int other = 0; other < i; other++)
+            if (strcmp(mounts[i].target, mounts[other].target) == 0)
+                fail("two mounts at %s: the second would hide the first", mounts[i].target);
 }
 
 struct bind bind_parse(const char *text)
@@ -55,7 +73,7 @@ struct bind bind_parse(const char *text)
     if (rest != NULL && strcmp(rest, "ro") != 0 && strcmp(rest, "rw") != 0)
         fail("'%s': '%s' is neither ro nor rw", text, rest);
     bind.read_only = rest != NULL && strcmp(rest, "ro") == 0;
-    target_check(bind.target);
+    bind.target = target_parse(bind.target);
     return bind;
 }
 

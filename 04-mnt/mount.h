@@ -23,18 +23,26 @@ struct root {
     bool make_missing; /* make a target that isn't there; otherwise that is an error */
 };
 
-/* A bind mount as the user asks for it: SRC:DST or SRC:DST:ro. */
+/* A mount as the user asks for it: a bind, SRC:DST or SRC:DST:ro, or a tmpfs, see tmpfs.h. */
 struct bind {
-    char *source; /* a path of the host; allocated, as is the target */
+    char *source; /* a path of the host, NULL for a tmpfs; allocated, as is the rest */
     char *target; /* an absolute path in the root */
     bool read_only;
+    unsigned long flags; /* of a tmpfs: MS_NOEXEC and the like, and its other options or NULL */
+    char *options;
 };
 
 /* TEXT as a bind mount. Runs on the host; ends the tool if TEXT is malformed. */
 struct bind bind_parse(const char *text);
 
-/* An absolute path without "..", or the end of the tool. Runs on the host. */
-void target_check(const char *target);
+/*
+ * TEXT as a target: an absolute path without "..", or the end of the tool. Returned without "//"
+ * and "/./", so that one target has one name; allocated. Runs on the host.
+ */
+char *target_parse(const char *text);
+
+/* See that no two of COUNT MOUNTS have the same target. Runs on the host. */
+void targets_check(const struct bind *mounts, int count);
 
 /*
  * How mounts and unmounts travel between this mount namespace and the host's: "private" not at all,

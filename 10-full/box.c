@@ -100,7 +100,7 @@ static void mount_volumes(const struct root *root, const struct plan *plan, int 
     for (int i = 0; i < plan->options->volume_count; i++) {
         const struct bind *volume = &plan->options->volumes[i];
         if (trees[i] == -1)
-            mount_inside(root, volume->target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+            mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options);
         else
             mount_tree(root, trees[i], volume->source, volume->target, volume->read_only);
     }

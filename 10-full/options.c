@@ -9,6 +9,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/uts.h"
+#include "../04-mnt/tmpfs.h"
 #include "state.h"
 
 static const char usage[] =
@@ -33,7 +34,10 @@ static const char usage[] =
     "  -v, --volume=SRC:DST[:ro]\n"
     "                         let SRC appear at DST, made if missing; with :ro read-only; "
     "repeatable\n"
-    "      --tmpfs=DST        a new, empty tmpfs at DST, made if missing; repeatable\n"
+    "      --tmpfs=DST[:OPTION,...]\n"
+    "                         a new, empty tmpfs at DST, made if missing; repeatable\n"
+    "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"
+    "                         dev (default: rw,noexec,nosuid,nodev,mode=1777)\n"
     "      --read-only        make the root read-only (default: writable)\n"
     "  -p, --publish=[ADDRESS:]PORT:BOXPORT[/tcp|udp]\n"
     "                         let a port of the host lead to one of the box; repeatable\n"
@@ -188,6 +192,7 @@ static void set_defaults(struct run_options *options)
         fail("--dns needs --network bridge or host: without a network nobody can be asked");
     if (!options->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
+    targets_check(options->volumes, options->volume_count);
     check_volumes(options);
 }
 
@@ -308,8 +313,7 @@ static void take_option(struct run_options *options, int option)
     } else if (option == 'v') {
         add_volume(options, bind_parse(optarg));
     } else if (option == TMPFS) {
-        target_check(optarg);
-        add_volume(options, (struct bind){NULL, optarg, false});
+        add_volume(options, tmpfs_parse(optarg));
     } else if (option == 'p') {
         add_text(&options->ports, &options->port_count, optarg);
     } else if (option == DNS) {

@@ -173,8 +173,8 @@ in_box() {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
     echo under >"$BATS_TEST_TMPDIR/data/file"
-    run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data" --tmpfs /data \
-        /bin/probe cat /data/file
+    run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data/deep" --tmpfs /data \
+        /bin/probe cat /data/deep/file
     run -0 "$(tool mnt)" --root "$ROOT" --tmpfs /data --bind "$BATS_TEST_TMPDIR/data:/data/again" \
         /bin/probe cat /data/again/file
 }
@@ -324,6 +324,43 @@ in_box() {
     assert_equal "$(in_box ls -A "$BATS_TEST_TMPDIR/place")" ""
     in_box touch "$BATS_TEST_TMPDIR/place/inside"
     assert_equal "$(ls -A "$BATS_TEST_TMPDIR/place")" file
+}
+
+@test "--tmpfs with docker's options: as asked for, and by default neither programs nor devices" {
+    make_bare_root
+    start_box mnt --root "$ROOT" --tmpfs /a --tmpfs /b:size=64k,mode=0710,uid=12,gid=34,exec,suid,dev \
+        --tmpfs /c:ro,size=50% --tmpfs /d:ro,rw,noexec,exec /bin/probe pause
+    assert_equal "$(sed -En 's/.* (\/[abcd]) (\S+) .* tmpfs .*/\1 \2/p' "/proc/$BOX_PID/mountinfo")" \
+        '/a rw,nosuid,nodev,noexec,relatime
+/b rw,relatime
+/c ro,nosuid,nodev,noexec,relatime
+/d rw,nosuid,nodev,relatime'
+    cd "/proc/$BOX_PID/root"
+    assert_equal "$(stat -c '%n %a %u:%g' a b c)" $'a 1777 0:0\nb 710 12:34\nc 1777 0:0'
+    assert_equal "$(($(stat -fc '%b * %S' b)))" 65536
+    assert_equal "$(ls "$ROOT" | tr '\n' ' ')" "a b bin c d "
+}
+
+@test "--tmpfs: unknown and malformed options are errors, and nothing is made" {
+    make_bare_root
+    local options
+    for options in nonsense noexec,nr_inodes=5 size= size=1x size=1mb size=-1 mode=8 uid=root gid= '' ro,,rw; do
+        expect_error 125 "invalid tmpfs option" "$(tool mnt)" --root "$ROOT" --tmpfs "/new:$options" /bin/probe pwd
+    done
+    assert_equal "$(ls "$ROOT")" bin
+}
+
+@test "two mounts at one target, by whatever name, are an error; one below the other is not" {
+    make_bare_root
+    mkdir "$BATS_TEST_TMPDIR/data"
+    local mounts
+    for mounts in "--tmpfs /a --tmpfs /a:ro" "--bind $BATS_TEST_TMPDIR/data:/a/b --tmpfs //a/./b/" \
+        "--tmpfs /b/c --tmpfs /a --bind /etc:/b/c/.:ro"; do
+        # shellcheck disable=SC2086 # several words
+        expect_error 125 "two mounts at" "$(tool mnt)" --root "$ROOT" $mounts /bin/probe pwd
+    done
+    assert_equal "$(ls "$ROOT")" bin
+    run -0 "$(tool mnt)" --root "$ROOT" --tmpfs /a --tmpfs /a/b --tmpfs /ab /bin/probe exit 0
 }
 
 @test "--dev: the devices that every program expects, with the right numbers and open to all" {

@@ -119,13 +119,53 @@ load boxes
     echo old >"$ROOTFS/tmp/old"
     detached bird --network=none --tmpfs=/tmp --tmpfs=/new/place sh -c 'ls -A /tmp; echo >/tmp/file; exec sleep 60'
     run -0 awk '$5 == "/tmp" || $5 == "/new/place" { print $5, $6, $(NF - 2) }' "/proc/$(of bird pid)/mountinfo"
-    assert_equal "$output" $'/tmp rw,nosuid,nodev,relatime tmpfs\n/new/place rw,nosuid,nodev,relatime tmpfs'
+    assert_equal "$output" $'/tmp rw,nosuid,nodev,noexec,relatime tmpfs\n/new/place rw,nosuid,nodev,noexec,relatime tmpfs'
     wait_until 3 [ -e "/proc/$(of bird pid)/root/tmp/file" ]
     run -0 "$full" logs bird
     assert_equal "$output" ""
     assert_equal "$(ls -A "$ROOTFS/tmp")" old
     rm -r "$ROOTFS/new" "$ROOTFS/tmp/old"
     expect_error 125 "absolute" "$full" run "${alone[@]}" --tmpfs relative "$ROOTFS" true
+}
+
+# A tmpfs with all options, as box and host see it: the box's user 0 is the host's user FIRST.
+has_tmpfs_options() {
+    local first=$1 pid
+    pid=$(of bird pid)
+    run -0 awk '$5 == "/t" { print $6 }' "/proc/$pid/mountinfo"
+    assert_equal "$output" rw,nosuid,nodev,relatime
+    run -0 "$full" exec bird stat -c '%a %u:%g' /t
+    assert_equal "$output" '710 12:34'
+    assert_equal "$(stat -c '%u:%g' "/proc/$pid/root/t")" "$((first + 12)):$((first + 34))"
+    assert_equal "$(($(stat -fc '%b * %S' "/proc/$pid/root/t")))" 65536
+    run -7 "$full" exec bird sh -c 'printf "#!/bin/sh\nexit 7\n" >/t/script; chmod 755 /t/script; /t/script'
+    run ! "$full" exec bird sh -c 'head -c 100000 /dev/zero >/t/file'
+    assert_equal "$(ls -d "$ROOTFS"/t*)" "$ROOTFS/t
+$ROOTFS/tmp"
+}
+
+@test "--tmpfs with docker's options: the users are the box's" {
+    local options=--tmpfs=/t:rw,exec,size=64k,mode=710,uid=12,gid=34 first
+    detached bird --network=none "$options" sleep 60
+    has_tmpfs_options "$(of bird first_id)"
+    "$full" rm -f bird
+    detached bird --network=none "$options" --userns=host sleep 60
+    has_tmpfs_options 0
+    "$full" rm -f bird
+    rmdir "$ROOTFS/t"
+    run -126 "$full" run "${alone[@]}" --tmpfs /tmp "$ROOTFS" sh -c \
+        'printf "#!/bin/sh\nexit 7\n" >/tmp/script; chmod 755 /tmp/script; /tmp/script'
+    expect_error 125 "Invalid argument" "$full" run "${alone[@]}" --tmpfs /tmp:uid=70000 "$ROOTFS" true
+    assert_hint "uid=70000"
+    expect_error 125 "invalid tmpfs option" "$full" run "${alone[@]}" --tmpfs /t:size "$ROOTFS" true
+    expect_error 125 "two mounts at /t" "$full" run "${alone[@]}" --tmpfs /t -v /etc:/t/:ro "$ROOTFS" true
+    [ ! -e "$ROOTFS/t" ]
+    requires userns
+    make_rootfs user
+    run -1 as_user "$full" run --tmpfs /tmp:size=4k,mode=700,exec "$ROOTFS" sh -c \
+        'stat -c "%a %u" /tmp; stat -fc "%b %S" /tmp; cp /probe /tmp'
+    assert_contains "$output" "No space"
+    assert_contains "$output" $'700 0\n1 4096'
 }
 
 @test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {

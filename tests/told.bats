@@ -177,7 +177,7 @@ does_the_same_in_the_shell() {
         "chroot $ROOTFS"
         "uts --hostname bird --domainname nest"
         "pid"
-        "mnt --root $ROOTFS --dev --tmpfs /tmp --bind /proc:/proc --bind /dev:/mnt:ro --read-only"
+        "mnt --root $ROOTFS --dev --tmpfs /tmp:exec,size=1m,mode=700 --bind /proc:/proc --bind /dev:/mnt:ro --read-only"
         "mnt --propagation slave"
         "ipc"
         "user"
