@@ -55,6 +55,8 @@ static const char usage[] =
     "itself)\n"
     "      --cap-add=NAME, --cap-drop=NAME\n"
     "                         keep or drop a capability, or ALL; repeatable\n"
+    "                         (SYS_ADMIN can undo :ro, --read-only and what covers\n"
+    "                         /proc: such a box may mount)\n"
     "      --seccomp=WHAT     default: filter the system calls; off: do not (default: default)\n"
     "      --userns=WHAT      auto: a user namespace of its own; host: none (default: auto)\n"
     "      --ulimit=NAME=SOFT[:HARD]\n"

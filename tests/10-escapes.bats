@@ -186,6 +186,24 @@ is_held() {
     rmdir "$ROOTFS/mounted"
 }
 
+@test "escape: a read-only volume made writable, which --cap-add SYS_ADMIN allows" {
+    local volume=$BATS_TEST_TMPDIR/volume options
+    mkdir "$volume" "$ROOTFS/volume"
+    for options in "" "--seccomp off" "--userns host" "--userns host --seccomp off"; do
+        # shellcheck disable=SC2086 # several words or none
+        stopped $options -v "$volume:/volume:ro" -- remount /volume
+    done
+    run -0 "$(tool full)" run --help
+    assert_contains "$output" "SYS_ADMIN can undo"
+    for options in "--userns auto" "--userns host"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 "$(tool full)" run --cap-add SYS_ADMIN $options -v "$volume:/volume:ro" "$ROOTFS" /bin/sh -c \
+            "! touch /volume/early && /escape remount /volume && touch /volume/${options#* }"
+    done
+    assert_equal "$(ls "$volume")" $'auto\nhost'
+    rmdir "$ROOTFS/volume"
+}
+
 @test "escape: pivot_root" {
     run -0 "$(tool mnt)" --root "$ROOTFS" /escape pivot_root
     stopped_in_all pivot_root
@@ -207,6 +225,20 @@ is_held() {
     run -0 "$(tool full)" run --userns host --cap-add MKNOD "$ROOTFS" /escape mknod c 1 3
     run -0 "$(tool full)" run "$ROOTFS" /bin/sh -c "find / /dev -xdev -type b 2>/dev/null; true"
     assert_equal "$output" ""
+}
+
+@test "escape: device files on a tmpfs" {
+    local use='mknod /t/null c 1 3 && echo >/t/null && rm /t/null' options
+    # What allows it there allows it in the box's own /dev as well.
+    run -0 "$(tool full)" run --userns host --cap-add MKNOD --tmpfs /t:dev "$ROOTFS" /bin/sh -c "$use && ${use//\/t\///dev/new-}"
+    run ! "$(tool full)" run --userns host --cap-add MKNOD --tmpfs /t "$ROOTFS" /bin/sh -c "$use"
+    assert_contains "$output" "Permission denied"
+    for options in "" "--userns host" "--cap-add MKNOD" "--cap-add ALL --seccomp off"; do
+        # shellcheck disable=SC2086 # several words
+        run ! "$(tool full)" run $options --tmpfs /t:dev,suid,exec "$ROOTFS" /bin/sh -c "$use"
+        assert_contains "$output" "Operation not permitted"
+    done
+    rmdir "$ROOTFS/t"
 }
 
 @test "escape: writes to the tree of control groups" {
