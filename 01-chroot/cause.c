@@ -1,7 +1,6 @@
 #include "cause.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,9 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "inside.h"
+
 void first_line(const char *path, char *line, size_t size)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open_file(path);
     ssize_t length = file == -1 ? 0 : read(file, line, size - 1);
 
     if (file != -1)
@@ -52,7 +53,7 @@ static bool may_administer(void)
 static bool is_filtered(void)
 {
     char status[4096];
-    int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    int file = open_file("/proc/self/status");
     ssize_t length = file == -1 ? 0 : read(file, status, sizeof(status) - 1);
 
     if (file != -1)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,4 +20,14 @@ int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve)
         file = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
     while (file == -1 && errno == EAGAIN && --tries > 0);
     return file;
+}
+
+int open_file(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) == -1 || !S_ISREG(status.st_mode))
+        return -1;
+    /* It could be another one by now. */
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }

@@ -11,4 +11,11 @@
  */
 int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve);
 
+/*
+ * Either side. Open the file PATH for reading, in the root that this process has by now. Returns
+ * the descriptor, which the caller closes; or -1, also for what isn't a file: a fifo that nobody
+ * writes to would hold the reader up for ever, and to open some devices does things.
+ */
+int open_file(const char *path);
+
 #endif

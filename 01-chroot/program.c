@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <linux/close_range.h>
@@ -13,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "tool.h"
 #include "view.h"
 
@@ -47,7 +47,7 @@ bool program_interpreter(const char *path, char *interpreter, size_t size)
         char text[256];
     } start = {.text = ""};
     bool found = false;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = open_file(path);
 
     if (file == -1)
         return false;

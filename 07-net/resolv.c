@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "link.h"
@@ -15,7 +16,7 @@
 
 static void read_text(const char *path, char *text)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open_file(path);
     ssize_t length = file == -1 ? 0 : read(file, text, RESOLV_TEXT - 1);
 
     if (file != -1)

@@ -130,6 +130,16 @@ setup() {
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin
 }
 
+@test "a fifo in the root, where the cause of an error is looked for, holds nobody up" {
+    requires command:strace
+    mkdir -p "$ROOT/proc/self/attr"
+    mkfifo "$ROOT/proc/self/attr/current" "$ROOT/proc/self/status"
+    mkfifo -m 755 "$ROOT/bin/fifo"
+    expect_error 126 "Permission denied" timeout 10 "$(tool chroot)" "$ROOT" /bin/fifo
+    expect_error 125 "chdir /: Operation not permitted" timeout 10 strace -o /dev/null -e trace=chdir \
+        -e inject=chdir:error=EPERM "$(tool chroot)" "$ROOT" /bin/probe pwd
+}
+
 @test "a program of another machine, or a script without #!, ends with 126 and is not given to a shell" {
     cp "$PROBE" "$root/bin/foreign"
     printf '\xfe\xfe' | dd of="$root/bin/foreign" bs=1 seek=18 conv=notrunc # e_machine, see elf(5)
