@@ -82,6 +82,17 @@ capabilities() {
     assert_equal "$(status_of "$BOX_PID" Seccomp)" 0
 }
 
+@test "the bounding set does not depend on what covers /proc" {
+    local bound
+    run -0 "$full" run --network none "$ROOTFS" grep CapBnd /proc/self/status
+    bound=$output
+    mkdir -p "$BATS_TEST_TMPDIR/kernel"
+    echo 3 >"$BATS_TEST_TMPDIR/kernel/cap_last_cap"
+    run -0 "$full" run --network none -v "$BATS_TEST_TMPDIR/kernel:/proc/sys/kernel" "$ROOTFS" \
+        grep CapBnd /proc/self/status
+    assert_equal "$output" "$bound"
+}
+
 @test "the filter as compiled says what the list says, for each call number" {
     run -0 "$COURSE/.build/filter"
     [[ $output =~ ^([0-9]+)\ instructions,\ at\ most\ ([0-9]+)\ steps$ ]]
