@@ -357,12 +357,11 @@ static void open_or_die(struct netlink *netlink)
 void network_configure(const struct network *network)
 {
     const struct lease *lease = network->lease;
-    bool has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
     struct netlink netlink;
 
     open_or_die(&netlink);
     link_up(&netlink, "lo", false);
-    link_up(&netlink, "eth0", has_ipv6);
+    link_up(&netlink, "eth0", network->has_ipv6);
     link_add_address(&netlink, "eth0", 0, lease->address, lease->prefix);
     /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7), RTM_NEWROUTE */
     link_add_default_route(&netlink, lease->gateway);

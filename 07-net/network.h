@@ -37,6 +37,7 @@ struct network {
     int prefix;       /* 0: that of the bridge */
     uint32_t gateway; /* 0: the bridge */
     bool nat;
+    bool has_ipv6; /* has this kernel? */
     struct publish ports[NAT_PORTS];
     int port_count;
     uint32_t dns[NETWORK_DNS];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "link.h"
@@ -15,6 +16,8 @@ void network_start(struct network *network)
     network->name_space = network->held = -1;
     network->bridge = "br0";
     network->nat = true;
+    network->has_ipv6 =
+        access("/proc/sys/net/ipv6", F_OK) == 0; /* the box's /proc may be covered */
     network->lease = mmap(NULL, sizeof(*network->lease), PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (network->lease == MAP_FAILED)

@@ -51,6 +51,16 @@ teardown_file() {
     expect_error 125 "need --network bridge" "$full" run --network host --ip 172.27.0.9 "$ROOTFS" true
 }
 
+@test "no IPv6 address on eth0, whatever covers the box's /proc" {
+    local options
+    for options in "" "--tmpfs /proc" "--tmpfs /proc/sys --userns host"; do
+        # shellcheck disable=SC2086 # several words or none
+        detached bird $options sleep 60
+        assert_equal "$(inside "$(of bird pid)" net -- ip -6 address show dev eth0)" ""
+        "$full" rm -f bird
+    done
+}
+
 @test "--ip: that address, and not twice" {
     detached bird --ip=172.27.0.77 sleep 60
     assert_equal "$(of bird address)" 172.27.0.77
