@@ -147,9 +147,9 @@ static const struct group groups[] = {
     CALL(uname), CALL(sysinfo), CALL(getrandom))},
 
 {"sockets that are open", ANSWER_ALLOW, 0, CALLS(
-    CALL(socketpair), CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect),
-    CALL(shutdown), CALL(getsockname), CALL(getpeername), CALL(getsockopt), CALL(setsockopt),
-    CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg))},
+    CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect), CALL(shutdown),
+    CALL(getsockname), CALL(getpeername), CALL(getsockopt), CALL(setsockopt), CALL(sendto),
+    CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg))},
 
 {"System V and POSIX queues, semaphores, shared memory: the box has a namespace of its own",
  ANSWER_ALLOW, 0, CALLS(
@@ -201,7 +201,7 @@ static const struct group groups[] = {
  CHECK_PERSONALITY, 0, CALLS(CALL(personality))},
 
 {"local, IPv4, IPv6, netlink and packet sockets; bugs live in the families that few use",
- CHECK_SOCKET, 0, CALLS(CALL(socket))},
+ CHECK_SOCKET, 0, CALLS(CALL(socket), CALL(socketpair))},
 
 /* Refused, unless the capability that the kernel asks for as well has been added. */
 

@@ -110,6 +110,7 @@ static void each_argument(const struct filter *filter)
         uint32_t expected = known ? SECCOMP_RET_ALLOW : ERROR(EAFNOSUPPORT);
         expect(filter, ARCH, SYS_socket, family, 0, expected);
         expect(filter, ARCH, SYS_socket, family | junk, 0, expected);
+        expect(filter, ARCH, SYS_socketpair, family, 0, expected);
     }
     for (uint64_t request = 0x5400; request < 0x5480; request++) {
         bool types = request == 0x5412 || request == 0x541c;
