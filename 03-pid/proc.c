@@ -30,50 +30,55 @@ void mounts_make_private(void)
     /* END */
 }
 
-/* The flags as the C program writes them, and as mount(8) does. */
-static void name_flags(unsigned long flags, char *names, char *options)
+struct mount_words mount_words(const char *prefix, unsigned long flags)
 {
     static const struct {
         unsigned long flag;
         const char *name, *option;
     } known[] = {
-        {MS_RDONLY, "MS_RDONLY", "ro"},
-        {MS_NOSUID, "MS_NOSUID", "nosuid"},
-        {MS_NODEV, "MS_NODEV", "nodev"},
-        {MS_NOEXEC, "MS_NOEXEC", "noexec"},
+        {MS_RDONLY, "RDONLY", "ro"},
+        {MS_NOSUID, "NOSUID", "nosuid"},
+        {MS_NODEV, "NODEV", "nodev"},
+        {MS_NOEXEC, "NOEXEC", "noexec"},
     };
+    struct mount_words words = {.names = "", .options = ""};
 
-    names[0] = options[0] = '\0';
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!(flags & known[i].flag))
             continue;
-        strcat(strcat(names, names[0] ? "|" : ""), known[i].name);
-        strcat(strcat(options, options[0] ? "," : ""), known[i].option);
+        strcat(strcat(strcat(words.names, words.names[0] ? "|" : ""), prefix), known[i].name);
+        strcat(strcat(words.options, words.options[0] ? "," : ""), known[i].option);
     }
-    if (names[0] == '\0')
-        strcpy(names, "0");
+    if (words.names[0] == '\0')
+        strcpy(words.names, "0");
+    return words;
+}
+
+void mount_hint(const char *type, const char *options)
+{
+    if (errno == ENODEV)
+        hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
+    else if (errno == EINVAL && options != NULL)
+        hint("the kernel refuses '%s': a user or group must exist in the box's user namespace",
+             options);
 }
 
 void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
                const char *options)
 {
-    char names[64], words[64];
+    struct mount_words words = mount_words("MS_", flags);
     const char *quote = options != NULL ? "\"" : "";
 
-    name_flags(flags, names, words);
     explain("mount -t %s%s%s%s%s %s %s\tmount(\"%s\", \"%s\", \"%s\", %s, %s%s%s)", type,
-            words[0] || options ? " -o " : "", words, words[0] && options ? "," : "",
-            options ? options : "", type, shown, type, target, type, names, quote,
+            flags || options ? " -o " : "", words.options, flags && options ? "," : "",
+            options ? options : "", type, shown, type, target, type, words.names, quote,
             options ? options : "NULL", quote);
     if (mount(type, target, type, flags, options) == 0)
         return;
     if (errno == ENOENT)
         hint("the directory %s has to be there first, and the host's /proc", shown);
-    else if (errno == ENODEV)
-        hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
-    else if (errno == EINVAL && options != NULL)
-        hint("the kernel refuses '%s': a user or group must exist in the box's user namespace",
-             options);
+    else
+        mount_hint(type, options);
     die("mount %s on %s", type, shown);
 }
 

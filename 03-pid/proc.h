@@ -16,6 +16,17 @@ int proc_check(void);
  */
 void mounts_make_private(void);
 
+/* For --explain: mount(2)'s FLAGS as the C program names them and as mount(8) does. */
+struct mount_words {
+    char names[96], options[32];
+};
+
+/* Either side. PREFIX is "MS_", or "MOUNT_ATTR_" for the newer calls, with the same four flags. */
+struct mount_words mount_words(const char *prefix, unsigned long flags);
+
+/* Box, before die(). A hint on why, by errno, a file system of TYPE with OPTIONS was refused. */
+void mount_hint(const char *type, const char *options);
+
 /*
  * Box. Mount a new file system of TYPE on TARGET, with mount(2)'s MS_* FLAGS and the file system's
  * own OPTIONS (NULL for none). SHOWN is the target's name for --explain. An error ends the tool.

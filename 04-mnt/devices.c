@@ -1,6 +1,7 @@
 #include "devices.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -27,14 +28,14 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
-static void make_device(const struct root *root, int dev, int i)
+static void make_device(const struct root *dev, int i)
 {
     const char *name = devices[i].name;
     unsigned major = devices[i].major, minor = devices[i].minor;
 
-    explain("mknod -m 666 %s/dev/%s c %u %u\tmknodat(\"%s\", S_IFCHR|0666, makedev(%u, %u))",
-            root->path, name, major, minor, name, major, minor);
-    if (mknodat(dev, name, S_IFCHR | 0666, makedev(major, minor)) == -1)
+    explain("mknod -m 666 %s/%s c %u %u\tmknodat(\"%s\", S_IFCHR|0666, makedev(%u, %u))", dev->path,
+            name, major, minor, name, major, minor);
+    if (mknodat(dev->directory, name, S_IFCHR | 0666, makedev(major, minor)) == -1)
         die("mknod /dev/%s", name);
 }
 
@@ -49,42 +50,41 @@ static void take_devices(int trees[DEVICES])
     }
 }
 
-static void bind_device(const struct root *root, int tree, int i)
+static void bind_device(const struct root *dev, int tree, int i)
 {
     char path[32];
 
     snprintf(path, sizeof(path), "/dev/%s", devices[i].name);
-    mount_tree(root, tree, path, path, false);
+    mount_tree(dev, tree, path, path + strlen("/dev"), 0);
+    close(tree);
 }
 
-void mount_devices(const struct root *root)
+struct root mount_devices(const struct root *root)
 {
-    struct root writable = {root->directory, root->path, true}; /* the new /dev is ours to fill */
     int trees[DEVICES];
     /* There mknod(2) is refused: bind instead. */
     bool bind = in_user_namespace();
 
     if (bind)
         take_devices(trees);
-    mount_inside(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
-    int dev = root_target(root, "/dev", S_IFDIR);
+    struct root dev = mount_root(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
     mode_t mask = umask(0);
     for (int i = 0; i < DEVICES; i++) {
         if (bind)
-            bind_device(&writable, trees[i], i);
+            bind_device(&dev, trees[i], i);
         else
-            make_device(root, dev, i);
+            make_device(&dev, i);
     }
     umask(mask);
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-        explain("ln -s %s %s/dev/%s\tsymlinkat(\"%s\", \"%s\")", links[i].goal, root->path,
-                links[i].name, links[i].goal, links[i].name);
-        if (symlinkat(links[i].goal, dev, links[i].name) == -1)
+        explain("ln -s %s %s/%s\tsymlinkat(\"%s\", \"%s\")", links[i].goal, dev.path, links[i].name,
+                links[i].goal, links[i].name);
+        if (symlinkat(links[i].goal, dev.directory, links[i].name) == -1)
             die("link /dev/%s", links[i].name);
     }
-    close(dev);
-    mount_inside(&writable, "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                 "newinstance,ptmxmode=0666,mode=620");
-    close(root_target(&writable, "/dev/mqueue", S_IFDIR));
-    mount_inside(&writable, "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m");
+    close(mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                       "newinstance,ptmxmode=0666,mode=620"));
+    close(root_target(&dev, "/mqueue", S_IFDIR));
+    close(mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m"));
+    return dev;
 }

@@ -5,11 +5,11 @@
 #include "mount.h"
 
 /*
- * Box. Mount a new /dev in ROOT: null, zero, full, random, urandom, tty; pts and shm; the links fd,
- * stdin, stdout, stderr and ptmx; an empty directory mqueue for chapter 5. The devices are made by
- * mknod(2); in a user namespace, where that is not allowed, the host's are bound. An error ends the
- * tool.
+ * Box. Mount a new /dev in ROOT, and return it as a root for what is mounted there later: null,
+ * zero, full, random, urandom, tty; pts and shm; the links fd, stdin, stdout, stderr and ptmx; an
+ * empty directory mqueue for chapter 5. The devices are made by mknod(2); in a user namespace,
+ * where that is not allowed, the host's are bound. An error ends the tool.
  */
-void mount_devices(const struct root *root);
+struct root mount_devices(const struct root *root);
 
 #endif

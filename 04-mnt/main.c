@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
@@ -115,13 +117,13 @@ static noreturn void run_box(const struct options *options, const struct child *
     struct root root = options->root ? root_prepare(options->root) : root_current();
 
     if (options->devices)
-        mount_devices(&root);
+        close(mount_devices(&root).directory);
     for (int i = 0; i < options->mount_count; i++) {
         const struct bind *mount = &options->mounts[i];
         if (mount->source != NULL)
-            mount_bind(&root, mount->source, mount->target, mount->read_only);
+            mount_bind(&root, mount->source, mount->target, mount->read_only ? MS_RDONLY : 0);
         else
-            mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options);
+            close(mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options));
     }
     if (options->read_only)
         mount_read_only(&root);

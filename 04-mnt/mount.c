@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,7 @@
 #include "../03-pid/proc.h"
 #include "tree.h"
 
-enum {
-    READ_ONLY = 1,    /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
-    MAX_MISSING = 200 /* directories to make and links to follow for one target */
-};
+enum { MAX_MISSING = 200 }; /* directories to make and links to follow for one target */
 
 /* TARGET in ROOT as the shell would name it. The text lasts until the next call. */
 static const char *shown(const struct root *root, const char *target)
@@ -191,14 +189,14 @@ static void make_target(const struct root *root, const char *path, mode_t kind, 
 
 int root_find(const struct root *root, const char *path)
 {
-    return open_inside(root->directory, path, O_PATH, 0);
+    return open_inside(root->directory, path, O_PATH, root->no_links ? RESOLVE_NO_SYMLINKS : 0);
 }
 
 int root_look(const struct root *root, const char *path)
 {
     int found = root_find(root, path);
 
-    if (found == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+    if (found == -1 && errno != ENOENT && (root->no_links || (errno != ENOTDIR && errno != ELOOP)))
         die("look for %s", shown(root, path));
     return found;
 }
@@ -215,6 +213,10 @@ static int find_target(const struct root *root, const char *path, mode_t kind, i
                  shown(root, path));
         make_target(root, path, kind, steps);
         target = root_find(root, path);
+    }
+    if (target == -1 && errno == ELOOP && root->no_links) {
+        hint("a link could lead the mount, and what protects it, anywhere: make it a directory");
+        fail("target %s: expected a directory, found a symbolic link", shown(root, path));
     }
     if (target == -1) {
         if (errno == ENOENT)
@@ -244,46 +246,108 @@ int mount_take(const char *source)
     return tree;
 }
 
-void mount_bind(const struct root *root, const char *source, const char *target, bool read_only)
+void mount_bind(const struct root *root, const char *source, const char *target,
+                unsigned long flags)
 {
-    mount_tree(root, mount_take(source), source, target, read_only);
+    int tree = mount_take(source);
+
+    mount_tree(root, tree, source, target, flags);
+    close(tree);
 }
 
 void mount_tree(const struct root *root, int tree, const char *source, const char *target,
-                bool read_only)
+                unsigned long flags)
 {
+    struct mount_words words = mount_words("MOUNT_ATTR_", flags);
     struct stat status;
 
     if (fstat(tree, &status) == -1)
         die("bind %s", source);
     int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
-    if (read_only) {
-        explain("# read-only, with all below it\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)");
-        if (tree_set(tree, READ_ONLY, 0, true) == -1)
-            die("make %s read-only", shown(root, target));
-    }
     const char *there = shown(root, target);
-    if (read_only) /* -o ro of mount(8) would be for the uppermost mount alone */
+    if (flags != 0) {
+        explain("# %s, with all below it\tmount_setattr(%s, AT_RECURSIVE)", words.options,
+                words.names);
+        if (tree_set(tree, flags, 0, true) == -1)
+            die("make %s %s", there, words.options);
+        /* -o ro of mount(8) would be for the uppermost mount alone */
         explain("mount --rbind %s %s && findmnt -Rlno TARGET %s | xargs -n1 mount -o "
-                "remount,bind,ro\tmove_mount(\"%s\")",
-                source, there, there, target);
-    else
+                "remount,bind,%s\tmove_mount(\"%s\")",
+                source, there, there, words.options, target);
+    } else {
         explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, there, target);
+    }
     if (tree_attach(tree, place) == -1)
-        die("bind %s to %s", source, shown(root, target));
-    close(tree);
+        die("bind %s to %s", source, there);
     close(place);
 }
 
-void mount_inside(const struct root *root, const char *target, const char *type,
-                  unsigned long flags, const char *options)
+int mount_on(int place, const char *type, const char *shown, unsigned long flags,
+             const char *options)
 {
-    char path[32];
-    int place = root_target(root, target, S_IFDIR);
+    struct mount_words words = mount_words("MOUNT_ATTR_", flags);
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-    mount_new(type, path, shown(root, target), flags, options);
+    explain("# a %s to be mounted\tfsopen(\"%s\")", type, type);
+    explain("# ... a mount that has no place yet\tfsmount(%s)", words.names);
+    int tree = tree_new(type, flags, options);
+    if (tree == -1) {
+        mount_hint(type, options);
+        die("make a new %s for %s", type, shown);
+    }
+    explain("mount -t %s%s%s%s%s %s %s\tmove_mount(\"%s\")", type, flags || options ? " -o " : "",
+            words.options, flags && options ? "," : "", options ? options : "", type, shown, shown);
+    if (tree_attach(tree, place) == -1)
+        die("mount %s on %s", type, shown);
+    return tree;
+}
+
+int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
+                 const char *options)
+{
+    int place = root_target(root, target, S_IFDIR);
+    int tree = mount_on(place, type, shown(root, target), flags, options);
+
     close(place);
+    return tree;
+}
+
+/* ROOT for the mounts of the tool's own. */
+static struct root without_links(const struct root *root)
+{
+    struct root strict = *root;
+
+    strict.no_links = true;
+    return strict;
+}
+
+/* The mount TREE at TARGET in ROOT as a root itself. Its name is needed to the end. */
+static struct root as_root(const struct root *root, const char *target, int tree)
+{
+    struct root mounted = {.directory = tree, .make_missing = true, .no_links = true};
+    char *path;
+
+    if (asprintf(&path, "%s%s", root->path, target) == -1)
+        die("asprintf");
+    mounted.path = path;
+    return mounted;
+}
+
+struct root mount_root(const struct root *root, const char *target, const char *type,
+                       unsigned long flags, const char *options)
+{
+    struct root strict = without_links(root);
+
+    return as_root(root, target, mount_inside(&strict, target, type, flags, options));
+}
+
+struct root mount_bound_root(const struct root *root, const char *source, const char *target,
+                             unsigned long flags)
+{
+    struct root strict = without_links(root);
+    int tree = mount_take(source);
+
+    mount_tree(&strict, tree, source, target, flags);
+    return as_root(root, target, tree);
 }
 
 void mount_read_only(const struct root *root)
@@ -291,7 +355,7 @@ void mount_read_only(const struct root *root)
     explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
             root->path);
     /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
-    if (tree_set(root->directory, READ_ONLY, 0, false) == -1)
+    if (tree_set(root->directory, TREE_READ_ONLY, 0, false) == -1)
         die("make %s/ read-only", root->path);
     /* END */
 }

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <linux/mount.h> /* not together with <sys/mount.h>: some versions of the two clash */
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +15,43 @@ int tree_copy(const char *path)
 {
     return (int)syscall(SYS_open_tree, AT_FDCWD, path,
                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+}
+
+static long configure(int system, unsigned command, const char *key, const char *value)
+{
+    return syscall(SYS_fsconfig, system, command, key, value, 0);
+}
+
+/* "ro,mode=755" one by one: KEY=VALUE, or KEY alone. */
+static long configure_all(int system, char *options)
+{
+    char *key, *value;
+    long error = 0;
+
+    while (error == 0 && (key = strsep(&options, ",")) != NULL) {
+        value = strchr(key, '=');
+        if (value != NULL)
+            *value++ = '\0';
+        error = configure(system, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
+    }
+    return error;
+}
+
+int tree_new(const char *type, uint64_t attributes, const char *options)
+{
+    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
+    char *copy = options != NULL ? strdup(options) : NULL;
+
+    if (system == -1)
+        return -1;
+    if ((options == NULL || copy != NULL) &&
+        configure(system, FSCONFIG_SET_STRING, "source", type) == 0 &&
+        (!(attributes & TREE_READ_ONLY) || configure(system, FSCONFIG_SET_FLAG, "ro", NULL) == 0) &&
+        configure_all(system, copy) == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
+        tree = (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
+    free(copy);
+    close(system);
+    return tree;
 }
 
 int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive)

@@ -10,11 +10,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. Mount(2)'s MS_* of the same names are equal. */
+enum { TREE_READ_ONLY = 0x1, TREE_NOSUID = 0x2, TREE_NODEV = 0x4, TREE_NOEXEC = 0x8 };
+
 /* A copy of the mount at PATH and of all below it: a bind without a place. open_tree(2) */
 int tree_copy(const char *path);
 
 /*
- * Set ATTRIBUTES (MOUNT_ATTR_RDONLY, …) on the mount open as TREE, or with RECURSIVE on all below
+ * A new file system of TYPE with its own OPTIONS (as mount(8) takes them; NULL for none), as a
+ * mount with ATTRIBUTES that has no place yet. Unlike with mount(2), there is a descriptor of this
+ * very file system from the first moment on. fsopen(2), fsconfig(2), fsmount(2)
+ */
+int tree_new(const char *type, uint64_t attributes, const char *options);
+
+/*
+ * Set ATTRIBUTES (TREE_READ_ONLY, …) on the mount open as TREE, or with RECURSIVE on all below
  * it too. USER_NAMESPACE goes with MOUNT_ATTR_IDMAP, which also makes it private, and is 0
  * otherwise. mount_setattr(2)
  */

@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     if (child.pid == 0) { /* in the box */
         mounts_make_private();
         struct root root = root_current();
-        ipc_mount_queues(&root);
+        ipc_mount_queues(&root, "/dev/mqueue");
         close(root.directory);
         spawn_exec(&child, command);
     }

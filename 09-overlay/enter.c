@@ -17,12 +17,12 @@ static void bring_along(const struct root *root, const char *covered)
         if (strcmp(places[i], covered) != 0 &&
             fstatat(root->directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISDIR(status.st_mode))
-            mount_bind(root, places[i], places[i], false);
+            mount_bind(root, places[i], places[i], 0);
 }
 
 void stack_enter(const char *merged, const char *covered)
 {
-    struct root root = {.path = merged, .make_missing = false};
+    struct root root = {.path = merged, .no_links = true};
 
     root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root.directory == -1)

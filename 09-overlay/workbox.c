@@ -22,7 +22,6 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/mount.h"
-#include "../04-mnt/tree.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"
 #include "pump.h"
@@ -44,22 +43,6 @@ bool work_keeps_owners(void)
 
 enum { READING = 3 }; /* the place of the directory that is only read */
 
-/* In the working directory there may be devices and programs of strangers, but not for use. */
-static void bind_work(const struct root *root, const char *directory)
-{
-    enum { NOSUID = 2, NODEV = 4, NOEXEC = 8 }; /* MOUNT_ATTR_* of <linux/mount.h> */
-    int tree = tree_copy(directory);
-
-    if (tree == -1)
-        die("bind %s", directory);
-    explain("# the layer, without use of its devices and programs\topen_tree(\"%s\", "
-            "OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_NOSUID|...)",
-            directory);
-    if (tree_set(tree, NOSUID | NODEV | NOEXEC, 0, false) == -1)
-        die("mount_setattr");
-    mount_tree(root, tree, directory, "/work", false);
-}
-
 /* A root with the programs of this machine and their libraries, and "/work". Nothing else. */
 static void enter_root(const struct work *work)
 {
@@ -79,9 +62,9 @@ static void enter_root(const struct work *work)
         die("open %s", scratch);
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
         if (access(programs[i], F_OK) == 0)
-            mount_bind(&root, programs[i], programs[i], true);
-    if (work->directory != NULL)
-        bind_work(&root, work->directory);
+            mount_bind(&root, programs[i], programs[i], MS_NODEV | MS_RDONLY);
+    if (work->directory != NULL) /* there may be devices and programs of strangers, not for use */
+        mount_bind(&root, work->directory, "/work", MS_NOSUID | MS_NODEV | MS_NOEXEC);
     mount_read_only(&root);
     root_pivot(&root);
     if (work->directory != NULL && chdir("/work") == -1)

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -44,16 +46,24 @@ static void move_boot_clock(int64_t seconds)
     close(file);
 }
 
-/* proc_mount() on a target in ROOT. The old root is still there, as a user namespace needs. */
-static void mount_proc(const struct root *root)
+/* What follows counts on it. */
+static void check_type(const struct root *mounted, long magic, const char *type)
 {
-    char path[32], shown[4096];
-    int place = root_target(root, "/proc", S_IFDIR);
+    struct statfs system;
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-    snprintf(shown, sizeof(shown), "%s/proc", root->path);
-    proc_mount(path, shown);
-    close(place);
+    if (fstatfs(mounted->directory, &system) == -1)
+        die("look at %s", mounted->path);
+    if ((long)system.f_type != magic)
+        fail("%s: expected a %s, found another file system", mounted->path, type);
+}
+
+/* The old root is still there, as a user namespace needs. */
+static struct root mount_proc(const struct root *root)
+{
+    struct root proc = mount_root(root, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+
+    check_type(&proc, PROC_SUPER_MAGIC, "proc");
+    return proc;
 }
 
 /*
@@ -62,19 +72,19 @@ static void mount_proc(const struct root *root)
  * cgroup in it can't be mounted right on top of the host's tree, as that is the same file system:
  * mount(2), EBUSY.
  */
-static void mount_sys(const struct root *root, const struct plan *plan)
+static struct root mount_sys(const struct root *root, const struct plan *plan)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     bool bound = plan->users.count > 0 && !plan->own_network;
+    struct root sys = bound ? mount_bound_root(root, "/sys", "/sys", flags)
+                            : mount_root(root, "/sys", "sysfs", flags, NULL);
 
-    if (bound)
-        mount_bind(root, "/sys", "/sys", true);
-    else
-        mount_inside(root, "/sys", "sysfs", flags, NULL);
+    check_type(&sys, SYSFS_MAGIC, "sysfs");
     if (bound && plan->grouped)
-        mount_inside(root, "/sys/fs/cgroup", "tmpfs", flags, "mode=755");
+        close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
     if (plan->grouped)
-        mask_mount_cgroup(root); /* 08 */
+        mask_mount_cgroup(&sys); /* 08 */
+    return sys;
 }
 
 /* The volumes as trees, in the order of the options; -1 for a tmpfs. To be freed. */
@@ -100,9 +110,11 @@ static void mount_volumes(const struct root *root, const struct plan *plan, int 
     for (int i = 0; i < plan->options->volume_count; i++) {
         const struct bind *volume = &plan->options->volumes[i];
         if (trees[i] == -1)
-            mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options);
+            close(mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options));
         else
-            mount_tree(root, trees[i], volume->source, volume->target, volume->read_only);
+            mount_tree(root, trees[i], volume->source, volume->target,
+                       volume->read_only ? MS_RDONLY : 0);
+        close(trees[i]);
     }
     free(trees);
 }
@@ -115,9 +127,9 @@ static void set_limits(const struct run_options *options)
 }
 
 /* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
-static void let_go_of_output(const struct plan *plan)
+static void let_go_of_output(const struct plan *plan, const struct root *dev)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int nothing = openat(dev->directory, "null", O_RDONLY | O_CLOEXEC);
     int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
     if (nothing == -1 || errors == -1 || dup2(nothing, STDIN_FILENO) == -1 ||
@@ -155,20 +167,20 @@ noreturn void box_run(struct plan *plan, struct child *child)
     mounts_make_private(); /* 03 */
     int *volumes = open_volumes(plan, child);
     struct root root = layers_mount(&plan->layers, child, plan->mapped); /* 04, 09 */
-    mount_devices(&root);                                                /* 04 */
-    ipc_mount_queues(&root);                                             /* 05 */
-    mount_proc(&root);                                                   /* 03 */
-    mount_sys(&root, plan);                                              /* 04, 08 */
+    struct root dev = mount_devices(&root);                              /* 04 */
+    ipc_mount_queues(&dev, "/mqueue");                                   /* 05 */
+    struct root proc = mount_proc(&root);                                /* 03, 04 */
+    struct root sys = mount_sys(&root, plan);                            /* 04, 08 */
     if (plan->own_network)
-        mask_allow_ping(&root); /* 10 */
-    mask_paths(&root);          /* 10 */
+        mask_allow_ping(&proc); /* 10 */
+    mask_paths(&proc, &sys);    /* 10 */
     if (plan->resolv != NULL && plan->resolv[0] != '\0')
-        nameserver_bind(&root, plan->resolv,
+        nameserver_bind(&root, &dev, plan->resolv,
                         plan->layers.directory == NULL || options->dns_count > 0); /* 10 */
     mount_volumes(&root, plan, volumes);                                           /* 04 */
     account_find(&root, plan->user, &account);                                     /* 10 */
     if (options->terminal)
-        terminal = terminal_open(&root, child, account.user, true); /* 10 */
+        terminal = terminal_open(&dev, child, account.user, true); /* 10 */
     if (options->read_only)
         mount_read_only(&root);          /* 04 */
     harden_nosuid(&root);                /* 10 */
@@ -184,7 +196,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
     set_limits(options);
     harden_new_keyring();
     if (plan->log != -1)
-        let_go_of_output(plan);
+        let_go_of_output(plan, &dev);
     if (options->terminal)
         terminal_become(terminal);
     else

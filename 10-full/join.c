@@ -144,8 +144,11 @@ static noreturn void run_inside(const struct options *options, const struct stat
         idmap_become_root(&just_root, &just_root, false);
     harden_new_keyring();
     account_find(&root, options->user, &account);
-    if (options->terminal)
-        terminal = terminal_open(&root, child, account.user, false);
+    if (options->terminal) {
+        struct root dev = root_at("/dev");
+        terminal = terminal_open(&dev, child, account.user, false);
+        close(dev.directory);
+    }
     close(root.directory);
     environment_set(&options->environment, state->hostname, account.home);
     environment_enter(options->workdir);

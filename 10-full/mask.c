@@ -1,6 +1,8 @@
 #include "mask.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,34 +11,37 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
 
-enum { READ_ONLY = 1 }; /* MOUNT_ATTR_RDONLY of <linux/mount.h>, see tree.c */
-
-/* Covered: nothing can be read there, nothing written. */
+/* Covered in /proc: nothing can be read there, nothing written. */
 static const char *const hidden[] = {
-    "/proc/acpi",                    /* switches the machine's hardware */
-    "/proc/asound",                  /* sound cards: who plays what */
-    "/proc/interrupts",              /* counts key strokes of others: a side channel */
-    "/proc/kcore",                   /* all memory of the machine */
-    "/proc/keys",                    /* keys of other boxes with the same user id */
-    "/proc/latency_stats",           /* what the kernel waits for, everywhere */
-    "/proc/sched_debug",             /* the processes of the machine */
-    "/proc/scsi",                    /* removes disks from the machine (CVE-2017-16539) */
-    "/proc/timer_list",              /* the processes of the machine, kernel addresses */
-    "/proc/timer_stats",             /* the same on old kernels */
-    "/sys/devices/virtual/powercap", /* power used: tells keys from afar (CVE-2020-8694) */
-    "/sys/firmware",                 /* ACPI tables, EFI variables: writing can brick a machine */
+    "/acpi",          /* switches the machine's hardware */
+    "/asound",        /* sound cards: who plays what */
+    "/interrupts",    /* counts key strokes of others: a side channel */
+    "/kcore",         /* all memory of the machine */
+    "/keys",          /* keys of other boxes with the same user id */
+    "/latency_stats", /* what the kernel waits for, everywhere */
+    "/sched_debug",   /* the processes of the machine */
+    "/scsi",          /* removes disks from the machine (CVE-2017-16539) */
+    "/timer_list",    /* the processes of the machine, kernel addresses */
+    "/timer_stats",   /* the same on old kernels */
 };
 
-/* Read-only: seen, as programs look there, but not changed. */
+/* The same in /sys. */
+static const char *const hidden_in_sys[] = {
+    "/devices/virtual/powercap", /* power used: tells keys from afar (CVE-2020-8694) */
+    "/firmware",                 /* ACPI tables, EFI variables: writing can brick a machine */
+};
+
+/* Read-only in /proc: seen, as programs look there, but not changed. */
 static const char *const read_only[] = {
-    "/proc/bus",           /* configuration space of PCI devices */
-    "/proc/fs",            /* settings of mounted file systems */
-    "/proc/irq",           /* which processor serves which device */
-    "/proc/sys",           /* core_pattern, modprobe: programs that the kernel starts as root */
-    "/proc/sysrq-trigger", /* reboots, crashes, unmounts */
+    "/bus",           /* configuration space of PCI devices */
+    "/fs",            /* settings of mounted file systems */
+    "/irq",           /* which processor serves which device */
+    "/sys",           /* core_pattern, modprobe: programs that the kernel starts as root */
+    "/sysrq-trigger", /* reboots, crashes, unmounts */
 };
 
 /*
@@ -75,7 +80,7 @@ static void cover_file(const struct root *root, const char *path, int place, int
     int tree = copy_of(null, "/dev/null");
     /* Read-only, or chmod on the cover would change the host's /dev/null. Writing still works. */
     explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY)", root->path, path);
-    if (tree_set(tree, READ_ONLY, 0, false) == -1)
+    if (tree_set(tree, TREE_READ_ONLY, 0, false) == -1)
         die("cover %s", path);
     explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
     if (tree_attach(tree, place) == -1)
@@ -92,10 +97,14 @@ static void hide(const struct root *root, const char *path, int null)
         return;
     if (fstat(place, &status) == -1)
         die("look at %s", path);
-    if (S_ISDIR(status.st_mode))
-        mount_inside(root, path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=555");
-    else
+    if (S_ISDIR(status.st_mode)) {
+        char shown[4096];
+        snprintf(shown, sizeof(shown), "%s%s", root->path, path);
+        close(mount_on(place, "tmpfs", shown, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                       "mode=555"));
+    } else {
         cover_file(root, path, place, null);
+    }
     close(place);
 }
 
@@ -111,7 +120,7 @@ static void forbid_writing(const struct root *root, const char *path)
     int tree = copy_of(place, path);
     explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
             root->path, path);
-    if (tree_set(tree, READ_ONLY, 0, true) == -1)
+    if (tree_set(tree, TREE_READ_ONLY, 0, true) == -1)
         die("make %s read-only", path);
     explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
     if (tree_attach(tree, place) == -1)
@@ -120,24 +129,26 @@ static void forbid_writing(const struct root *root, const char *path)
     close(place);
 }
 
-void mask_paths(const struct root *root)
+void mask_paths(const struct root *proc, const struct root *sys)
 {
     int null = open_null();
 
     /* EXERCISE 10.3: cover what tells of the whole machine, and keep the box from changing its
        settings. openat2(2), move_mount(2), mount_setattr(2) */
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-        hide(root, hidden[i], null);
+        hide(proc, hidden[i], null);
+    for (size_t i = 0; i < sizeof(hidden_in_sys) / sizeof(hidden_in_sys[0]); i++)
+        hide(sys, hidden_in_sys[i], null);
     for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
-        forbid_writing(root, read_only[i]);
+        forbid_writing(proc, read_only[i]);
     /* END */
     close(null);
 }
 
-void mask_mount_cgroup(const struct root *root)
+void mask_mount_cgroup(const struct root *sys)
 {
-    mount_inside(root, "/sys/fs/cgroup", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                 NULL);
+    close(mount_inside(sys, "/fs/cgroup", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                       NULL));
 }
 
 /* The highest group of the box's first range of ids, or of the ranges that icmp(7) allows. */
@@ -153,18 +164,14 @@ static unsigned last_group(void)
     return count - 1 < highest - inside ? inside + count - 1 : highest;
 }
 
-void mask_allow_ping(const struct root *root)
+void mask_allow_ping(const struct root *proc)
 {
-    const char *path = "/proc/sys/net/ipv4/ping_group_range";
-    char name[32];
-    int setting = root_look(root, path);
+    const char *path = "/sys/net/ipv4/ping_group_range";
+    int file = open_inside(proc->directory, path, O_WRONLY, RESOLVE_NO_SYMLINKS);
 
-    if (setting == -1)
+    if (file == -1 && errno == ENOENT)
         return; /* without IPv4 */
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", setting);
-    int file = open(name, O_WRONLY | O_CLOEXEC);
     if (file == -1 || dprintf(file, "0 %u", last_group()) < 0)
-        die("write %s", path);
+        die("write %s%s", proc->path, path);
     close(file);
-    close(setting);
 }

@@ -30,7 +30,7 @@ static bool exists(const struct root *root, const char *path)
     return true;
 }
 
-void nameserver_bind(const struct root *root, const char *text, bool make)
+void nameserver_bind(const struct root *root, const struct root *dev, const char *text, bool make)
 {
     const char *path = "/etc/resolv.conf", *name = "resolv.conf";
     size_t length = strlen(text);
@@ -40,21 +40,19 @@ void nameserver_bind(const struct root *root, const char *text, bool make)
         return;
 
     /* A file on the tmpfs of /dev, whose name goes when it is in its place. */
-    int devices = root_find(root, "/dev");
-    int file = openat(devices, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    explain("echo '%.*s ...' >%s/dev/%s\twrite(\"%s\")", (int)strcspn(text, "\n"), text, root->path,
+    int file = openat(dev->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    explain("echo '%.*s ...' >%s/%s\twrite(\"%s\")", (int)strcspn(text, "\n"), text, dev->path,
             name, name);
     if (file == -1 || fchmod(file, 0644) == -1 || write(file, text, length) != (ssize_t)length)
-        die("write %s/dev/%s", root->path, name);
+        die("write %s/%s", dev->path, name);
     snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-    explain("# take what is at %s/dev/%s\topen_tree(\"%s\", OPEN_TREE_CLONE)", root->path, name,
-            name);
+    explain("# take what is at %s/%s\topen_tree(\"%s\", OPEN_TREE_CLONE)", dev->path, name, name);
     int tree = tree_copy(link);
     if (tree == -1)
-        die("take %s/dev/%s", root->path, name);
-    mount_tree(root, tree, "/dev/resolv.conf", path, false);
-    if (unlinkat(devices, name, 0) == -1)
-        die("unlink %s/dev/%s", root->path, name);
+        die("take %s/%s", dev->path, name);
+    mount_tree(root, tree, "/dev/resolv.conf", path, 0);
+    if (unlinkat(dev->directory, name, 0) == -1)
+        die("unlink %s/%s", dev->path, name);
+    close(tree);
     close(file);
-    close(devices);
 }

@@ -8,10 +8,10 @@
 
 /*
  * Box, after its /dev is there and before its volumes are. Let /etc/resolv.conf in ROOT say TEXT,
- * by a file of the box's own bound over it. The file it is bound over is made if MAKE says so, or
- * if a link leads to where it should be; else a root without one stays without. An error ends the
- * tool.
+ * by a file of the box's own, made in its /dev, DEV, and bound over it. The file it is bound over
+ * is made if MAKE says so, or if a link leads to where it should be; else a root without one stays
+ * without. An error ends the tool.
  */
-void nameserver_bind(const struct root *root, const char *text, bool make);
+void nameserver_bind(const struct root *root, const struct root *dev, const char *text, bool make);
 
 #endif

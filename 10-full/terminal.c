@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
 #include "../09-overlay/descriptor.h"
@@ -32,54 +34,50 @@ static void check_devpts(int file)
     struct statfs system;
 
     if (fstatfs(file, &system) == -1)
-        die("look at /dev/pts/ptmx in the box");
+        die("look at /dev/pts in the box");
     if (system.f_type != DEVPTS_SUPER_MAGIC)
-        fail("/dev/pts/ptmx in the box: is not of a devpts file system");
+        fail("/dev/pts in the box: is not a devpts file system");
 }
 
 /*
  * A new master. What is called ptmx could be anything of the image's, and to open some devices does
- * things: so look before, and at what has been opened.
+ * things: so look before, and stay in the devpts that was looked at.
  */
-static int open_master(const struct root *root)
+static int open_master(const struct root *dev)
 {
-    char name[32];
-    int found = root_find(root, "/dev/pts/ptmx");
+    int pts = root_find(dev, "/pts");
 
-    if (found == -1)
-        die("/dev/pts/ptmx in the box");
-    check_devpts(found);
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
-    int master = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (pts == -1)
+        die("/dev/pts in the box");
+    check_devpts(pts);
+    int master = open_inside(pts, "ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     if (master == -1)
         die("open /dev/pts/ptmx in the box");
-    check_devpts(master);
-    close(found);
+    close(pts);
     return master;
 }
 
 /* The slave once more, as /dev/console, where programs write that have no other place. */
-static void bind_console(const struct root *root, int slave)
+static void bind_console(const struct root *dev, int slave)
 {
-    struct root writable = {root->directory, root->path, true};
     char name[32];
 
     snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
-    int place = root_target(&writable, "/dev/console", S_IFREG);
-    explain("mount --bind /dev/pts/0 %s/dev/console\topen_tree(\"/dev/pts/0\", OPEN_TREE_CLONE)",
-            root->path);
+    int place = root_target(dev, "/console", S_IFREG);
+    explain("mount --bind /dev/pts/0 %s/console\topen_tree(\"/dev/pts/0\", OPEN_TREE_CLONE)",
+            dev->path);
     int tree = tree_copy(name);
-    explain("# ... and there it is\tmove_mount(\"%s/dev/console\")", root->path);
+    explain("# ... and there it is\tmove_mount(\"%s/console\")", dev->path);
     if (tree == -1 || tree_attach(tree, place) == -1)
         die("bind the terminal to /dev/console");
     close(tree);
     close(place);
 }
 
-int terminal_open(const struct root *root, const struct child *child, uid_t owner, bool console)
+int terminal_open(const struct root *dev, const struct child *child, uid_t owner, bool console)
 {
     int locked = 0;
-    int master = open_master(root);
+    int master = open_master(dev);
 
     if (ioctl(master, TIOCSPTLCK, &locked) == -1)
         die("unlock the terminal");
@@ -90,7 +88,7 @@ int terminal_open(const struct root *root, const struct child *child, uid_t owne
     if (fchown(slave, owner, (gid_t)-1) == -1)
         die("give the terminal to user %u", owner);
     if (console)
-        bind_console(root, slave);
+        bind_console(dev, slave);
     if (descriptor_send(child->sync, master) != 0)
         exit(EXIT_TOOL);
     close(master);

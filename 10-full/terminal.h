@@ -15,11 +15,11 @@
 #include "../04-mnt/mount.h"
 
 /*
- * Box. Open a new terminal in ROOT's /dev/pts, which has to be a devpts instance of the box's own,
- * and send its master to the host over CHILD's socket. OWNER is who the command will run as. With
- * CONSOLE, let it appear as /dev/console too. Returns the slave. An error ends the tool.
+ * Box. Open a new terminal in pts of DEV, the box's /dev, which has to be a devpts instance of the
+ * box's own, and send its master to the host over CHILD's socket. OWNER is who the command will run
+ * as. With CONSOLE, let it appear as /dev/console too. Returns the slave. An error ends the tool.
  */
-int terminal_open(const struct root *root, const struct child *child, uid_t owner, bool console);
+int terminal_open(const struct root *dev, const struct child *child, uid_t owner, bool console);
 
 /*
  * Box. Make SLAVE the controlling terminal of a new session, and standard input, output and error.

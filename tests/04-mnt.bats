@@ -378,6 +378,20 @@ zero character special file 1:5 666"
         "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
 }
 
+@test "--dev: a /dev that is a link is an error, wherever it leads" {
+    make_bare_root
+    mkdir "$ROOT/elsewhere"
+    local goal
+    for goal in elsewhere /elsewhere nowhere /dev /proc/self; do
+        ln -sfn "$goal" "$ROOT/dev"
+        expect_error 125 "target $ROOT/dev: expected a directory, found a symbolic link" \
+            "$(tool mnt)" --root "$ROOT" --dev /bin/probe pwd
+        assert_hint "make it a directory"
+    done
+    assert_equal "$(ls -A "$ROOT/elsewhere")" ""
+    [ ! -e "$ROOT/nowhere" ]
+}
+
 @test "--dev: none of the machine's other devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause

@@ -180,16 +180,20 @@ in_full() {
     done
 }
 
-@test "a link for /proc, /dev or /sys in the root filesystem can't lead those out" {
-    local victim=$BATS_TEST_TMPDIR/victim name before
+@test "a link for /proc, /dev or /sys in the root filesystem is an error, wherever it leads" {
+    local victim=$BATS_TEST_TMPDIR/victim name goal before
     mkdir "$victim"
     for name in proc dev sys; do
         rm -rf "$BATS_TEST_TMPDIR/root"
         make_bare_root
-        ln -s "$victim" "$ROOT/$name"
         before=$(</proc/self/mountinfo)
-        run "$full" run "${alone[@]}" "$ROOT" /bin/probe ids
-        assert_equal "$(ls -A "$victim")" ""
+        for goal in "$victim" bin / nowhere; do
+            ln -sfn "$goal" "$ROOT/$name"
+            expect_error 125 "/$name: expected a directory, found a symbolic link" \
+                "$full" run "${alone[@]}" "$ROOT" /bin/probe ids
+            assert_hint "make it a directory"
+        done
+        assert_equal "$(ls -A "$victim")$(ls "$ROOT/bin")" probe
         assert_equal "$(</proc/self/mountinfo)" "$before"
     done
 }
