@@ -34,6 +34,7 @@ static const char usage[] =
     "                         slave: the host's mounts appear in the box; shared: both ways\n"
     "@\n"
     "DST is a path in the root. With --root it is made if it is missing.\n"
+    "Device files in DIR and SRC do not work; --dev brings the usual ones.\n"
     "\n"
     "Example: mnt --root rootfs --dev --bind /proc:/proc /bin/sh\n"
     "\n"
@@ -121,7 +122,8 @@ static noreturn void run_box(const struct options *options, const struct child *
     for (int i = 0; i < options->mount_count; i++) {
         const struct bind *mount = &options->mounts[i];
         if (mount->source != NULL)
-            mount_bind(&root, mount->source, mount->target, mount->read_only ? MS_RDONLY : 0);
+            mount_bind(&root, mount->source, mount->target,
+                       MS_NODEV | (mount->read_only ? MS_RDONLY : 0));
         else
             close(mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options));
     }

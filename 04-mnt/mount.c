@@ -105,6 +105,19 @@ static const char *whole_path(const char *directory)
     return path;
 }
 
+/* For a root that somebody else has filled. */
+static void forbid_devices(const struct root *root)
+{
+    explain("findmnt -Rlno TARGET %s | xargs -n1 mount -o remount,bind,nodev\t"
+            "mount_setattr(\"%s\", MOUNT_ATTR_NODEV, AT_RECURSIVE)",
+            root->path, root->path);
+    if (tree_set(root->directory, TREE_NODEV, 0, true) == -1) {
+        if (errno == EINVAL)
+            hint("only a mount point can be 'nodev': is the directory bound to itself?");
+        die("make %s nodev", root->path);
+    }
+}
+
 struct root root_prepare(const char *directory)
 {
     /* Once there is a mount on it "." still leads below that, and its whole path to the mount. */
@@ -116,7 +129,9 @@ struct root root_prepare(const char *directory)
     if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("root directory %s", directory);
     /* END */
-    return root_at(directory);
+    struct root root = root_at(directory);
+    forbid_devices(&root);
+    return root;
 }
 
 struct root root_at(const char *directory)
@@ -138,6 +153,7 @@ struct root root_adopt(int tree, const char *source, const char *directory)
     if (place == -1 || tree_attach(tree, place) == -1)
         die("root directory %s on %s", source, directory);
     close(place);
+    forbid_devices(&root);
     return root;
 }
 

@@ -9,6 +9,9 @@
  * changed meanwhile. And the same path may lead elsewhere the next time: what is mounted in /dev or
  * /proc goes there through the descriptor of that very mount.
  *
+ * They may also have made device files there, the disk's for one. They open nothing: only the box's
+ * own /dev has devices, and a new tmpfs if that is asked for.
+ *
  * All functions run in the box, and an error in any of them ends the tool.
  */
 #ifndef MOUNT_H
@@ -56,7 +59,7 @@ void mounts_set_propagation(const char *kind);
 /* The root as it is. */
 struct root root_current(void);
 
-/* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands. */
+/* DIRECTORY, made a mount point by binding it to itself, as pivot_root(2) demands; no devices. */
 struct root root_prepare(const char *directory);
 
 /* DIRECTORY, which is a mount point already. */

@@ -22,8 +22,8 @@
 
 static const char usage[] =
     "Usage: overlay [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) in a root that is a stack of layers. /proc, /sys and\n"
-    "/dev are those of outside, where the stack has a directory for them.\n"
+    "Run COMMAND (default: /bin/sh) in a root that is a stack of layers. /proc, /sys\n"
+    "and /dev come from outside where it has a place for them; no other devices work.\n"
     "\n"
     "  -l, --lower=DIR        a layer that is only read; repeatable, topmost first\n"
     "  -u, --upper=DIR        the layer that is written to (default: a tmpfs, thrown away)\n"

@@ -206,12 +206,12 @@ static int mount_short(const struct stack *stack, const char *target)
         return back < 0 ? back : directory;
     snprintf(name, sizeof(name), "%d", directory);
 
-    explain("cd /proc/$$/fd; mount -t overlay -o %s overlay %s\t"
-            "chdir(\"/proc/self/fd\"); mount(\"overlay\", \"%s\", \"overlay\", 0, \"%s\")",
+    explain("cd /proc/$$/fd; mount -t overlay -o nodev,%s overlay %s\t"
+            "chdir(\"/proc/self/fd\"); mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
             options, name, name, options);
     if (chdir("/proc/self/fd") == -1)
         return report("chdir /proc/self/fd");
-    if (mount("overlay", name, "overlay", 0, options) == -1)
+    if (mount("overlay", name, "overlay", MS_NODEV, options) == -1)
         error = failed_mount(target);
     if (fchdir(back) == -1 && error == 0)
         error = report("chdir back");
@@ -253,10 +253,11 @@ int overlay_mount(const struct stack *stack, const char *target)
         free(options);
         return mount_short(stack, target);
     }
-    explain("mount -t overlay -o %s overlay %s\tmount(\"overlay\", \"%s\", \"overlay\", 0, \"%s\")",
+    explain("mount -t overlay -o nodev,%s overlay %s\t"
+            "mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
             options, target, target, options);
     /* EXERCISE 9.1: mount the stack of layers on TARGET. mount(2) */
-    if (mount("overlay", target, "overlay", 0, options) == -1)
+    if (mount("overlay", target, "overlay", MS_NODEV, options) == -1)
         error = failed_mount(target);
     /* END */
     free(options);

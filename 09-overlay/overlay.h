@@ -40,11 +40,12 @@ void stack_add(struct stack *stack, const char *lower);
 int overlay_check(const struct stack *stack);
 
 /*
- * Box. Mount the stack on the directory TARGET. In a user namespace overlay keeps its marks in
- * attributes "user.overlay.*" (mount option userxattr), as "trusted.*" is the host's root's alone.
- * Directories that are moved, and files whose mode or owner changes, come into the upper layer
- * whole. Strings longer than a page, which is all that mount(2) takes, are shortened through the
- * descriptors of the directories. Returns 0, or a negative errno after saying what is wrong.
+ * Box. Mount the stack on the directory TARGET; device files in it open no device. In a user
+ * namespace overlay keeps its marks in attributes "user.overlay.*" (mount option userxattr), as
+ * "trusted.*" is the host's root's alone. Directories that are moved, and files whose mode or owner
+ * changes, come into the upper layer whole. Strings longer than a page, which is all that mount(2)
+ * takes, are shortened through the descriptors of the directories. Returns 0, or a negative errno
+ * after saying what is wrong.
  */
 int overlay_mount(const struct stack *stack, const char *target);
 

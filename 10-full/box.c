@@ -113,7 +113,7 @@ static void mount_volumes(const struct root *root, const struct plan *plan, int 
             close(mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options));
         else
             mount_tree(root, trees[i], volume->source, volume->target,
-                       volume->read_only ? MS_RDONLY : 0);
+                       MS_NODEV | (volume->read_only ? MS_RDONLY : 0));
         close(trees[i]);
     }
     free(trees);

@@ -34,6 +34,8 @@ static const char usage[] =
     "  -v, --volume=SRC:DST[:ro]\n"
     "                         let SRC appear at DST, made if missing; with :ro read-only; "
     "repeatable\n"
+    "                         (device files work in the box's own /dev alone,\n"
+    "                         neither here nor in the root)\n"
     "      --tmpfs=DST[:OPTION,...]\n"
     "                         a new, empty tmpfs at DST, made if missing; repeatable\n"
     "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"

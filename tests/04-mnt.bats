@@ -392,6 +392,29 @@ zero character special file 1:5 666"
     [ ! -e "$ROOT/nowhere" ]
 }
 
+@test "a device file in the root, or in what is bound, opens no device; one in the box's own /dev does" {
+    make_bare_root
+    local place options
+    mkdir -p "$ROOT/below" "$BATS_TEST_TMPDIR/data/below"
+    mount -t tmpfs none "$ROOT/below"
+    mount -t tmpfs none "$BATS_TEST_TMPDIR/data/below"
+    for place in "$ROOT" "$ROOT/below" "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/data/below"; do
+        mknod -m 666 "$place/device" c 1 3
+        "$PROBE" write "$place/device" text
+    done
+    options=(--root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data")
+    for place in / /below /data /data/below; do
+        run -1 "$(tool mnt)" "${options[@]}" /bin/probe write "$place/device" text
+        assert_contains "$output" "Permission denied"
+    done
+    run -1 "$(tool mnt)" "${options[@]}" --bind "$BATS_TEST_TMPDIR/data:/more:ro" /bin/probe write /more/device text
+    run -0 "$(tool mnt)" "${options[@]}" --dev /bin/probe write /dev/null text
+    # Without a root of one's own, that of the host is as it was.
+    run -1 "$(tool mnt)" --bind "$BATS_TEST_TMPDIR/data:/mnt" "$PROBE" write /mnt/device text
+    run -0 "$(tool mnt)" "$PROBE" write "$BATS_TEST_TMPDIR/data/device" text
+    umount "$ROOT/below" "$BATS_TEST_TMPDIR/data/below"
+}
+
 @test "--dev: none of the machine's other devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause

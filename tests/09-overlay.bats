@@ -35,6 +35,22 @@ stacked() {
     [ ! -e "/proc/$BOX_PID/root/$BATS_TEST_TMPDIR" ]
 }
 
+@test "a device file in a layer opens no device; /dev, which comes from outside, has devices" {
+    make_rootfs
+    layer above file
+    local device=$BATS_TEST_TMPDIR/above/device
+    mknod -m 666 "$device" c 1 3
+    run -0 sh -c "echo text >'$device'"
+    run ! "$overlay" --lower above --lower "$ROOTFS" sh -c 'echo text >/device'
+    assert_contains "$output" "Permission denied"
+    run ! "$overlay" --lower above --mount merged sh -c 'echo text >merged/device'
+    run -0 "$overlay" --lower above --lower "$ROOTFS" sh -c 'echo text >/dev/null'
+    mkdir upper work
+    run ! "$overlay" --lower "$ROOTFS" --upper upper --work work \
+        sh -c 'mknod /device c 1 3 && echo text >/device'
+    assert_contains "$output" "Permission denied"
+}
+
 @test "the root is made like the topmost layer, and has /proc and /dev where it has a place for them" {
     make_rootfs
     chmod 711 "$ROOTFS"
@@ -247,8 +263,8 @@ tmpfs_keeps_marks() {
 @test "--explain says what is mounted" {
     layer below a
     run -0 --separate-stderr "$overlay" --explain --lower below --mount merged true
-    assert_contains "$stderr" 'mount -t overlay -o lowerdir=below,upperdir=/mnt/upper,workdir=/mnt/work'
-    assert_contains "$stderr" 'mount("overlay", "merged", "overlay", 0, "lowerdir=below,'
+    assert_contains "$stderr" 'mount -t overlay -o nodev,lowerdir=below,upperdir=/mnt/upper,workdir=/mnt/work'
+    assert_contains "$stderr" 'mount("overlay", "merged", "overlay", MS_NODEV, "lowerdir=below,'
 }
 
 @test "one line says what is wrong with a stack" {

@@ -176,7 +176,9 @@ is_held() {
     stopped_in_all mknod b $disk
     # With the capability too: in a user namespace there is no making of devices.
     stopped --cap-add MKNOD -- mknod c 1 3
-    run -0 "$(tool full)" run --userns host --cap-add MKNOD "$ROOTFS" /escape mknod c 1 3
+    # Without one they can be made, and open nothing but in the box's own /dev.
+    stopped --userns host --cap-add MKNOD -- mknod c 1 3
+    run -0 "$(tool full)" run --userns host --cap-add MKNOD "$ROOTFS" /escape mknod c 1 3 /dev/made
     run -0 "$(tool full)" run "$ROOTFS" /bin/sh -c "find / /dev -xdev -type b 2>/dev/null; true"
     assert_equal "$output" ""
 }
@@ -377,8 +379,15 @@ in_group() {
     run -0 "$ESCAPE" ptrace "$TOOL_PID" # as root: some kernels allow a user only his own children
     exec 9<"$BATS_TEST_TMPDIR"
     run -0 as_user "$ESCAPE" descriptor 9 host-file
+    mknod -m 666 "$ROOTFS/zero" c 1 5
+    run -0 as_user "${box[@]}" "$ROOTFS" /escape device /dev/zero
+    mkdir "$BATS_TEST_TMPDIR/volume"
+    chown 65534 "$BATS_TEST_TMPDIR/volume"
+    cp -a "$ROOTFS/zero" "$BATS_TEST_TMPDIR/volume"
+    run -0 as_user "$ESCAPE" device "$ROOTFS/zero"
+    run -1 as_user "${box[@]}" -v "$BATS_TEST_TMPDIR/volume:/mnt" "$ROOTFS" /escape device /mnt/zero
     for way in mount pivot_root cgroup raw packet unshare clone clone3 module bpf handle \
-        "mknod c 1 3" "rewrite /proc/sys/kernel/core_pattern" "uncover /proc/sys" \
+        "mknod c 1 3" "device /zero" "rewrite /proc/sys/kernel/core_pattern" "uncover /proc/sys" \
         "descriptor 9 host-file" "kill $TOOL_PID" "ptrace $TOOL_PID" "setns /proc/1/ns/net"; do
         # shellcheck disable=SC2086 # several words
         run -1 as_user "${box[@]}" "$ROOTFS" /escape $way

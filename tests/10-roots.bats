@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Chapter 10: ways out of a box that begin in its root, which somebody else has filled.
+# Chapter 10: ways out of a box that begin in its root, which somebody else has filled: links where the
+# tool mounts, device files.
 load helpers
 load escapes
 
@@ -62,4 +63,56 @@ new_proc_is_there() {
         rmdir "$ROOTFS/other"
         assert_equal "$(<"$out")" "escape: open for writing: Read-only file system"
     done
+}
+
+@test "escape: a device in the root, or in a volume" {
+    local disk volume=$BATS_TEST_TMPDIR/volume name
+    mkdir "$volume"
+    disk=$(awk '$1 ~ /^[0-9]+$/ { print $1, $2; exit }' /proc/partitions)
+    mknod -m 666 "$ROOTFS/zero" c 1 5
+    # shellcheck disable=SC2086 # two words
+    mknod -m 666 "$ROOTFS/disk" b ${disk:-7 0}
+    cp -a "$ROOTFS"/{zero,disk} "$volume"
+    run -0 "$(tool chroot)" "$ROOTFS" /escape device /zero
+    for name in zero disk; do
+        stopped_in_all device "/$name"
+        stopped --cap-add ALL --seccomp off -- device "/$name"
+        stopped --userns host --cap-add ALL --seccomp off -- device "/$name"
+        stopped -v "$volume:/mnt" -- device "/mnt/$name"
+        stopped -v "$volume:/mnt:ro" -- device "/mnt/$name"
+        stopped --userns host -v "$volume:/mnt" -- device "/mnt/$name"
+        stopped --userns host -v "$volume/$name:/dev/$name" -- device "/dev/$name"
+    done
+    for name in "--userns auto" "--userns host"; do
+        # shellcheck disable=SC2086 # two words
+        run -0 "$(tool full)" run $name "$ROOTFS" /escape device /dev/zero
+    done
+    rm "$ROOTFS"/{zero,disk}
+}
+
+# An image image:1 of ROOTFS, in the store.
+make_image() {
+    (
+        cd "$BATS_TEST_TMPDIR"
+        tar -C "$ROOTFS" -cf layer.tar .
+        echo "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <layer.tar | cut -d' ' -f1)\"]}}" >config.json
+        echo '[{"Config":"config.json","RepoTags":["image:1"],"Layers":["layer.tar"]}]' >manifest.json
+        tar -cf image.tar config.json manifest.json layer.tar
+        "$(tool full)" load image.tar
+    )
+}
+
+@test "escape: a device in an image" {
+    requires overlay
+    local options
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
+    mknod -m 666 "$ROOTFS/zero" c 1 5
+    make_image
+    for options in "--userns auto" "--userns host" "--userns host --name kept"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 "$(tool full)" run --network none $options image:1 /escape device /zero
+        assert_contains "$output" "escape: open: Permission denied"
+    done
+    "$(tool full)" rm kept
+    rm "$ROOTFS/zero"
 }

@@ -80,19 +80,24 @@ static int rewrite(const char *path)
     return outcome(write(file, text, (size_t)length), "write");
 }
 
-/* mknod b|c MAJOR MINOR: make a device file, and read through it. */
-static int read_device(mode_t kind, unsigned major, unsigned minor)
+/* device PATH: read through a device file. */
+static int read_device(const char *path)
 {
     char first[512];
+    int device = open(path, O_RDONLY | O_CLOEXEC);
 
-    unlink("/device");
-    if (mknod("/device", kind | 0600, makedev(major, minor)) == -1)
-        return closed("mknod");
-    int device = open("/device", O_RDONLY | O_CLOEXEC);
-    int error = errno;
-    unlink("/device");
-    errno = error;
     return device == -1 ? closed("open") : outcome(read(device, first, sizeof(first)), "read");
+}
+
+/* mknod b|c MAJOR MINOR [PATH]: make a device file, and read through it. */
+static int make_device(mode_t kind, unsigned major, unsigned minor, const char *path)
+{
+    unlink(path);
+    if (mknod(path, kind | 0600, makedev(major, minor)) == -1)
+        return closed("mknod");
+    int status = read_device(path);
+    unlink(path);
+    return status;
 }
 
 /* setns FILE: join the namespace behind a file of /proc. */
@@ -306,9 +311,9 @@ static int with_arguments(int argc, char **a)
         return careless(a);
     if (strcmp(a[1], "session") == 0 && argc > 4)
         return with_key(a);
-    if (strcmp(a[1], "mknod") == 0 && argc == 5)
-        return read_device(a[2][0] == 'b' ? S_IFBLK : S_IFCHR, (unsigned)atoi(a[3]),
-                           (unsigned)atoi(a[4]));
+    if (strcmp(a[1], "mknod") == 0 && argc >= 5)
+        return make_device(a[2][0] == 'b' ? S_IFBLK : S_IFCHR, (unsigned)atoi(a[3]),
+                           (unsigned)atoi(a[4]), argc > 5 ? a[5] : "/device");
     if (strcmp(a[1], "exe") == 0 && argc == 4)
         return watch_programs(atoi(a[2]), a[3]);
     if (strcmp(a[1], "descriptor") == 0 && argc == 4)
@@ -317,6 +322,8 @@ static int with_arguments(int argc, char **a)
         return 2;
     if (strcmp(a[1], "cat") == 0)
         return print_file(AT_FDCWD, a[2]);
+    if (strcmp(a[1], "device") == 0)
+        return read_device(a[2]);
     if (strcmp(a[1], "rewrite") == 0)
         return rewrite(a[2]);
     if (strcmp(a[1], "open") == 0)
