@@ -1,7 +1,9 @@
 #include "mask.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -108,6 +110,28 @@ static void hide(const struct root *root, const char *path, int null)
     close(place);
 }
 
+/* How often each processor has been too hot tells what others compute there. */
+static void hide_temperatures(const struct root *sys, int null)
+{
+    int processors = open_inside(sys->directory, "/devices/system/cpu", O_RDONLY | O_DIRECTORY,
+                                 RESOLVE_NO_SYMLINKS);
+    DIR *directory = processors == -1 ? NULL : fdopendir(processors);
+    struct dirent *entry;
+    char path[PATH_MAX];
+
+    if (directory == NULL && errno != ENOENT)
+        die("read %s/devices/system/cpu", sys->path);
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (strncmp(entry->d_name, "cpu", 3) != 0 || entry->d_name[3] < '0' ||
+            entry->d_name[3] > '9')
+            continue;
+        snprintf(path, sizeof(path), "/devices/system/cpu/%s/thermal_throttle", entry->d_name);
+        hide(sys, path, null);
+    }
+    if (directory != NULL)
+        closedir(directory);
+}
+
 /* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
 static void forbid_writing(const struct root *root, const char *path)
 {
@@ -139,6 +163,7 @@ void mask_paths(const struct root *proc, const struct root *sys)
         hide(proc, hidden[i], null);
     for (size_t i = 0; i < sizeof(hidden_in_sys) / sizeof(hidden_in_sys[0]); i++)
         hide(sys, hidden_in_sys[i], null);
+    hide_temperatures(sys, null);
     for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
         forbid_writing(proc, read_only[i]);
     /* END */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 10: ways out of a box that begin in its root, which somebody else has filled: links where the
-# tool mounts, device files.
+# tool mounts, device files. And what shows through /sys.
 load helpers
 load escapes
 
@@ -63,6 +63,26 @@ new_proc_is_there() {
         rmdir "$ROOTFS/other"
         assert_equal "$(<"$out")" "escape: open for writing: Read-only file system"
     done
+}
+
+@test "escape: how hot the processors are, as they tell of others' work" {
+    local processors=/sys/devices/system/cpu place options
+    # Not every machine has the counters. Without a network of its own the box sees the host's /sys.
+    mount -t tmpfs none "$processors"
+    for place in cpu0 cpu17; do
+        mkdir -p "$processors/$place/thermal_throttle"
+        echo "$SECRET" >"$processors/$place/thermal_throttle/core_throttle_count"
+    done
+    mkdir "$processors/cpufreq"
+    echo seen >"$processors/cpufreq/file"
+    for options in "--userns auto" "--userns host"; do
+        # shellcheck disable=SC2086 # two words
+        run "$(tool full)" run --network host $options "$ROOTFS" /bin/sh -c \
+            "cat $processors/cpu*/thermal_throttle/* $processors/cpufreq/file"
+        refute_contains "$output" "$SECRET"
+        [[ $options == *host ]] || assert_contains "$output" seen
+    done
+    umount "$processors"
 }
 
 @test "escape: a device in the root, or in a volume" {
