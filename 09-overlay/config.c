@@ -16,38 +16,6 @@ const char *digest_digits(const char *digest)
     return sha256_is_hex(digest, '\0') ? digest : NULL;
 }
 
-static void free_list(char **list)
-{
-    for (char **each = list; each != NULL && *each != NULL; each++)
-        free(*each);
-    free(list);
-}
-
-/*
- * An array of strings, or in old images one string. Empty if there is none, or null in its place;
- * NULL if it is something else.
- */
-static char **read_list(const struct json *json, size_t index)
-{
-    enum json_kind kind = index == JSON_NONE ? JSON_NULL : json->values[index].kind;
-    size_t length = json_length(json, index), count = 0;
-    bool good = kind == JSON_NULL || kind == JSON_ARRAY || kind == JSON_STRING;
-    char **list = good ? calloc(length + 2, sizeof(*list)) : NULL;
-
-    if (list == NULL)
-        return NULL;
-    if (kind == JSON_STRING)
-        list[count++] = json_string(json, index);
-    for (size_t i = json_first(json, index); i != JSON_NONE; i = json_next(json, index, i)) {
-        list[count] = json_string(json, i);
-        if (list[count++] == NULL) {
-            free_list(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 static size_t layers_of(const struct config *config)
 {
     return json_member(&config->json, json_member(&config->json, 0, "rootfs"), "diff_ids");
@@ -55,11 +23,11 @@ static size_t layers_of(const struct config *config)
 
 static int read_layers(struct config *config, const char *label)
 {
-    size_t diff_ids = layers_of(config);
-    char **digests = read_list(&config->json, diff_ids);
+    const struct json *json = &config->json;
+    char **digests = json_list(json, json_member(json, 0, "rootfs"), "diff_ids");
 
-    if (diff_ids == JSON_NONE || digests == NULL || digests[0] == NULL) {
-        free_list(digests);
+    if (digests == NULL || digests[0] == NULL) {
+        json_list_free(digests);
         return refuse("%s: its configuration names no layers (rootfs.diff_ids)", label);
     }
     config->layers = digests;
@@ -73,6 +41,57 @@ static int read_layers(struct config *config, const char *label)
     return 0;
 }
 
+/* The steps are only shown, but have to be what they are shown as. */
+static int check_history(const struct json *json, const char *label)
+{
+    size_t history = json_member(json, 0, "history");
+    bool good = json_is(json, history, JSON_ARRAY) || json_is_empty(json, history);
+
+    for (size_t i = json_first(json, history); i != JSON_NONE && good;
+         i = json_next(json, history, i)) {
+        size_t empty = json_member(json, i, "empty_layer");
+        char *created = NULL, *made_by = NULL;
+        good = (json_is(json, i, JSON_OBJECT) || json_is_empty(json, i)) &&
+               (json_is(json, empty, JSON_TRUE) || json_is(json, empty, JSON_FALSE) ||
+                json_is_empty(json, empty)) &&
+               json_text(json, i, "created", &created) &&
+               json_text(json, i, "created_by", &made_by);
+        free(created);
+        free(made_by);
+    }
+    return good ? 0 : refuse("%s: history in its configuration is not a list of steps", label);
+}
+
+static int read_fields(struct config *config, const char *label)
+{
+    const struct json *json = &config->json;
+    size_t inner = json_member(json, 0, "config");
+    const struct {
+        const char *name;
+        char ***list;
+    } lists[] = {{"Env", &config->environment},
+                 {"Entrypoint", &config->entrypoint},
+                 {"Cmd", &config->command}};
+    const struct {
+        size_t object;
+        const char *name;
+        char **text;
+    } texts[] = {{inner, "WorkingDir", &config->directory},
+                 {inner, "User", &config->user},
+                 {0, "created", &config->created}};
+
+    if (!json_is(json, inner, JSON_OBJECT) && !json_is_empty(json, inner))
+        return refuse("%s: config in its configuration is not an object", label);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if ((*lists[i].list = json_list(json, inner, lists[i].name)) == NULL)
+            return refuse("%s: %s in its configuration is not a list of strings", label,
+                          lists[i].name);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (!json_text(json, texts[i].object, texts[i].name, texts[i].text))
+            return refuse("%s: %s in its configuration is not a string", label, texts[i].name);
+    return check_history(json, label);
+}
+
 int config_read(struct config *config, char *text, size_t length, const char *label)
 {
     char problem[128];
@@ -80,28 +99,18 @@ int config_read(struct config *config, char *text, size_t length, const char *la
     *config = (struct config){.text = text, .length = length};
     if (!json_read(&config->json, text, length, problem))
         return refuse("%s: its configuration is not JSON: %s", label, problem);
-    const struct json *json = &config->json;
-    size_t inner = json_member(json, 0, "config");
-    config->environment = read_list(json, json_member(json, inner, "Env"));
-    config->entrypoint = read_list(json, json_member(json, inner, "Entrypoint"));
-    config->command = read_list(json, json_member(json, inner, "Cmd"));
-    config->directory = json_string(json, json_member(json, inner, "WorkingDir"));
-    config->user = json_string(json, json_member(json, inner, "User"));
-    config->created = json_string(json, json_member(json, 0, "created"));
-    if (config->environment == NULL || config->entrypoint == NULL || config->command == NULL)
-        return refuse("%s: Env, Entrypoint or Cmd in its configuration is not a list of strings",
-                      label);
-    return read_layers(config, label);
+    int error = read_fields(config, label);
+    return error != 0 ? error : read_layers(config, label);
 }
 
 void config_free(struct config *config)
 {
     json_free(&config->json);
     free(config->text);
-    free_list(config->layers);
-    free_list(config->environment);
-    free_list(config->entrypoint);
-    free_list(config->command);
+    json_list_free(config->layers);
+    json_list_free(config->environment);
+    json_list_free(config->entrypoint);
+    json_list_free(config->command);
     free(config->directory);
     free(config->user);
     free(config->created);

@@ -10,7 +10,10 @@
 #include "json.h"
 #include "sha256.h"
 
-/* Lists end with NULL, and are empty where the configuration has none. */
+/*
+ * Lists end with NULL, and are empty where the configuration has none. A field that is missing,
+ * null or empty is as good as none: see json_is_empty().
+ */
 struct config {
     char *text;
     size_t length;

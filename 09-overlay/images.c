@@ -101,7 +101,7 @@ static void print_history(const struct config *config)
         steps[step++] = i;
     for (; step > 0; step--) {
         size_t empty = json_member(json, steps[step - 1], "empty_layer");
-        bool makes_one = empty == JSON_NONE || json->values[empty].kind != JSON_TRUE;
+        bool makes_one = !json_is(json, empty, JSON_TRUE);
         if (makes_one && layers > 0)
             layers--;
         else

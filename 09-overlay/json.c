@@ -293,14 +293,23 @@ void json_free(struct json *json)
     *json = (struct json){.text = NULL};
 }
 
-static bool is(const struct json *json, size_t index, enum json_kind kind)
+bool json_is(const struct json *json, size_t index, enum json_kind kind)
 {
     return index < json->count && json->values[index].kind == kind;
 }
 
+bool json_is_empty(const struct json *json, size_t index)
+{
+    if (index >= json->count || json->values[index].kind == JSON_NULL)
+        return true;
+    if (json->values[index].kind == JSON_STRING)
+        return json->values[index].end == json->values[index].start + 2;
+    return json->values[index].kind >= JSON_ARRAY && json->values[index].after == index + 1;
+}
+
 size_t json_first(const struct json *json, size_t array)
 {
-    if (!is(json, array, JSON_ARRAY) || json->values[array].after == array + 1)
+    if (!json_is(json, array, JSON_ARRAY) || json->values[array].after == array + 1)
         return JSON_NONE;
     return array + 1;
 }
@@ -321,7 +330,7 @@ size_t json_length(const struct json *json, size_t array)
 
 size_t json_member(const struct json *json, size_t object, const char *name)
 {
-    if (!is(json, object, JSON_OBJECT))
+    if (!json_is(json, object, JSON_OBJECT))
         return JSON_NONE;
     for (size_t i = object + 1; i < json->values[object].after; i = json->values[i + 1].after) {
         char *found = json_string(json, i);
@@ -376,7 +385,7 @@ static void unescape(const char **from, char **to)
 
 char *json_string(const struct json *json, size_t string)
 {
-    if (!is(json, string, JSON_STRING))
+    if (!json_is(json, string, JSON_STRING))
         return NULL;
     const char *from = json->text + json->values[string].start + 1;
     const char *end = json->text + json->values[string].end - 1;
@@ -394,4 +403,43 @@ char *json_string(const struct json *json, size_t string)
         return NULL;
     }
     return plain;
+}
+
+bool json_text(const struct json *json, size_t object, const char *name, char **text)
+{
+    size_t index = json_member(json, object, name);
+    bool empty = json_is_empty(json, index);
+
+    *text = empty ? NULL : json_string(json, index);
+    return empty || *text != NULL;
+}
+
+char **json_list(const struct json *json, size_t object, const char *name)
+{
+    size_t index = json_member(json, object, name), count = 0;
+    bool single = json_is(json, index, JSON_STRING);
+    bool good = single || json_is(json, index, JSON_ARRAY) || json_is_empty(json, index);
+    char **list = good ? calloc(json_length(json, index) + 2, sizeof(*list)) : NULL;
+    size_t each = single ? index : json_first(json, index);
+
+    while (list != NULL && each != JSON_NONE) {
+        list[count] = json_is_empty(json, each) ? strdup("") : json_string(json, each);
+        if (list[count++] == NULL) {
+            json_list_free(list);
+            return NULL;
+        }
+        each = single ? JSON_NONE : json_next(json, index, each);
+    }
+    if (count == 1 && list[0][0] == '\0') {
+        free(list[0]);
+        list[0] = NULL;
+    }
+    return list;
+}
+
+void json_list_free(char **list)
+{
+    for (char **each = list; each != NULL && *each != NULL; each++)
+        free(*each);
+    free(list);
 }

@@ -57,6 +57,29 @@ size_t json_next(const struct json *json, size_t array, size_t element);
 /* Either side. The number of elements of an array; 0 for anything else. */
 size_t json_length(const struct json *json, size_t array);
 
+/* Either side. Is the value at INDEX, which may be JSON_NONE, of KIND? */
+bool json_is(const struct json *json, size_t index, enum json_kind kind);
+
+/*
+ * Either side. Does INDEX say nothing? So do JSON_NONE, null, and a string, array or object that is
+ * empty: writers of images differ in which of these they leave where a field has no value.
+ */
+bool json_is_empty(const struct json *json, size_t index);
+
+/*
+ * Either side. The text of the member NAME of OBJECT into TEXT, to be freed: NULL if it says
+ * nothing. False if it says something else than a text.
+ */
+bool json_text(const struct json *json, size_t object, const char *name, char **text);
+
+/*
+ * Either side. The same for a list of strings, or one string in its place. Ends with NULL, is empty
+ * if the member, or the only string in it, says nothing; to be freed by json_list_free(). NULL if
+ * it is something else.
+ */
+char **json_list(const struct json *json, size_t object, const char *name);
+void json_list_free(char **list);
+
 /*
  * Either side. The text of a string without its escapes, to be freed; NULL if the index names none,
  * or one that has a zero byte in it, which no C string can hold.

@@ -108,34 +108,25 @@ static struct source_image *add_image(struct source *source)
     return image;
 }
 
-static char **read_names(const struct json *json, size_t array)
-{
-    char **names = calloc(json_length(json, array) + 1, sizeof(*names));
-    size_t count = 0;
-
-    for (size_t i = json_first(json, array); i != JSON_NONE && names != NULL;
-         i = json_next(json, array, i))
-        if ((names[count] = json_string(json, i)) != NULL)
-            count++;
-    return names;
-}
-
 /* One element of docker's manifest.json: {"Config": FILE, "RepoTags": [...], "Layers": [FILE...]}
  */
 static int read_docker_image(struct source *source, const struct json *json, size_t element)
 {
     size_t layers = json_member(json, element, "Layers"), count = 0;
-    char *config = json_string(json, json_member(json, element, "Config"));
+    char *config;
 
-    if (config == NULL)
+    if (!json_text(json, element, "Config", &config) || config == NULL)
         return refuse("%s: an image in manifest.json has no Config", source->tar.path);
     struct source_image *image = add_image(source);
     if (image == NULL) {
         free(config);
         return -EINVAL;
     }
-    image->names = read_names(json, json_member(json, element, "RepoTags"));
-    int error = read_config(source, image, config, promised(config));
+    image->names = json_list(json, element, "RepoTags");
+    int error =
+        image->names == NULL
+            ? refuse("%s: RepoTags in manifest.json is not a list of strings", source->tar.path)
+            : read_config(source, image, config, promised(config));
     free(config);
     if (error == 0 && json_length(json, layers) != image->config.layer_count)
         error = refuse("%s: %zu layers in manifest.json, and %zu in the configuration",
@@ -208,22 +199,20 @@ static char *follow(struct source *source, const struct json *json, size_t descr
     return text;
 }
 
-static int read_oci_manifest(struct source *source, const struct json *json, char *name)
+static int read_oci_manifest(struct source *source, const struct json *json, const char *name)
 {
     size_t layers = json_member(json, 0, "layers"), count = 0;
     char digest[SHA256_HEX + 1];
     char *config = blob_path(json, json_member(json, 0, "config"), digest);
-    struct source_image *image = config != NULL ? add_image(source) : NULL;
 
-    if (image == NULL || (image->names = calloc(2, sizeof(char *))) == NULL) {
-        bool named = config != NULL;
-        free(name);
+    if (config == NULL)
+        return refuse("%s: a manifest in it names no configuration", source->tar.path);
+    struct source_image *image = add_image(source);
+    if (image == NULL || (image->names = calloc(2, sizeof(char *))) == NULL ||
+        (name != NULL && (image->names[0] = strdup(name)) == NULL)) {
         free(config);
-        if (!named)
-            return refuse("%s: a manifest in it names no configuration", source->tar.path);
         return image == NULL ? -EINVAL : report("%s", source->tar.path);
     }
-    image->names[0] = name;
     int error = read_config(source, image, config, digest);
     free(config);
     if (error == 0 && json_length(json, layers) != image->config.layer_count)
@@ -257,28 +246,59 @@ static const char *architecture(void)
     return machine.machine;
 }
 
-/* Is the descriptor for this machine? One that doesn't say, may be. */
-static bool is_for_us(const struct json *json, size_t descriptor)
+/* Is the descriptor for this machine? One that doesn't say, may be. A negative errno if told. */
+static int is_for_us(const struct source *source, const struct json *json, size_t descriptor)
 {
     size_t platform = json_member(json, descriptor, "platform");
-    char *machine = json_string(json, json_member(json, platform, "architecture"));
-    char *system = json_string(json, json_member(json, platform, "os"));
-    bool good = (machine == NULL || strcmp(machine, architecture()) == 0) &&
+    char *machine = NULL, *system = NULL;
+    bool good = json_text(json, platform, "architecture", &machine) &&
+                json_text(json, platform, "os", &system);
+    bool ours = (machine == NULL || strcmp(machine, architecture()) == 0) &&
                 (system == NULL || strcmp(system, "linux") == 0);
 
     free(machine);
     free(system);
-    return good;
+    if (!good)
+        return refuse("%s: a platform in it is not two strings: architecture and os",
+                      source->tar.path);
+    return ours;
 }
 
-static char *name_of(const struct json *json, size_t descriptor)
+static int name_of(const struct source *source, const struct json *json, size_t descriptor,
+                   char **name)
 {
+    static const char *const keys[] = {"io.containerd.image.name",
+                                       "org.opencontainers.image.ref.name"};
     size_t annotations = json_member(json, descriptor, "annotations");
-    char *name = json_string(json, json_member(json, annotations, "io.containerd.image.name"));
 
-    if (name != NULL)
-        return name;
-    return json_string(json, json_member(json, annotations, "org.opencontainers.image.ref.name"));
+    *name = NULL;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && *name == NULL; i++)
+        if (!json_text(json, annotations, keys[i], name))
+            return refuse("%s: the annotation %s in it is not a string", source->tar.path, keys[i]);
+    return 0;
+}
+
+static int read_oci_index(struct source *source, const struct json *json, const char *name,
+                          int depth);
+
+/* What a descriptor in an index points to: a manifest, or a further index. */
+static int read_oci_descriptor(struct source *source, const struct json *json, size_t descriptor,
+                               const char *name, int depth)
+{
+    struct json found;
+    char *own, *text = follow(source, json, descriptor, &found);
+
+    if (text == NULL)
+        return -EINVAL;
+    int error = name_of(source, json, descriptor, &own);
+    if (error == 0 && json_is_empty(&found, json_member(&found, 0, "manifests")))
+        error = read_oci_manifest(source, &found, own ? own : name);
+    else if (error == 0)
+        error = read_oci_index(source, &found, own ? own : name, depth + 1);
+    json_free(&found);
+    free(own);
+    free(text);
+    return error;
 }
 
 /* An index names manifests, or further indexes, one for each architecture. */
@@ -292,27 +312,10 @@ static int read_oci_index(struct source *source, const struct json *json, const 
         return refuse("%s: indexes in it are nested too deeply", source->tar.path);
     for (size_t i = json_first(json, manifests); i != JSON_NONE && error == 0;
          i = json_next(json, manifests, i)) {
-        struct json found;
-        if (!is_for_us(json, i))
-            continue;
         if (depth > 0 && source->count > before) /* one image is enough for one name */
             break;
-        char *text = follow(source, json, i, &found), *own = name_of(json, i);
-        if (own == NULL && name != NULL)
-            own = strdup(name);
-        if (text == NULL) {
-            error = -EINVAL;
-        } else if (json_member(&found, 0, "manifests") != JSON_NONE) {
-            error = read_oci_index(source, &found, own, depth + 1);
-            free(own);
-        } else {
-            error = read_oci_manifest(source, &found, own);
-        }
-        if (text != NULL)
-            json_free(&found);
-        else
-            free(own);
-        free(text);
+        int ours = is_for_us(source, json, i);
+        error = ours > 0 ? read_oci_descriptor(source, json, i, name, depth) : ours;
     }
     if (error == 0 && source->count == before)
         error = refuse("%s: no image in it is for linux/%s", source->tar.path, architecture());
@@ -354,9 +357,7 @@ void source_close(struct source *source)
 {
     for (size_t i = 0; i < source->count; i++) {
         struct source_image *image = &source->images[i];
-        for (char **name = image->names; name != NULL && *name != NULL; name++)
-            free(*name);
-        free(image->names);
+        json_list_free(image->names);
         config_free(&image->config);
         free(image->layers);
     }

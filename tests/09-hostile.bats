@@ -81,16 +81,32 @@ load layers
     refused "0 layers in manifest.json, and 1 in the configuration"
 }
 
-@test "a configuration whose environment or command is no list of strings" {
+@test "a field of a configuration or manifest that can't be understood: one line names it" {
     layer tree file
     tar -C tree -cf 1.tar .
-    for config in '{"Env":{}}' '{"Cmd":1}' '{"Entrypoint":["sh",true]}' '{"Env":[["A=1"]]}'; do
+    odd() { # NAME IN TEXT FILE FILTER: FILE changed by jq's FILTER
         image_of 1.tar
-        jq -c --argjson config "$config" '.config = $config' config.json >bad.json
-        mv bad.json config.json
+        jq -c "$4" "$3" >bad.json
+        mv bad.json "$3"
         tar -cf image.tar config.json manifest.json 1.tar
-        refused "is not a list of strings"
+        refused "image.tar: $1 in $2"
+    }
+    for field in Env Cmd Entrypoint; do
+        for value in '{"A":"1"}' 1 true '["sh",true]' '[["A=1"]]' '["a\u0000b"]'; do
+            odd "$field" "its configuration is not a list of strings" config.json ".config.$field = $value"
+        done
     done
+    for value in '{"a":"b"}' '["/"]' 1 false '"a\u0000b"'; do
+        for field in config.WorkingDir config.User created; do
+            odd "${field#*.}" "its configuration is not a string" config.json ".$field = $value"
+        done
+        odd history "its configuration is not a list of steps" config.json ".history = [{created_by: $value}]"
+        odd history "its configuration is not a list of steps" config.json ".history = [{empty_layer: \"yes\"}, $value]"
+    done
+    odd config "its configuration is not an object" config.json '.config = ["x"]'
+    odd history "its configuration is not a list of steps" config.json '.history = {"created_by": "x"}'
+    odd RepoTags "manifest.json is not a list of strings" manifest.json '.[0].RepoTags = [1]'
+    odd RepoTags "manifest.json is not a list of strings" manifest.json '.[0].RepoTags = {"a": 1}'
 }
 
 @test "JSON that is broken, deep, or goes in circles" {

@@ -62,6 +62,27 @@ same_as_umoci() {
     refused "no image in it is for linux/$machine" several.tar
 }
 
+@test "an index that says null or nothing of platform and name: one image, with the file's name" {
+    make_images
+    cp -r "$IMAGES/layout" odd
+    local odd='.manifests[0] |= (.platform = {os: $nothing, architecture: $nothing} |
+        .annotations = {"io.containerd.image.name": $nothing, "org.opencontainers.image.ref.name": $name})'
+    for nothing in null '""' '[]'; do
+        for name in "$nothing" '"given"'; do
+            jq -c --argjson nothing "$nothing" --argjson name "$name" "$odd" "$IMAGES/layout/index.json" >odd/index.json
+            tar -C odd -cf odd.tar .
+            with_image odd.tar 'cat merged/etc/one'
+            assert_equal "$output" changed
+        done
+    done
+    assert_equal "$(ls store/images)" $'odd:given\nodd:latest'
+    for odd in '.platform.os = 1' '.annotations["io.containerd.image.name"] = ["x"]'; do
+        jq -c ".manifests[0] |= ($odd)" "$IMAGES/layout/index.json" >odd/index.json
+        tar -C odd -cf odd.tar .
+        refused "in it is not" odd.tar
+    done
+}
+
 @test "a layer is unpacked once, and images share it" {
     make_images
     with_image "$IMAGES/docker.tar" true

@@ -65,6 +65,36 @@ store_files() {
     assert_equal "$output" "$secret"
 }
 
+# odd_image FILTER [FILTER]: odd.tar, of what jq makes of the configuration and of the manifest.
+odd_image() {
+    jq -c "$1" config.json >odd.json
+    jq -c ".[0].Config = \"odd.json\" | ${2-.}" manifest.json >odd
+    tar -cf odd.tar --transform=s/^odd$/manifest.json/ odd odd.json 1.tar 2.tar
+    run -0 "$full" load odd.tar
+}
+
+@test "a field of the configuration that is missing, null or empty, whatever its kind, is the default" {
+    make_image
+    name=$(random_name box)
+    for nothing in null '""' '[]' '{}'; do
+        odd_image "(.config | .Env, .Entrypoint, .Cmd, .WorkingDir, .User) = $nothing | .created = $nothing
+            | .history = [{created: $nothing, created_by: $nothing, empty_layer: $nothing}, null, {}]" \
+            ".[0].RepoTags = $nothing" # its name is then the file's
+        run -0 "$full" run --network none --name "$name" odd sh -c 'pwd; id -u; cat /etc/base; echo $GREETING'
+        assert_equal "$output" $'/\n0\n'"$secret"
+        run -0 "$full" commit "$name" odd:2
+        run -0 "$full" history odd:2
+        run -0 "$full" images
+        run -0 "$full" rm "$name"
+        odd_image ".config = $nothing | .history = $nothing" '.[0].RepoTags = ["odd"]'
+        run -0 "$full" run --network none odd </dev/null # a shell, then
+        assert_equal "$output" ""
+    done
+    odd_image '.config = {Entrypoint: [""], Cmd: "pwd"}' '.[0].RepoTags = "odd"' # strings for lists
+    run -0 "$full" run --network none odd
+    assert_equal "$output" /
+}
+
 @test "two boxes on one image don't see each other's writes, and it can't be removed meanwhile" {
     make_image
     "$full" load base.tar
