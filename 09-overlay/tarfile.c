@@ -28,13 +28,7 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
-/* What headers of their own say about the member that follows them. */
-struct extra {
-    char *name, *link;
-    off_t size; /* -1: nothing */
-};
-
-static off_t round_up(off_t size)
+off_t tar_blocks(off_t size)
 {
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
@@ -94,9 +88,14 @@ static char *read_text(const struct tar_file *tar, off_t offset, off_t size)
     return text;
 }
 
-/* The records of a pax header, "LENGTH KEY=VALUE\n" each: path, linkpath and size are of interest.
- */
-static bool read_pax(char *text, size_t size, struct extra *extra)
+static void replace(char **text, const char *with)
+{
+    free(*text);
+    *text = strdup(with);
+}
+
+/* The records of a pax header, "LENGTH KEY=VALUE\n" each: what is of interest goes into MEMBER. */
+static bool read_pax(char *text, size_t size, struct tar_member *member)
 {
     while (size > 0) {
         char *end;
@@ -110,17 +109,17 @@ static bool read_pax(char *text, size_t size, struct extra *extra)
         if (value == NULL)
             return false;
         *value++ = '\0';
-        if (strcmp(key, "path") == 0) {
-            free(extra->name);
-            extra->name = strdup(value);
+        if (strncmp(key, "GNU.sparse.", strlen("GNU.sparse.")) == 0)
+            member->is_sparse = true;
+        if (strcmp(key, "path") == 0 || strcmp(key, "GNU.sparse.name") == 0) {
+            replace(&member->name, value);
         } else if (strcmp(key, "linkpath") == 0) {
-            free(extra->link);
-            extra->link = strdup(value);
+            replace(&member->link, value);
         } else if (strcmp(key, "size") == 0) {
             unsigned long long number = strtoull(value, &end, 10);
             if (end == value || *end != '\0' || number > INT64_MAX / 2)
                 return false;
-            extra->size = (off_t)number;
+            member->size = (off_t)number;
         }
         text += length;
         size -= length;
@@ -128,47 +127,106 @@ static bool read_pax(char *text, size_t size, struct extra *extra)
     return true;
 }
 
-/* Take in a header that tells about the next one. False if it is malformed. */
-static bool read_extra(const struct tar_file *tar, char type, off_t offset, off_t size,
-                       struct extra *extra)
+/* Read SIZE bytes, which go to COPY as well; returns how many there were. */
+static size_t take(FILE *stream, FILE *copy, void *data, size_t size)
 {
-    if (type == 'g') /* about all that follow: of no interest here */
-        return true;
-    if (size > (type == 'x' ? LONGEST_PAX : LONGEST_NAME))
+    size_t got = fread(data, 1, size, stream);
+
+    if (copy != NULL)
+        (void)fwrite(data, 1, got, copy);
+    return got;
+}
+
+/* Take in a header that tells about the next one. False if it is malformed. */
+static bool read_extra(FILE *stream, FILE *copy, char type, off_t size, struct tar_member *member)
+{
+    bool is_name = type == 'L' || type == 'K', good = false;
+
+    if (size > (is_name ? LONGEST_NAME : LONGEST_PAX))
         return false;
-    char *text = read_text(tar, offset, size);
-    if (text == NULL)
-        return false;
-    bool good = true;
-    if (type == 'L') {
-        free(extra->name);
-        extra->name = text;
-        return true;
+    char *text = calloc(1, (size_t)tar_blocks(size) + 1);
+    if (text != NULL &&
+        take(stream, copy, text, (size_t)tar_blocks(size)) == (size_t)tar_blocks(size)) {
+        text[size] = '\0';
+        good = is_name || type == 'g' || read_pax(text, (size_t)size, member);
+        if (is_name) /* 'g' is about all that follow, and of no interest here */
+            replace(type == 'L' ? &member->name : &member->link, text);
     }
-    if (type == 'K') {
-        free(extra->link);
-        extra->link = text;
-        return true;
-    }
-    good = read_pax(text, (size_t)size, extra);
     free(text);
     return good;
 }
 
-static char *plain_name(const char *name)
+/* Complete MEMBER from its own header: what the headers before it said counts more. */
+static bool complete(FILE *stream, FILE *copy, const struct header *header, off_t size,
+                     struct tar_member *member)
 {
-    while (strncmp(name, "./", 2) == 0)
-        name += 2;
-    return strdup(name);
+    enum { MORE = 482 - 345, MORE_STILL = 504 }; /* where GNU's sparse map says that it goes on */
+    char type = header->type, more[BLOCK];
+    bool is_link = type == '1' || type == '2';
+    bool has_prefix = memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != '\0';
+
+    if (member->name == NULL &&
+        asprintf(&member->name, "%.*s%s%.*s", has_prefix ? (int)sizeof(header->prefix) : 0,
+                 header->prefix, has_prefix ? "/" : "", (int)sizeof(header->name),
+                 header->name) == -1)
+        member->name = NULL;
+    if (is_link && member->link == NULL)
+        member->link = strndup(header->link, sizeof(header->link));
+    if (!is_link) {
+        free(member->link);
+        member->link = NULL;
+    }
+    if (type >= '1' && type <= '6') /* links, devices, directories have no content */
+        member->size = 0;
+    else if (member->size < 0)
+        member->size = size;
+    if (type == 'S') {
+        member->is_sparse = true;
+        for (bool goes_on = header->prefix[MORE]; goes_on; goes_on = more[MORE_STILL])
+            if (take(stream, copy, more, BLOCK) < BLOCK)
+                return false;
+    }
+    return member->name != NULL && (!is_link || member->link != NULL);
 }
 
-static int add_entry(struct tar_file *tar, const struct header *header, struct extra *extra,
-                     off_t offset, off_t size)
+int tar_next(FILE *stream, FILE *copy, struct tar_member *member)
 {
-    char name[sizeof(header->prefix) + sizeof(header->name) + 2];
-    char link[sizeof(header->link) + 1];
-    bool is_link = header->type == '1' || header->type == '2';
+    struct header header;
 
+    *member = (struct tar_member){.size = -1};
+    for (bool first = true;; first = false) {
+        size_t got = take(stream, copy, &header, BLOCK);
+        if (got < BLOCK)
+            return first && got == 0 && feof(stream) ? 0 : -1;
+        if (header.name[0] == '\0' && checksum(&header) == 8 * ' ')
+            return 0;
+        off_t size = read_number(header.size, sizeof(header.size));
+        if (size < 0 || read_number(header.checksum, sizeof(header.checksum)) != checksum(&header))
+            return -1;
+        if (header.type == '\0' || strchr("xXgLK", header.type) == NULL)
+            return complete(stream, copy, &header, size, member) ? 1 : -1;
+        if (!read_extra(stream, copy, header.type, size, member))
+            return -1;
+    }
+}
+
+void tar_forget(struct tar_member *member)
+{
+    free(member->name);
+    free(member->link);
+}
+
+/* MEMBER's strings become the entry's. */
+static int add_entry(struct tar_file *tar, struct tar_member *member, off_t offset, off_t length)
+{
+    const char *name = member->name;
+
+    if (member->size > length - offset)
+        return refuse("%s: cut off: a file in it goes on behind its end", tar->path);
+    if (member->is_sparse) {
+        hint("make the tar again without --sparse");
+        return refuse("%s: %s in it is stored as a sparse file", tar->path, name);
+    }
     if (tar->count == MOST_ENTRIES)
         return refuse("%s: more than %d files are in this tar", tar->path, MOST_ENTRIES);
     if (tar->count % 64 == 0) {
@@ -177,54 +235,36 @@ static int add_entry(struct tar_file *tar, const struct header *header, struct e
             return report("%s", tar->path);
         tar->entries = more;
     }
-    bool has_prefix = memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != '\0';
-    snprintf(name, sizeof(name), "%.*s%s%.*s", has_prefix ? (int)sizeof(header->prefix) : 0,
-             header->prefix, has_prefix ? "/" : "", (int)sizeof(header->name), header->name);
-    snprintf(link, sizeof(link), "%.*s", (int)sizeof(header->link), header->link);
-    struct tar_entry *entry = &tar->entries[tar->count];
-    *entry = (struct tar_entry){.offset = offset, .size = size};
-    entry->name = plain_name(extra->name ? extra->name : name);
-    entry->link = is_link ? strdup(extra->link ? extra->link : link) : NULL;
-    tar->count++;
-    return entry->name == NULL || (is_link && entry->link == NULL) ? report("%s", tar->path) : 0;
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    memmove(member->name, name, strlen(name) + 1);
+    tar->entries[tar->count++] = (struct tar_entry){
+        .name = member->name, .link = member->link, .offset = offset, .size = member->size};
+    *member = (struct tar_member){.name = NULL};
+    return 0;
 }
 
-static int read_headers(struct tar_file *tar, off_t length, struct extra *extra)
+static int read_headers(struct tar_file *tar, off_t length)
 {
-    struct header header;
-    off_t at = 0;
+    int found = 1, error = 0;
 
-    for (;;) {
-        if (!read_at(tar, &header, sizeof(header), at))
-            return refuse("%s: cut off: its end is missing", tar->path);
-        at += BLOCK;
-        if (header.name[0] == '\0' && checksum(&header) == 8 * ' ')
-            return 0;
-        off_t size = read_number(header.size, sizeof(header.size));
-        if (read_number(header.checksum, sizeof(header.checksum)) != checksum(&header) ||
-            memcmp(header.magic, "ustar", 5) != 0 || size < 0)
-            return refuse("%s: not a tar, or a damaged one, at byte %jd", tar->path,
-                          (intmax_t)at - BLOCK);
-        bool about_next = header.type != '\0' && strchr("xgLK", header.type) != NULL;
-        if (!about_next && extra->size >= 0)
-            size = extra->size;
-        if (!about_next && header.type != '0' && header.type != '\0' && header.type != '7')
-            size = 0; /* directories and links have no content */
-        if (size > length - at)
-            return refuse("%s: cut off: a file in it goes on behind its end", tar->path);
-        if (about_next) {
-            if (!read_extra(tar, header.type, at, size, extra))
-                return refuse("%s: a damaged tar, at byte %jd", tar->path, (intmax_t)at);
-        } else {
-            int error = add_entry(tar, &header, extra, at, size);
-            if (error != 0)
-                return error;
-            free(extra->name);
-            free(extra->link);
-            *extra = (struct extra){.size = -1};
-        }
-        at += round_up(size);
+    while (found > 0 && error == 0) {
+        struct tar_member member;
+        found = tar_next(tar->stream, NULL, &member);
+        off_t at = ftello(tar->stream);
+        if (found > 0)
+            error = add_entry(tar, &member, at, length);
+        else if (feof(tar->stream) && (found < 0 || at == 0))
+            error = refuse("%s: cut off: its end is missing", tar->path);
+        else if (found < 0)
+            error = refuse("%s: not a tar, or a damaged one, at byte %jd", tar->path,
+                           (intmax_t)at - BLOCK);
+        if (found > 0 && error == 0 &&
+            fseeko(tar->stream, at + tar_blocks(tar->entries[tar->count - 1].size), SEEK_SET) == -1)
+            error = report("%s", tar->path);
+        tar_forget(&member);
     }
+    return error;
 }
 
 const char *tar_decompressor(int file, off_t offset)
@@ -248,11 +288,13 @@ const char *tar_decompressor(int file, off_t offset)
 int tar_open(struct tar_file *tar, const char *path)
 {
     struct stat status;
-    struct extra extra = {.size = -1};
     const char *program;
 
-    *tar = (struct tar_file){.path = path, .file = open(path, O_RDONLY | O_CLOEXEC)};
-    if (tar->file == -1 || fstat(tar->file, &status) == -1)
+    *tar = (struct tar_file){.path = path, .stream = fopen(path, "re")};
+    if (tar->stream == NULL)
+        return report("%s", path);
+    tar->file = fileno(tar->stream);
+    if (fstat(tar->file, &status) == -1)
         return report("%s", path);
     int error = 0;
     if (!S_ISREG(status.st_mode)) {
@@ -261,10 +303,8 @@ int tar_open(struct tar_file *tar, const char *path)
         hint("unpack it first: %s -dc %s > image.tar", program, path);
         error = refuse("%s: is compressed as a whole", path);
     } else {
-        error = read_headers(tar, status.st_size, &extra);
+        error = read_headers(tar, status.st_size);
     }
-    free(extra.name);
-    free(extra.link);
     if (error != 0)
         tar_close(tar);
     return error;
@@ -277,7 +317,7 @@ void tar_close(struct tar_file *tar)
         free(tar->entries[i].link);
     }
     free(tar->entries);
-    close(tar->file);
+    fclose(tar->stream);
     *tar = (struct tar_file){.file = -1};
 }
 

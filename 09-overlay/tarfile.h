@@ -1,12 +1,34 @@
 /*
- * The outer tar of an image: an index of what lies where, so that its layers can be read in place
- * without unpacking it first; and the few headers that writing one takes. tar(5)
+ * Tars: what is in one, member by member; of the outer tar of an image an index of what lies where,
+ * so that its layers can be read in place without unpacking it first; and the few headers that
+ * writing one takes. tar(5)
  */
 #ifndef TARFILE_H
 #define TARFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
+
+/* A member, as its header says, and those before it that are about the next one. */
+struct tar_member {
+    char *name;
+    char *link;     /* what a symbolic or hard link names; NULL for all else */
+    off_t size;     /* of the content that follows; in the tar it fills whole blocks */
+    bool is_sparse; /* the content is not the file's, but a map of it and parts */
+};
+
+/*
+ * Either side. Read from STREAM up to the content of the next member; COPY, unless NULL, gets all
+ * that is read. Returns 1, or 0 at the tar's end: empty blocks, or the end of the file; or -1 if it
+ * is damaged or, with feof(3), cut off. The caller calls tar_forget() in each case.
+ */
+int tar_next(FILE *stream, FILE *copy, struct tar_member *member);
+void tar_forget(struct tar_member *member);
+
+/* Either side. The size of what SIZE bytes of content fill in the tar: whole blocks. */
+off_t tar_blocks(off_t size);
 
 struct tar_entry {
     char *name; /* without a leading "./" */
@@ -16,7 +38,8 @@ struct tar_entry {
 
 struct tar_file {
     const char *path;
-    int file;
+    FILE *stream;
+    int file; /* its descriptor */
     struct tar_entry *entries;
     size_t count;
 };

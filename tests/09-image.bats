@@ -140,6 +140,21 @@ same_as_umoci() {
     assert_equal "$(stat -c '%F %t:%T' "store/layers/$digest/diff/b")" "character special file 0:0"
 }
 
+@test "a tar without empty blocks at its end, and one of before 1988" {
+    layer tree file
+    tar -C tree -cf 1.tar --format=v7 .
+    size=$(($(stat -c %s 1.tar) / 512))
+    while cmp -s -n 512 -i "$(((size - 1) * 512)):0" 1.tar /dev/zero; do
+        size=$((size - 1))
+    done
+    truncate -s "$((size * 512))" 1.tar
+    image_of 1.tar
+    tar -cf image.tar --format=v7 config.json manifest.json 1.tar
+    truncate -s "$(($(tar -tRvf image.tar | awk 'END { print $2 }' | tr -d :) * 512))" image.tar
+    with_image image.tar 'cat merged/file'
+    assert_equal "$output" tree
+}
+
 @test "a sparse file of 10 GB stays sparse" {
     mkdir 1
     truncate -s 10G 1/big
