@@ -4,29 +4,38 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "entries.h"
 
-/* One directory as it is in the layers below: those of them that have it, topmost first. */
+/*
+ * The layers below that have a directory of some name, each open at its top, topmost first. What is
+ * in it is looked up by its whole path: so no more is open however deep it lies.
+ */
 struct below {
-    int directories[OVERLAY_MOST_LAYERS];
+    int layers[OVERLAY_MOST_LAYERS];
     size_t count;
 };
+
+static bool is_whiteout(const struct stat *status)
+{
+    return S_ISCHR(status->st_mode) && status->st_rdev == makedev(0, 0);
+}
 
 bool diff_is_whiteout(int directory, const char *name)
 {
     struct stat status;
-    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
-           status.st_rdev == makedev(0, 0);
+    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_whiteout(&status);
 }
 
 /* Which of the two it is depends on whether the stack was mounted in a user namespace. */
@@ -39,64 +48,85 @@ bool diff_is_opaque(int directory)
     return fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-/* Open a directory to read it, never through a symbolic link: the names in it are not ours. */
-static int open_below(int directory, const char *name)
+/* PATH in a layer, never through a symbolic link: the names in it are not ours. */
+static int open_in(int layer, const char *path, uint64_t flags)
 {
-    return openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return open_inside(layer, path[0] ? path : ".", flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 }
 
-static void close_below(struct below *below)
+/* What is PATH in a layer? False if the layer hasn't got it. */
+static bool look_at(int layer, const char *path, struct stat *status)
 {
-    for (size_t i = 0; i < below->count; i++)
-        close(below->directories[i]);
-    below->count = 0;
+    int file = open_in(layer, path, O_PATH);
+    bool there = file != -1 && fstat(file, status) == 0;
+
+    if (file != -1)
+        close(file);
+    return there;
+}
+
+static int open_directory(int layer, const char *path)
+{
+    return open_in(layer, path, O_RDONLY | O_DIRECTORY);
 }
 
 /*
- * Look NAME up in the layers below as overlay does: the topmost that has it counts; a whiteout ends
- * the search; directories of the same name are merged, down to an opaque one. CHILD gets those
- * directories, which the caller closes.
+ * Look PATH up in the layers below as overlay does: the topmost that has it counts; a whiteout ends
+ * the search; directories of the same name are merged, down to an opaque one. CHILD gets the layers
+ * with those directories.
  */
-static bool exists_below(const struct below *below, const char *name, struct below *child)
+static bool exists_below(const struct below *below, const char *path, struct below *child)
 {
-    bool found = false;
+    bool found = false, opaque = false;
 
     child->count = 0;
-    for (size_t i = 0; i < below->count; i++) {
-        int layer = below->directories[i];
+    for (size_t i = 0; i < below->count && !opaque; i++) {
+        int layer = below->layers[i];
         struct stat status;
-        if (fstatat(layer, name, &status, AT_SYMLINK_NOFOLLOW) == -1)
+        if (!look_at(layer, path, &status))
             continue;
         if (!S_ISDIR(status.st_mode))
-            return found || !diff_is_whiteout(layer, name);
+            return found || !is_whiteout(&status);
         found = true;
-        int directory = open_below(layer, name);
+        int directory = open_directory(layer, path);
         if (directory == -1)
             continue;
-        child->directories[child->count++] = directory;
-        if (diff_is_opaque(directory))
-            break;
+        child->layers[child->count++] = layer;
+        opaque = diff_is_opaque(directory);
+        close(directory);
     }
     return found;
 }
 
-static void print_line(char kind, const char *above, const char *name)
+static void print_line(char kind, const char *path)
 {
     printf("%c ", kind);
-    for (int part = 0; part < 3; part++) {
-        const char *text = part == 0 ? above : part == 1 ? "/" : name;
-        for (size_t control = 0; *text != '\0'; text++) {
-            if (control == 0)
-                control = tool_control(text);
-            if (control == 0) {
-                putchar(*text);
-            } else {
-                printf("\\%03o", (unsigned char)*text);
-                control--;
-            }
+    for (size_t control = 0; *path != '\0'; path++) {
+        if (control == 0)
+            control = tool_control(path);
+        if (control == 0) {
+            putchar(*path);
+        } else {
+            printf("\\%03o", (unsigned char)*path);
+            control--;
         }
     }
     putchar('\n');
+}
+
+/* The names in the directory PATH of a layer. Returns as entries_read(), after saying why. */
+static int read_names(int layer, const char *path, struct dirent ***names, bool *opaque)
+{
+    int directory = open_directory(layer, path);
+    int count = directory == -1 ? -1 : entries_read(directory, names);
+
+    if (count == -1)
+        (void)report("read %s/ in a layer", path);
+    else
+        *opaque = diff_is_opaque(directory);
+    if (directory != -1)
+        close(directory);
+    return count;
 }
 
 static void free_names(struct dirent **names, int count)
@@ -106,10 +136,14 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
-static bool has(int directory, const char *name)
+/* PATH and NAME in it, to be freed. */
+static char *join(const char *path, const char *name)
 {
-    struct stat status;
-    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    char *joined;
+
+    if (asprintf(&joined, "%s/%s", path, name) == -1)
+        die("diff");
+    return joined;
 }
 
 /*
@@ -120,16 +154,19 @@ static int print_hidden(int upper, const struct below *below, const char *path)
 {
     for (size_t i = 0; i < below->count; i++) {
         struct dirent **names;
-        int count = entries_read(below->directories[i], &names);
+        bool opaque;
+        int count = read_names(below->layers[i], path, &names, &opaque);
         if (count == -1)
-            return report("read %s in a lower layer", path);
+            return -EIO;
         for (int j = 0; j < count; j++) {
-            const char *name = names[j]->d_name;
-            bool counts = !diff_is_whiteout(below->directories[i], name);
+            char *name = join(path, names[j]->d_name);
+            struct stat status;
+            bool counts = look_at(below->layers[i], name, &status) && !is_whiteout(&status);
             for (size_t above = 0; above < i && counts; above++)
-                counts = !has(below->directories[above], name);
-            if (counts && !has(upper, name))
-                print_line('D', path, name);
+                counts = !look_at(below->layers[above], name, &status);
+            if (counts && !look_at(upper, name, &status))
+                print_line('D', name);
+            free(name);
         }
         free_names(names, count);
     }
@@ -138,56 +175,49 @@ static int print_hidden(int upper, const struct below *below, const char *path)
 
 static int print_directory(int upper, const struct below *below, const char *path, bool opaque);
 
-static int print_entry(int upper, const struct below *below, const char *path, const char *name,
-                       bool opaque)
+static int print_entry(int upper, const struct below *below, const char *path, bool opaque)
 {
-    struct below *child = malloc(sizeof(*child));
+    struct below *child;
+    struct stat status;
     int error = 0;
 
-    if (child == NULL)
+    if (strlen(path) >= PATH_MAX)
+        return refuse("%.60s...: directories deeper than a path can name", path);
+    if (!look_at(upper, path, &status))
+        return report("read %s in the upper layer", path);
+    if ((child = malloc(sizeof(*child))) == NULL)
         return report("diff");
-    bool existed = exists_below(below, name, child);
-    if (diff_is_whiteout(upper, name)) {
+    bool existed = exists_below(below, path, child);
+    if (is_whiteout(&status)) {
         /* EXERCISE 9.3: what does a whiteout say, if a layer below has the name? */
         if (existed)
-            print_line('D', path, name);
+            print_line('D', path);
         /* END */
     } else {
-        print_line(existed ? 'C' : 'A', path, name);
-        int directory = open_below(upper, name);
-        if (directory != -1) {
-            char *longer = NULL;
-            if (asprintf(&longer, "%s/%s", path, name) == -1)
-                error = report("diff");
-            else
-                error =
-                    print_directory(directory, child, longer, opaque || diff_is_opaque(directory));
-            free(longer);
-            close(directory);
-        } else if (errno != ENOTDIR && errno != ELOOP) {
-            error = report("read %s/%s in the upper layer", path, name);
-        }
+        print_line(existed ? 'C' : 'A', path);
+        if (S_ISDIR(status.st_mode))
+            error = print_directory(upper, child, path, opaque);
     }
-    close_below(child);
     free(child);
     return error;
 }
 
-/* OPAQUE: this directory or one above it is. What lies below one is not marked again. */
+/* OPAQUE: a directory above this one is. What lies below one is not marked again. */
 static int print_directory(int upper, const struct below *below, const char *path, bool opaque)
 {
     struct dirent **names;
-    int error = opaque ? print_hidden(upper, below, path) : 0;
+    bool itself;
+    int count = read_names(upper, path, &names, &itself);
 
-    if (strlen(path) >= PATH_MAX) /* each level takes descriptors, and lines that grow */
-        error = refuse("%.60s...: directories deeper than a path can name", path);
-    if (error != 0)
-        return error;
-    int count = entries_read(upper, &names);
     if (count == -1)
-        return report("read %s/ in the upper layer", path);
-    for (int i = 0; i < count && error == 0; i++)
-        error = print_entry(upper, below, path, names[i]->d_name, opaque);
+        return -EIO;
+    opaque = opaque || itself;
+    int error = opaque ? print_hidden(upper, below, path) : 0;
+    for (int i = 0; i < count && error == 0; i++) {
+        char *longer = join(path, names[i]->d_name);
+        error = print_entry(upper, below, longer, opaque);
+        free(longer);
+    }
     free_names(names, count);
     return error;
 }
@@ -195,26 +225,22 @@ static int print_directory(int upper, const struct below *below, const char *pat
 int diff_print(int upper, const struct stack *stack)
 {
     struct below *below = malloc(sizeof(*below));
-    struct rlimit files;
     int error = 0;
 
     if (below == NULL)
         return report("diff");
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep directory of many layers needs them */
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
     below->count = 0;
     for (size_t i = 0; i < stack->count && error == 0; i++) {
         int lower = open(stack->lowers[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (lower == -1)
             error = report("lower %s", stack->lowers[i]);
         else
-            below->directories[below->count++] = lower;
+            below->layers[below->count++] = lower;
     }
     if (error == 0)
         error = print_directory(upper, below, "", false);
-    close_below(below);
+    for (size_t i = 0; i < below->count; i++)
+        close(below->layers[i]);
     free(below);
     if (fflush(stdout) != 0 && error == 0)
         error = report("write");
