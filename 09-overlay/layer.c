@@ -26,6 +26,7 @@ static struct worker_box start_tar(const struct layer *layer, int input)
                                    "--numeric-owner",
                                    work_keeps_owners() ? "--same-owner" : "--no-same-owner",
                                    "--delay-directory-restore",
+                                   "--exclude=.wh.*",
                                    "--xattrs",
                                    "--xattrs-include=*",
                                    "--xattrs-exclude=trusted.*",

@@ -3,19 +3,25 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "diff.h"
 #include "entries.h"
-#include "overlay.h"
+#include "tarfile.h"
+
+enum { MOST_BYTES = 16 << 20 }; /* of all names of a layer's whiteouts */
 
 static const char mark[] = ".wh.";
 static const char opaque_mark[] = ".wh..wh..opq";
@@ -39,18 +45,82 @@ static int mark_opaque(int directory)
     return user && errno == EPERM ? 0 : report("mark a directory as opaque");
 }
 
-/* ".wh.NAME" in DIRECTORY. If the layer has a NAME itself, it is new, and hides what is below. */
+/* One more name. False, without a word, if there is no room for it. */
+static bool add(struct whiteouts *whiteouts, const char *name)
+{
+    size_t length = whiteouts->length + strlen(name) + 1;
+    char *names = length < MOST_BYTES ? realloc(whiteouts->names, length) : NULL;
+
+    if (names == NULL)
+        return false;
+    strcpy(names + whiteouts->length, name);
+    *whiteouts = (struct whiteouts){.names = names, .length = length};
+    return true;
+}
+
+/* Is NAME, a member of a tar, a whiteout, or the opaque mark? What lies in one doesn't count. */
+static bool is_whiteout(char *name)
+{
+    char *part = name, *slash;
+
+    for (char *end = name + strlen(name); end > name && end[-1] == '/'; end--)
+        end[-1] = '\0'; /* it may be a directory */
+    while ((slash = strchr(part, '/')) != NULL && !begins_with(part, mark))
+        part = slash + 1;
+    if (slash != NULL || !begins_with(part, mark))
+        return false;
+    return strcmp(part, opaque_mark) == 0 || !begins_with(part, aufs_mark);
+}
+
+/* Up to SIZE bytes. False at the end of INPUT, or if nobody reads OUTPUT. */
+static bool pass(FILE *input, FILE *output, off_t size)
+{
+    static char bytes[1 << 16];
+
+    while (size > 0) {
+        size_t part = size < (off_t)sizeof(bytes) ? (size_t)size : sizeof(bytes);
+        size_t got = fread(bytes, 1, part, input);
+        if (fwrite(bytes, 1, got, output) < got || got < part)
+            return false;
+        size -= (off_t)got;
+    }
+    return true;
+}
+
+/* A tar that makes no sense, or has an end, is passed on all the same: it is tar's to judge. */
+struct whiteouts whiteouts_pass(int input, int output)
+{
+    FILE *from = fdopen(input, "r"), *to = fdopen(output, "w");
+    struct whiteouts whiteouts = {.length = 0};
+    struct tar_member member;
+    bool good = true;
+
+    if (from == NULL || to == NULL)
+        die("read a layer");
+    while (good) {
+        good = tar_next(from, to, &member) > 0;
+        if (good && is_whiteout(member.name) && !add(&whiteouts, member.name))
+            fail("a layer has more whiteouts than fit into %d bytes", MOST_BYTES);
+        good = good && pass(from, to, tar_blocks(member.size));
+        tar_forget(&member);
+    }
+    (void)pass(from, to, INT64_MAX);
+    fclose(from);
+    fclose(to);
+    return whiteouts;
+}
+
+/*
+ * The whiteout ".wh.NAME" in DIRECTORY. If the layer has a NAME itself, it is new, and hides what
+ * is below.
+ */
 static int convert(int directory, const char *name)
 {
     const char *deleted = name + strlen(mark);
     struct stat status;
 
-    if (unlinkat(directory, name, 0) == -1)
-        return report("whiteout %s", name);
     if (strcmp(name, opaque_mark) == 0)
         return mark_opaque(directory);
-    if (begins_with(name, aufs_mark))
-        return 0;
     if (deleted[0] == '\0' || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
         return refuse("whiteout %s: deletes nothing that could be there", name);
     if (fstatat(directory, deleted, &status, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -68,115 +138,142 @@ static int convert(int directory, const char *name)
     return 0;
 }
 
-static int convert_below(int directory);
-
-static int convert_entry(int directory, const struct dirent *entry)
+/* Give a directory that has just been changed the times that it had BEFORE. */
+static bool restore_times(int directory, const struct stat *before)
 {
-    if (begins_with(entry->d_name, mark))
-        return convert(directory, entry->d_name);
-    if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
-        return 0;
-    int below = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (below == -1)
-        return errno == ENOTDIR || errno == ELOOP ? 0 : report("read %s", entry->d_name);
-    return convert_below(below);
+    return futimens(directory, (struct timespec[]){before->st_atim, before->st_mtim}) == 0;
 }
 
-/* DIRECTORY is closed at the end. Its names are read first, as converting adds and takes away. */
-static int convert_below(int directory)
+/*
+ * The directory PATH in TOP, made as tar makes those that a layer has files in and says nothing
+ * about. Returns a descriptor, or -1 with errno.
+ */
+static int open_made(int top, char *path)
 {
-    struct dirent **entries;
+    int directory = open_inside(top, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, 0);
+    char *slash = strrchr(path, '/');
     struct stat before;
-    int error = 0;
-    int count = entries_read(directory, &entries);
 
-    if (count == -1 || fstat(directory, &before) == -1) {
-        close(directory);
-        return report("read a directory of the layer");
-    }
-    for (int i = 0; i < count; i++) {
-        if (error == 0)
-            error = convert_entry(directory, entries[i]);
-        free(entries[i]);
-    }
-    free(entries);
-    if (error == 0 &&
-        futimens(directory, (struct timespec[]){before.st_atim, before.st_mtim}) == -1)
-        error = report("set the times of a directory");
+    if (directory != -1 || errno != ENOENT)
+        return directory;
+    if (slash != NULL)
+        *slash = '\0';
+    int above = open_made(top, slash ? path : path + strlen(path));
+    if (slash != NULL)
+        *slash = '/';
+    if (above == -1)
+        return -1;
+    bool made = fstat(above, &before) == 0 && mkdirat(above, slash ? slash + 1 : path, 0755) == 0 &&
+                restore_times(above, &before);
+    int error = errno;
+    close(above);
+    errno = error;
+    return made ? open_inside(top, path, O_RDONLY | O_DIRECTORY, 0) : -1;
+}
+
+/* Is ".." a part of PATH? */
+static bool leads_up(const char *path)
+{
+    for (const char *dots = strstr(path, ".."); dots != NULL; dots = strstr(dots + 1, ".."))
+        if ((dots == path || dots[-1] == '/') && (dots[2] == '/' || dots[2] == '\0'))
+            return true;
+    return false;
+}
+
+/* In the layer open as TOP. What lies below something else than a directory is hidden by that. */
+static int make_whiteout(int top, char *path)
+{
+    char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    struct stat before;
+
+    if (leads_up(path))
+        return refuse("whiteout %s: Member name contains '..'", path);
+    if (slash != NULL)
+        *slash = '\0';
+    int directory = open_made(top, slash ? path : path + strlen(path));
+    if (directory == -1)
+        return errno == ENOTDIR ? 0 : report("whiteout %s in %s", name, slash ? path : ".");
+    int error = fstat(directory, &before) == -1 ? report("whiteout %s", name) : 0;
+    if (error == 0)
+        error = convert(directory, name);
+    if (error == 0 && !restore_times(directory, &before))
+        error = report("whiteout %s", name);
     close(directory);
     return error;
 }
 
-int whiteouts_from_image(const char *directory)
+int whiteouts_make(const struct whiteouts *whiteouts)
 {
-    int top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return top == -1 ? report("open %s", directory) : convert_below(top);
-}
-
-/* A growing list of names, each with its zero byte: what tar takes with --null. */
-struct names {
-    char *bytes;
+    int top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = top == -1 ? report("open the layer") : 0;
     size_t length;
-};
 
-static int add_name(struct names *names, const char *path, const char *start, const char *name)
-{
-    size_t more = strlen(path) + strlen(start) + strlen(name) + 1;
-    char *bytes = realloc(names->bytes, names->length + more + 1);
-
-    if (bytes == NULL)
-        return report("whiteouts");
-    names->bytes = bytes;
-    sprintf(bytes + names->length, "%s%s%s", path, start, name);
-    names->length += more;
-    return 0;
+    for (size_t at = 0; at < whiteouts->length && error == 0; at += length) {
+        length = strlen(whiteouts->names + at) + 1;
+        error = make_whiteout(top, whiteouts->names + at);
+    }
+    close(top);
+    return error;
 }
 
-/* PATH is empty or ends with a slash. DIRECTORY is closed at the end. */
-static int collect_below(int directory, const char *path, struct names *names)
+static int write_whiteout(int tar, const char *path, const char *start, const char *name)
+{
+    char *whole;
+
+    if (asprintf(&whole, "%s%s%s", path, start, name) == -1)
+        return report("whiteouts");
+    int error = tar_write_header(tar, whole, 0);
+    free(whole);
+    return error;
+}
+
+/* PATH, relative to TOP, is empty or ends with a slash. One directory is open at a time. */
+static int list_below(int top, const char *path, int tar, FILE *others)
 {
     struct dirent **entries;
-    int error = diff_is_opaque(directory) ? add_name(names, path, opaque_mark, "") : 0;
+    int directory =
+        open_inside(top, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    if (directory == -1) /* not one, or gone by now */
+        return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ? 0
+                                                                     : report("read %.100s", path);
     int count = entries_read(directory, &entries);
+    int error = count == -1 ? report("read %.100s", path) : 0;
 
-    if (count == -1) {
-        close(directory);
-        return report("read %s", path);
-    }
+    if (error == 0 && diff_is_opaque(directory))
+        error = write_whiteout(tar, path, opaque_mark, "");
+    for (int i = 0; i < count && error == 0; i++)
+        if (diff_is_whiteout(directory, entries[i]->d_name))
+            error = write_whiteout(tar, path, mark, entries[i]->d_name);
+        else
+            fprintf(others, "./%s%s%c", path, entries[i]->d_name, '\0');
+    close(directory);
     for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
         char *longer = NULL;
-        int below = -1;
-        if (error == 0 && diff_is_whiteout(directory, name))
-            error = add_name(names, path, mark, name);
-        else if (error == 0)
-            below = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (below != -1)
-            error = asprintf(&longer, "%s%s/", path, name) == -1
+        bool below = entries[i]->d_type == DT_DIR || entries[i]->d_type == DT_UNKNOWN;
+        if (error == 0 && below)
+            error = asprintf(&longer, "%s%s/", path, entries[i]->d_name) == -1
                         ? report("whiteouts")
-                        : collect_below(below, longer, names);
+                        : list_below(top, longer, tar, others);
         free(longer);
         free(entries[i]);
     }
     free(entries);
-    close(directory);
     return error;
 }
 
-char *whiteouts_for_image(int directory, size_t *length)
+int whiteouts_write(int tar)
 {
-    struct names names = {.bytes = calloc(1, 1), .length = 0};
-    int top = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int list = memfd_create("names", MFD_CLOEXEC);
+    FILE *others = list == -1 ? NULL : fdopen(dup(list), "w");
 
-    if (names.bytes == NULL || top == -1) {
-        (void)report("whiteouts");
-        free(names.bytes);
-        return NULL;
-    }
-    if (collect_below(top, "", &names) != 0) {
-        free(names.bytes);
-        return NULL;
-    }
-    *length = names.length;
-    return names.bytes;
+    if (top == -1 || others == NULL)
+        return report("read the layer");
+    fputs(".", others);
+    fputc('\0', others);
+    int error = list_below(top, "", tar, others);
+    close(top);
+    if (fclose(others) != 0 || lseek(list, 0, SEEK_SET) == -1)
+        error = report("write");
+    return error != 0 ? error : list;
 }

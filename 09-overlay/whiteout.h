@@ -8,18 +8,31 @@
 
 #include <stddef.h>
 
-/*
- * Either side. Turn an image's whiteouts in DIRECTORY and below into overlay's. The times of
- * directories stay. Never follows a symbolic link. Returns 0, or a negative errno after saying what
- * is wrong.
- */
-int whiteouts_from_image(const char *directory);
+/* A list of names, each with its zero byte, LENGTH bytes in all; to be freed. */
+struct whiteouts {
+    char *names;
+    size_t length;
+};
 
 /*
- * Either side. The other way round: the paths, relative to the open DIRECTORY, of the files ".wh.…"
- * that tell in an image what overlay's marks below DIRECTORY do. Each ends with a zero byte; all
- * are LENGTH bytes, to be freed. Returns NULL after saying what is wrong.
+ * Either side. Pass the tar of a layer on from INPUT to OUTPUT, which are closed at the end, and
+ * gather the whiteouts in it by their names alone: whatever a member ".wh.…" is, what counts is
+ * what it is called. If OUTPUT's reader has gone, the rest is not read.
  */
-char *whiteouts_for_image(int directory, size_t *length);
+struct whiteouts whiteouts_pass(int input, int output);
+
+/*
+ * Either side. Make overlay's whiteouts, in the layer that is the working directory, of those that
+ * were gathered. The times of directories stay. Returns 0, or a negative errno after saying what is
+ * wrong.
+ */
+int whiteouts_make(const struct whiteouts *whiteouts);
+
+/*
+ * Either side. The way back: write to TAR, as headers of empty files, the whiteouts of the layer
+ * that is the working directory. Returns a file, which the caller closes, of the names of all else
+ * there, each with a zero byte, as tar takes them; or a negative errno after saying what is wrong.
+ */
+int whiteouts_write(int tar);
 
 #endif

@@ -141,33 +141,57 @@ static void complain(const struct work *work, int status, const char *line,
                  work->label, work->command[0], status);
 }
 
+/* What the program is to have as standard input; what is put into INTO, unless -1, appears there.
+ */
+static int open_input(const struct work *work, int *into)
+{
+    int ends[2] = {STDIN_FILENO, -1};
+
+    if (work->whiteouts && work->reading != 0)
+        ends[0] = whiteouts_write(STDOUT_FILENO);
+    else if (work->whiteouts && pump_pipe(ends) != 0)
+        exit(EXIT_TOOL);
+    if (ends[0] < 0)
+        exit(EXIT_TOOL);
+    *into = ends[1];
+    return ends[0];
+}
+
 /* PID 1 of the box: it has no other children than the program. */
 static noreturn void run_box(const struct work *work, struct complaint *complaint)
 {
+    struct whiteouts whiteouts = {.length = 0};
     char line[512] = "";
-    int errors[2];
+    int errors[2], into;
 
     enter_root(work);
-    if (pipe2(errors, O_CLOEXEC) == -1)
+    /* The first words are enough: the program goes on when there is no room for more. */
+    if (pipe2(errors, O_CLOEXEC) == -1 || fcntl(errors[1], F_SETFL, O_NONBLOCK) == -1)
         die("pipe");
+    int input = open_input(work, &into);
     pid_t program = fork();
     if (program == -1)
         die("fork");
-    if (program == 0)
+    if (program == 0) {
+        if (dup2(input, STDIN_FILENO) == -1)
+            die("dup2");
         run_program(work, errors[1]);
+    }
     close(errors[1]);
-    close(STDIN_FILENO); /* or the program's end would go unnoticed at the other ends */
+    close(input); /* or the program's end would go unnoticed at the other ends */
     close(STDOUT_FILENO);
-    read_errors(errors[0], line, sizeof(line));
+    if (into != -1) {
+        signal(SIGPIPE, SIG_IGN);
+        whiteouts = whiteouts_pass(STDIN_FILENO, into);
+    }
 
     int status = process_wait(program);
+    read_errors(errors[0], line, sizeof(line));
     if (status != 0) {
         complain(work, status, line, complaint);
         exit(EXIT_TOOL);
     }
-    if (work->whiteouts && whiteouts_from_image(".") != 0)
-        exit(EXIT_TOOL);
-    exit(EXIT_SUCCESS);
+    exit(whiteouts_make(&whiteouts) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 
 struct worker_box work_start(const struct work *work)

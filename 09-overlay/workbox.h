@@ -15,9 +15,10 @@ struct work {
     const char *const *command;
     const char *label;     /* what errors begin with, such as "layer 2" */
     const char *directory; /* the working directory, all that it can write to; NULL: nothing */
-    bool whiteouts;        /* afterwards turn the whiteouts found there into overlay's */
     int input, output;     /* standard input and output; -1: /dev/null */
     int reading;           /* instead of DIRECTORY: one that is open, only to be read; 0: none */
+    bool whiteouts; /* INPUT is a layer's tar: the whiteouts in it become overlay's in DIRECTORY;
+                       or the other way: those in READING go to OUTPUT, all other names to INPUT */
 };
 
 /* A program at work. What it complains about it leaves in memory that both sides share. */

@@ -165,12 +165,19 @@ load layers
     done
 }
 
-@test "directories deeper than a process may open files" {
-    mkdir -p "1/$(printf 'd/%.0s' {1..1500})"
+@test "directories deeper than a process may open files, with whiteouts at every depth" {
+    local deep
+    deep=$(printf 'd/%.0s' {1..1100})
+    layer 1 "$deep/"{gone,kept}
+    layer 2 "$deep/new"
+    (cd 2 && for _ in {1..1100}; do touch .wh.x && cd d; done && touch .wh.gone)
     tar -C 1 -cf 1.tar .
-    image_of 1.tar
-    ulimit -n 512
-    refused "Too many open files"
+    tar -C 2 -cf 2.tar .
+    image_of 1.tar 2.tar
+    ulimit -n 100
+    run -0 "$overlay" --image image.tar --diff --mount merged -- sh -ec 'cd "merged/$1"; ls -A; rm kept' sh "$deep"
+    assert_equal "${lines[*]:0:2} ${lines[-1]}" "kept new D /${deep}kept"
+    assert_equal "${#lines[@]}" 1103
 }
 
 # A layer out of files here whose names are changed on the way into the tar by sed's COMMAND.
@@ -255,6 +262,11 @@ victim_is_untouched() {
 @test "whiteouts that name '..' or nothing" {
     victim
     echo >file
+    for up in ../ dir/../ dir/../../../../../../outside/; do
+        bad_layer "s,^file$,$up.wh.victim," file
+        refused "Member name contains '..'"
+        victim_is_untouched
+    done
     for name in .wh... .wh.. .wh.; do
         bad_layer "s,^file$,dir/$name," file
         refused "deletes nothing that could be there"

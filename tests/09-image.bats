@@ -140,6 +140,60 @@ same_as_umoci() {
     assert_equal "$(stat -c '%F %t:%T' "store/layers/$digest/diff/b")" "character special file 0:0"
 }
 
+@test "whiteouts go by their names, whatever else they are; what aufs left for itself is skipped" {
+    requires userns
+    local long format directory user
+    long=$(printf 'long%.0s' {1..11})/$(printf 'name%.0s' {1..11})
+    layer 1 {.,sub,"$long"}/{file,hard,symlink,fifo,device,directory,kept}
+    tar -C 1 -cf 1.tar .
+    make_whiteouts() { # in the directory $1
+        touch "$1/.wh.file" "$1/anchor" "$1/.wh..wh.aufs"
+        ln "$1/anchor" "$1/.wh.hard"
+        ln -s nowhere "$1/.wh.symlink"
+        mkfifo "$1/.wh.fifo"
+        mknod "$1/.wh.device" c 1 3
+        mkdir -p "$1"/.wh.directory/more "$1"/.wh..wh.plnk/1.2
+        touch "$1"/.wh.{directory/more,.wh.plnk}/.wh.kept
+    }
+    mkdir -p "2/$long" 2/sub
+    for directory in 2 "2/$long" 2/sub; do
+        make_whiteouts "$directory"
+    done
+    touch -d @12345 2 "2/${long%/*}"
+    chown 65534:65534 . merged
+    for format in ustar gnu pax; do # of sub it says nothing, and the hard links are to what isn't there
+        (cd 2 && tar --format="$format" -cf ../2.tar --no-recursion . --recursion {,sub/,"$long/"}anchor "${long%/*}" {,sub/}.wh.*)
+        tar --delete -f 2.tar {,sub/,"$long/"}anchor
+        [ "$(tar -tvf 2.tar | grep -c '^h.*/\?.wh.hard link to .*anchor$')" -eq 3 ]
+        image_of 1.tar 2.tar
+        for user in '' "as_user env TEN_STEPS_HOME=$PWD/user $(tool user)"; do
+            rm -rf store user
+            # shellcheck disable=SC2086 # words
+            run -0 --separate-stderr $user "$overlay" --image image.tar --mount merged -- \
+                sh -ec 'cd merged; find . ! -type d; stat -c %Y . "$1"' sh "${long%/*}"
+            assert_equal "$(sort <<<"$output")" "$(printf '%s\n' {.,./sub,"./$long"}/kept 12345 12345 | sort)"
+        done
+    done
+}
+
+@test "a sparse file in each of the ways that tar has for it, and what follows it" {
+    mkdir 1
+    truncate -s 200M 1/big
+    for number in {1..60}; do # more parts than its header has room for
+        echo "$number" | dd of=1/big bs=1M seek="$((number * 3))" conv=notrunc status=none
+    done
+    layer 0 gone
+    touch 1/.wh.gone
+    tar -C 0 -cf 0.tar .
+    for format in gnu --sparse-version={0.0,0.1,1.0}; do
+        tar -C 1 --format="${format/--*/pax}" "${format/gnu/--sparse}" -S -cf 1.tar big .wh.gone
+        image_of 0.tar 1.tar
+        with_image image.tar 'cmp merged/big 1/big; du -k merged/big | cut -f1; ls -A merged'
+        [ "${lines[0]}" -lt 1000 ]
+        assert_equal "${lines[*]:1}" big
+    done
+}
+
 @test "a tar without empty blocks at its end, and one of before 1988" {
     layer tree file
     tar -C tree -cf 1.tar --format=v7 .

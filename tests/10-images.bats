@@ -194,6 +194,41 @@ as_user_with_a_store() {
     run -0 "$full" rm "$name"
 }
 
+@test "commit by an ordinary user: what was deleted in a directory that can't be read stays deleted" {
+    requires userns
+    mkdir -p top/etc/d
+    touch top/etc/d/old
+    make_image
+    as_user_with_a_store
+    name=$(random_name box)
+    run -0 "${command[@]}" run --network none --name "$name" base:1 sh -c \
+        'rm -r /etc/d /etc/base; mkdir /etc/d; >/etc/d/new; chmod 000 /etc'
+    run -0 "${command[@]}" commit "$name" mine:1
+    run -0 "${command[@]}" run --network none mine:1 sh -c 'stat -c %a /etc; ls /etc/d; ls /etc | grep base || :'
+    assert_equal "$output" $'0\nnew'
+    run -0 "${command[@]}" rm "$name"
+}
+
+@test "commit and save: directories deeper than a process may open files" {
+    local deep
+    deep=etc/$(printf 'd/%.0s' {1..1100})
+    mkdir -p "top/$deep"
+    touch "top/$deep/gone"
+    make_image
+    "$full" load base.tar
+    name=$(random_name box)
+    run -0 "$full" run --network none --name "$name" base:1 sh -c 'cd "/$1"; rm gone; >new' sh "$deep"
+    ulimit -n 200
+    run -0 "$full" commit "$name" mine:1
+    run -0 "$full" run --network none mine:1 ls -A "/$deep"
+    assert_equal "$output" new
+    run -0 "$full" save mine:1 saved.tar
+    run -0 "$full" load saved.tar mine:2
+    run -0 "$full" run --network none mine:2 ls -A "/$deep"
+    assert_equal "$output" new
+    "$full" rm "$name"
+}
+
 @test "save: skopeo takes it, umoci unpacks from it what the box sees, and we load it again" {
     make_image
     "$full" load base.tar

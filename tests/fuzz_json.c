@@ -1,7 +1,7 @@
 /*
  * Fuzzing the reading of images: the JSON reader, and with it the manifests, indexes and
- * configurations in a tar that is made up on the way. Reading what strangers wrote must end, within
- * its memory, with an answer.
+ * configurations in a tar that is made up on the way, and the whiteouts of a layer. Reading what
+ * strangers wrote must end, within its memory, with an answer.
  *
  * With clang's libFuzzer this is a target for it; built with -DOWN_LOOP it changes its seeds by
  * itself, in the same way each time: fuzz_json SECONDS SEED...
@@ -20,6 +20,7 @@
 #include "../09-overlay/json.h"
 #include "../09-overlay/source.h"
 #include "../09-overlay/tarfile.h"
+#include "../09-overlay/whiteout.h"
 
 /* Ask for everything in it, as its readers do, and compare what must agree. */
 static void ask(const struct json *json)
@@ -71,6 +72,27 @@ static void read_source(const char *name, const uint8_t *data, size_t size)
     close(tar);
 }
 
+/* As the tar of a layer, of which every byte has to be passed on. */
+static void read_layer(const uint8_t *data, size_t size)
+{
+    int tar = memfd_create("layer", MFD_CLOEXEC), copy = memfd_create("copy", MFD_CLOEXEC);
+    int output = dup(copy);
+
+    if (tar == -1 || output == -1 || write_all(tar, data, size) != 0 ||
+        lseek(tar, 0, SEEK_SET) != 0)
+        abort();
+    struct whiteouts whiteouts = whiteouts_pass(tar, output);
+    void *passed = malloc(size + 1);
+    if (passed == NULL || pread(copy, passed, size + 1, 0) != (ssize_t)size ||
+        memcmp(passed, data, size) != 0)
+        abort();
+    if (whiteouts.length > 0 && whiteouts.names[whiteouts.length - 1] != '\0')
+        abort();
+    free(whiteouts.names);
+    free(passed);
+    close(copy);
+}
+
 static void try_all(const uint8_t *data, size_t size)
 {
     struct json json;
@@ -97,6 +119,7 @@ static void try_all(const uint8_t *data, size_t size)
     read_source("manifest.json", data, size);
     read_source("index.json", data, size);
     read_source("tar", data, size);
+    read_layer(data, size);
 }
 
 #ifndef OWN_LOOP
