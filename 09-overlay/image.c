@@ -2,12 +2,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "diff.h"
 #include "import.h"
 #include "names.h"
 #include "source.h"
@@ -169,11 +171,26 @@ static bool repeated_above(const struct config *config, size_t layer)
     return false;
 }
 
-/* Hold the configuration and each layer, topmost first. Of one that is there twice the upper
- * counts. */
+/* Does the layer in DIRECTORY hide all below it? Overlay asks that of each directory but the top.
+ */
+static bool hides_all(const char *directory)
+{
+    int top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool hides = top != -1 && diff_is_opaque(top);
+
+    if (top != -1)
+        close(top);
+    return hides;
+}
+
+/*
+ * Hold the configuration and each layer, topmost first. Of one that is there twice the upper
+ * counts. Those below one that hides them are held all the same: they are part of the image.
+ */
 static int hold_layers(const char *name, struct image *image)
 {
     const struct config *config = &image->config;
+    bool hidden = false;
 
     image->layers = calloc(config->layer_count + 1, sizeof(*image->layers));
     image->holds = calloc(config->layer_count + 1, sizeof(*image->holds));
@@ -190,7 +207,10 @@ static int hold_layers(const char *name, struct image *image)
         if (hold < 0)
             return refuse("image %s: its layer %.12s is missing in the store", name, digest);
         image->holds[image->hold_count++] = hold;
-        image->layers[image->layer_count++] = store_path("layers", digest, "diff");
+        if (hidden)
+            continue;
+        image->layers[image->layer_count] = store_path("layers", digest, "diff");
+        hidden = hides_all(image->layers[image->layer_count++]);
     }
     return 0;
 }

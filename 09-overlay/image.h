@@ -13,7 +13,7 @@
 struct image {
     char id[SHA256_HEX + 1];
     struct config config; /* Env, Entrypoint, Cmd, WorkingDir, User: see config.h */
-    char **layers;        /* directories for a stack, topmost first, each once */
+    char **layers;        /* directories for a stack, topmost first, each once, if not hidden */
     size_t layer_count;
     int *holds; /* the locks on them and on the configuration */
     size_t hold_count;

@@ -176,6 +176,20 @@ same_as_umoci() {
     done
 }
 
+@test "an opaque mark at the top of a layer hides all below" {
+    layer 1 old dir/older
+    layer 2 dir/new
+    touch 2/.wh..wh..opq
+    layer 3 newest
+    for number in 1 2 3; do
+        tar -C "$number" -cf "$number.tar" .
+    done
+    image_of 1.tar 2.tar 3.tar
+    run -0 "$overlay" --image image.tar --diff --mount merged -- \
+        sh -ec 'cd merged; ls -A . dir; rm -r dir; mkdir dir'
+    assert_equal "$output" $'.:\ndir\nnewest\n\ndir:\nnew\nC /dir\nD /dir/new'
+}
+
 @test "a sparse file in each of the ways that tar has for it, and what follows it" {
     mkdir 1
     truncate -s 200M 1/big
