@@ -142,15 +142,13 @@ static int give_name(int file, char *temporary)
                : 0;
 }
 
-/* The file appears under its name when it is whole. */
-static int save_whole(const struct image *image, const char *name, const char *path)
+/* The file appears under its name when it is whole, with what MASK leaves of its mode. */
+static int save_whole(const struct image *image, const char *name, const char *path, mode_t mask)
 {
     struct stat status;
     char *temporary = NULL;
     bool nameless;
-    mode_t mask = umask(0);
 
-    umask(mask);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return refuse("save %s: not a file", path);
     if (asprintf(&temporary, "%s.XXXXXX", path) == -1)
@@ -175,6 +173,7 @@ int image_save(const char *name, const char *file)
 {
     struct image image;
     char id[SHA256_HEX + 1], *name_file = NULL;
+    mode_t mask = umask(022); /* the user's, before the store has one of its own */
     int error = image_open(name, &image);
 
     if (error != 0)
@@ -182,7 +181,7 @@ int image_save(const char *name, const char *file)
     error = name_find(name, id, &name_file);
     if (error == 0) {
         char *whole = name_file ? store_decode(name_file) : NULL;
-        error = save_whole(&image, whole, file);
+        error = save_whole(&image, whole, file, mask);
         free(whole);
         free(name_file);
     }

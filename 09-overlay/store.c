@@ -57,6 +57,7 @@ const char *store_open(void)
 
     if (store_home != NULL)
         return store_home;
+    umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
     char *home = choose_home();
     if (home == NULL) {
         hint("say where it shall be: TEN_STEPS_HOME=DIRECTORY");

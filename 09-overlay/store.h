@@ -20,7 +20,10 @@
 
 #include "sha256.h"
 
-/* Host. The store's directory, made if it isn't there. NULL after saying what is wrong. */
+/*
+ * Host. The store's directory, made if it isn't there. From here on the umask is 022, so that what
+ * is made doesn't depend on who makes it. NULL after saying what is wrong.
+ */
 const char *store_open(void);
 
 /*

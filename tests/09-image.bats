@@ -190,6 +190,33 @@ same_as_umoci() {
     assert_equal "$output" $'.:\ndir\nnewest\n\ndir:\nnew\nC /dir\nD /dir/new'
 }
 
+@test "what is in the store depends on the image, not on the caller's umask" {
+    requires userns
+    layer tree a/b/file
+    touch .wh.gone
+    tar -C tree -cf 1.tar a/b/file # of its directories it says nothing
+    tar -cf 2.tar --transform=s,^,c/d/, .wh.gone
+    image_of 1.tar 2.tar
+    chown 65534:65534 . merged
+    local user mask expected
+    for user in '' "as_user env TEN_STEPS_HOME=$PWD/place/store $(tool user)"; do
+        expected=''
+        for mask in 022 000 077 777; do
+            rm -rf place
+            # shellcheck disable=SC2086 # words
+            run -0 --separate-stderr in_umask "$mask" $user env TEN_STEPS_HOME="$PWD/place/store" "$overlay" --image image.tar --mount merged true
+            found=$(find place -printf '%P %y %m %U:%G\n' | sort)
+            assert_contains "$found" 'diff/a/b d 755'
+            assert_equal "$found" "${expected:=$found}"
+        done
+    done
+}
+
+in_umask() { # MASK COMMAND…
+    umask "$1"
+    "${@:2}"
+}
+
 @test "a sparse file in each of the ways that tar has for it, and what follows it" {
     mkdir 1
     truncate -s 200M 1/big

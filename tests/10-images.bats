@@ -261,6 +261,8 @@ as_user_with_a_store() {
         assert_equal "$(ls -A out) $(stat -c %a out/saved.tar)" "saved.tar 644"
         tar -tf out/saved.tar >out.list
     done
+    (umask 027 && "$full" save base:1 out/saved.tar)
+    assert_equal "$(stat -c %a out/saved.tar)" 640
     mkfifo pipe
     expect_error 125 "save pipe: not a file" "$full" save base:1 pipe
 }
