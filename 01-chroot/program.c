@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,11 +116,26 @@ static void explain_failure(const char *path, int error)
         hint("%s is not executable for you: see 'ls -ld' on it and on its directories", path);
 }
 
+/*
+ * The tool may have been started with signals ignored or blocked: nohup(1) does that, and a shell
+ * for what a script runs in the background. execve(2) hands it down, and no shell's trap undoes it.
+ */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 noreturn void exec_command(char **command)
 {
     char path[PATH_MAX];
 
     view_in_place_of_command();
+    reset_signals();
 
     /* On exec, not now: until then the descriptor behind standard error is needed for errors. */
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)

@@ -20,9 +20,9 @@ bool program_interpreter(const char *path, char *interpreter, size_t size);
 bool program_find(const char *name, char *path, size_t size);
 
 /*
- * Box. Become COMMAND, looked up along $PATH, with no file descriptor but 0, 1 and 2. If that can't
- * be done, says why and ends with 127 (not found) or 126 (found and can't be executed). With
- * --view, prints the view and ends instead.
+ * Box. Become COMMAND, looked up along $PATH, with no file descriptor but 0, 1 and 2, and with each
+ * signal unblocked and at its default. If that can't be done, says why and ends with 127 (not
+ * found) or 126 (found and can't be executed). With --view, prints the view and ends instead.
  */
 noreturn void exec_command(char **command);
 

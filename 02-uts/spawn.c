@@ -32,7 +32,6 @@ static const struct {
     {CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP", ""},
 };
 
-static sigset_t mask_before;
 static bool signals_are_blocked;
 
 static void explain_clone(uint64_t flags, int cgroup)
@@ -57,16 +56,19 @@ static void explain_clone(uint64_t flags, int cgroup)
     explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
 }
 
-/* The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. */
-static sigset_t passed_on(void)
+sigset_t spawn_signals(void)
 {
     static const int signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                   SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+    struct sigaction hangup;
     sigset_t set;
 
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&set, signals[i]);
+    /* Blocked, it would arrive although it is ignored. Under nohup(1) the command goes on, too. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
+        sigdelset(&set, SIGHUP);
     return set;
 }
 
@@ -86,14 +88,14 @@ void spawn_tie(const struct child *child)
 
 void spawn_block_signals(void)
 {
-    sigset_t blocked = passed_on();
+    sigset_t blocked = spawn_signals();
 
     if (signals_are_blocked)
         return;
     signals_are_blocked = true;
     sigaddset(&blocked, SIGPIPE); /* who reads our errors may go: there still is what to undo */
     signal(SIGCHLD, SIG_DFL);     /* if our parent has us ignore it, there is no exit status */
-    sigprocmask(SIG_BLOCK, &blocked, &mask_before);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
 /* The box's end of the socket, and what is said there if the box ends by exit(3): it has failed. */
@@ -124,7 +126,6 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
         return child;
     }
     spawn_block_signals();
-    child.mask = mask_before;
 
     if (arguments.flags & ~(uint64_t)CLONE_PIDFD)
         explain_clone(arguments.flags, cgroup);
@@ -204,7 +205,6 @@ int spawn_wait_exec(const struct child *child)
 void spawn_exec(const struct child *child, char **command)
 {
     spawn_tie(child); /* again: a change of credentials has cleared it */
-    sigprocmask(SIG_SETMASK, &child->mask, NULL);
     exec_command(command);
 }
 
@@ -226,7 +226,7 @@ static bool reap(const struct child *child, int *status)
 
 int spawn_wait(const struct child *child)
 {
-    sigset_t signals = passed_on();
+    sigset_t signals = spawn_signals();
     siginfo_t info;
     int status = EXIT_TOOL;
 

@@ -15,10 +15,9 @@
 #include <sys/types.h>
 
 struct child {
-    pid_t pid;     /* on the host: the child's pid; in the box: 0, as with fork */
-    int pidfd;     /* on the host: the child, safe against reuse of its pid; in the box: -1 */
-    int sync;      /* this side's end of the socket pair between the two */
-    sigset_t mask; /* the signal mask from before, which the command gets back */
+    pid_t pid; /* on the host: the child's pid; in the box: 0, as with fork */
+    int pidfd; /* on the host: the child, safe against reuse of its pid; in the box: -1 */
+    int sync;  /* this side's end of the socket pair between the two */
 };
 
 /*
@@ -42,6 +41,12 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
  */
 void spawn_block_signals(void);
 
+/*
+ * Host. The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. A hangup is
+ * not among them if the tool was started with it ignored.
+ */
+sigset_t spawn_signals(void);
+
 /* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
 void spawn_go(const struct child *child);
 
@@ -61,7 +66,7 @@ void spawn_wait_go(const struct child *child);
  */
 void spawn_tie(const struct child *child);
 
-/* Box. The last step: give the command its signals back and execute it. Does not return. */
+/* Box. The last step: execute the command. Does not return. */
 noreturn void spawn_exec(const struct child *child, char **command);
 
 /*

@@ -207,13 +207,9 @@ static void follow_size(int master)
 
 static int open_signals(void)
 {
-    static const int signals[] = {SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT, SIGUSR1,
-                                  SIGUSR2, SIGWINCH, SIGCONT, SIGCHLD};
-    sigset_t set;
+    sigset_t set = spawn_signals();
 
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        sigaddset(&set, signals[i]);
+    sigaddset(&set, SIGCONT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     sigdelset(&set, SIGCHLD); /* stays pending for spawn_wait() */
     int file = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -115,6 +115,8 @@ load boxes
     assert_equal "$output $stderr" "out err"
     run -0 bash -c "'$full' exec bird /probe fds 7</etc/passwd"
     assert_equal "$output" "0 1 2"
+    run -0 env --ignore-signal --block-signal "$full" exec bird /probe blocked
+    assert_equal "$output" ""
     start_box full exec bird /probe signals
     wait_until 3 grep -q ready "$BOX_OUT"
     kill -USR1 "$TOOL_PID"

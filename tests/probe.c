@@ -144,7 +144,7 @@ static int print_blocked(void)
     struct sigaction action;
 
     sigprocmask(SIG_SETMASK, NULL, &mask);
-    for (int i = 1; i < 32; i++) {
+    for (int i = 1; i < NSIG; i++) {
         if (sigismember(&mask, i))
             printf("blocked %d\n", i);
         if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)

@@ -174,13 +174,29 @@ passes_signals_on() {
     for_each passes_signals_on
 }
 
-gets_its_signals_back() {
+has_its_signals() {
     run -0 "${tool_line[@]}" "$(probe)" blocked
+    assert_equal "$output" "" || return
+    run -0 env --ignore-signal --block-signal "${tool_line[@]}" "$(probe)" blocked
     assert_equal "$output" ""
 }
 
-@test "the command starts with no signal blocked or ignored" {
-    for_each gets_its_signals_back
+@test "the command starts with no signal blocked or ignored, whatever the tool was started with" {
+    for_each has_its_signals
+}
+
+keeps_a_hangup_off() {
+    case ${tool_line[0]} in */chroot) return 0 ;; esac # the command itself, not a child
+    start_command env --ignore-signal=HUP "${tool_line[@]}" "$(probe)" signals || return
+    wait_until 5 grep -q ready "$BOX_OUT" || return
+    kill -HUP "$TOOL_PID"
+    kill -TERM "$TOOL_PID"
+    wait_box || return
+    assert_equal "$(<"$BOX_OUT")" "ready"$'\n'"$(kill -l TERM)"
+}
+
+@test "a hangup that the tool was started to ignore does not reach the command, as under nohup" {
+    for_each keeps_a_hangup_off
 }
 
 dies_with_the_tool() {
@@ -255,6 +271,6 @@ works_on_a_terminal() {
 # bats test_tags=cgroup_v2
 @test "cgroup: all of that too" {
     for_cgroup leaves_options_alone runs_a_shell passes_status_on tells_signals reports_once \
-        passes_signals_on gets_its_signals_back dies_with_the_tool keeps_descriptors_to_itself \
+        passes_signals_on has_its_signals dies_with_the_tool keeps_descriptors_to_itself \
         passes_streams_on passes_arguments_on works_on_a_terminal
 }
