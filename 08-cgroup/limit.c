@@ -1,11 +1,10 @@
 #include "limit.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -123,25 +122,23 @@ static void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text)
     add(limits, "cpuset.cpus", text);
 }
 
-/* A size such as 64M as a number of bytes. K, M, G and T are powers of 1024. */
-static long long read_bytes(const char *text, const char *what, long long min)
+long long limit_bytes(const char *text, const char *what, long long min)
 {
-    static const char units[] = "KMGT";
-    char *end;
+    static const char units[] = "KMGTP";
+    const char *rest = text + strspn(text, "0123456789.");
+    char *end = NULL;
+    long double bytes = isdigit((unsigned char)text[0]) ? strtold(text, &end) : -1;
+    bool good = end == rest; /* not 1e3, nor 0x10 */
 
-    errno = 0;
-    long long bytes = isdigit((unsigned char)text[0]) ? strtoll(text, &end, 10) : -1;
-    if (bytes < 0)
-        fail("%s: '%s' is not a size, such as 64M", what, text);
-    const char *unit = *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    const char *unit = *rest != '\0' ? strchr(units, toupper((unsigned char)*rest)) : NULL;
     for (const char *each = units; unit != NULL && each <= unit; each++)
-        bytes = bytes > most_bytes / 1024 ? LLONG_MAX : bytes * 1024;
-    end += unit != NULL;
-    if (*end != '\0' && strcmp(end, "B") != 0 && strcmp(end, "iB") != 0)
-        fail("%s: '%s' is not a size, such as 64M", what, text);
-    if (errno == ERANGE || bytes < min || bytes > most_bytes)
+        bytes *= 1024;
+    rest += unit != NULL;
+    if (!good || (*rest != '\0' && strcasecmp(rest, "B") != 0 && strcasecmp(rest, "iB") != 0))
+        fail("%s: '%s' is not a size, such as 64M or 1.5G", what, text);
+    if (bytes < (long double)min || bytes > (long double)most_bytes)
         fail("%s: %s is not between %lld bytes and %lldT", what, text, min, most_bytes >> 40);
-    return bytes;
+    return (long long)bytes;
 }
 
 static void add_bytes(struct cgroup_limits *limits, const char *file, const char *what,
@@ -150,7 +147,7 @@ static void add_bytes(struct cgroup_limits *limits, const char *file, const char
     char value[32] = "max";
 
     if (strcmp(text, "max") != 0)
-        snprintf(value, sizeof(value), "%lld", read_bytes(text, what, min));
+        snprintf(value, sizeof(value), "%lld", limit_bytes(text, what, min));
     add(limits, file, value);
 }
 
@@ -209,7 +206,7 @@ static void limit_io_max(struct cgroup_limits *limits, const char *text)
             length += (size_t)snprintf(value + length, sizeof(value) - length, " %s=max", word);
         else
             length += (size_t)snprintf(value + length, sizeof(value) - length, " %s=%lld", word,
-                                       read_bytes(number, "io-max", 1));
+                                       limit_bytes(number, "io-max", 1));
         if (length >= sizeof(value))
             fail("io-max: the value is too long");
     }

@@ -45,6 +45,12 @@ enum {
  */
 bool limit_option(struct cgroup_limits *limits, int option, const char *text);
 
+/*
+ * Host. A size such as 64M, 1.5g or 512kb as a number of bytes, at least MIN; K, M, G, T and P are
+ * powers of 1024. WHAT names the option in the error that ends the tool.
+ */
+long long limit_bytes(const char *text, const char *what, long long min);
+
 /* Host. Without a word on swap, a memory limit means none. Call it when all limits are added. */
 void limit_complete(struct cgroup_limits *limits);
 

@@ -26,7 +26,7 @@ static const char usage[] =
     "                         the same in microseconds\n"
     "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
-    "      --memory=SIZE      memory in bytes, such as 64M; beyond it processes are killed\n"
+    "      --memory=SIZE      memory, such as 64M or 1.5G; beyond it processes are killed\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
     "      --pids=N           processes and threads at a time\n"
     "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
