@@ -78,6 +78,7 @@ static int read_fields(struct config *config, const char *label)
         char **text;
     } texts[] = {{inner, "WorkingDir", &config->directory},
                  {inner, "User", &config->user},
+                 {inner, "StopSignal", &config->stop_signal},
                  {0, "created", &config->created}};
 
     if (!json_is(json, inner, JSON_OBJECT) && !json_is_empty(json, inner))
@@ -113,6 +114,7 @@ void config_free(struct config *config)
     json_list_free(config->command);
     free(config->directory);
     free(config->user);
+    free(config->stop_signal);
     free(config->created);
     *config = (struct config){.text = NULL};
 }

@@ -25,6 +25,7 @@ struct config {
     char **command;
     char *directory; /* or NULL, as the following ones */
     char *user;
+    char *stop_signal;
     char *created;
 };
 

@@ -13,6 +13,7 @@
 
 #include "../01-chroot/tool.h"
 #include "json_print.h"
+#include "signals.h"
 #include "state.h"
 
 enum { FOREVER = -1 };
@@ -266,9 +267,10 @@ int command_logs(int argc, char **argv)
 
 static const char stop_usage[] =
     "Usage: full stop [OPTION]... BOX...\n"
-    "End boxes: SIGTERM, and SIGKILL if that has not ended them in time.\n"
+    "End boxes: send each its stop signal, and SIGKILL if that has not ended it in time.\n"
+    "'full run --stop-signal --stop-timeout' and the image choose both (default: TERM).\n"
     "\n"
-    "  -t, --time=SECONDS     how long to wait (default: 10)\n"
+    "  -t, --time=SECONDS     how long to wait (default: --stop-timeout, or 10)\n"
     "@\n"
     "\n"
     "Example: full stop -t 3 web\n"
@@ -280,15 +282,16 @@ int command_stop(int argc, char **argv)
 {
     const struct option own = {"time", required_argument, NULL, 't'};
     const char *time = parse(argc, argv, "full stop", stop_usage, own);
-    long long seconds = time != NULL ? tool_number(time, "time", 0, 2000000) : 10;
+    int given = time != NULL ? (int)tool_number(time, "time", 0, LONGEST_STOP) : -1;
 
     for (int i = optind; i < argc; i++) {
         int monitor = open_monitor(argv[i]);
         struct state state = box_ready(argv[i]);
         if (!state.alive)
             continue;
-        send_signal(&state, SIGTERM);
-        if (!wait_for_monitor(monitor, (int)seconds * 1000)) {
+        int seconds = given != -1 ? given : state.stop_timeout;
+        send_signal(&state, state.stop_signal);
+        if (!wait_for_monitor(monitor, seconds * 1000)) {
             send_signal(&state, SIGKILL);
             wait_for_monitor(monitor, FOREVER);
         }
@@ -308,30 +311,11 @@ static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
                                  "The same in the shell:\n"
                                  "  kill -HUP PID\n";
 
-static int signal_named(const char *text)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } signals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},    {"QUIT", SIGQUIT}, {"ABRT", SIGABRT},
-                   {"KILL", SIGKILL}, {"USR1", SIGUSR1},  {"USR2", SIGUSR2}, {"ALRM", SIGALRM},
-                   {"TERM", SIGTERM}, {"CONT", SIGCONT},  {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},
-                   {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}};
-    const char *name = strncmp(text, "SIG", 3) == 0 ? text + 3 : text;
-
-    if (text[0] >= '0' && text[0] <= '9')
-        return (int)tool_number(text, "signal", 1, SIGRTMAX);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        if (strcmp(name, signals[i].name) == 0)
-            return signals[i].number;
-    fail("signal '%s': is not the name of a signal like TERM, HUP or USR1, nor a number", text);
-}
-
 int command_kill(int argc, char **argv)
 {
     const struct option own = {"signal", required_argument, NULL, 's'};
     const char *name = parse(argc, argv, "full kill", kill_usage, own);
-    int signal = name != NULL ? signal_named(name) : SIGKILL;
+    int signal = name != NULL ? signal_option(name) : SIGKILL;
 
     for (int i = optind; i < argc; i++) {
         struct state state = box_ready(argv[i]);

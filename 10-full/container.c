@@ -234,6 +234,8 @@ static int note(void)
     snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
     snprintf(box.state.image, sizeof(box.state.image), "%s", plan->layers.image.id);
     box.state.first_id = plan->first_id;
+    box.state.stop_signal = plan->stop_signal != 0 ? plan->stop_signal : SIGTERM;
+    box.state.stop_timeout = plan->options->stop_timeout;
     note_text(box.state.user, sizeof(box.state.user), plan->user);
     note_text(box.state.workdir, sizeof(box.state.workdir), plan->workdir);
     if (box.has_group)

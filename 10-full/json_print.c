@@ -48,10 +48,11 @@ void json_print_state(const struct state *state)
     print_text("layer", state->layer);
     printf(", \"pid\": %d, \"user_namespace\": %s, \"first_id\": %" PRIu32
            ", \"capabilities\": \"%" PRIx64
-           "\", \"seccomp\": %s, \"created\": %jd, \"ended\": %jd, \"status\": ",
+           "\", \"seccomp\": %s, \"stop_signal\": %d, \"stop_timeout\": %d, \"created\": %jd, "
+           "\"ended\": %jd, \"status\": ",
            state->alive ? state->pid : 0, state->user_namespace ? "true" : "false", state->first_id,
-           state->capabilities, state->seccomp ? "true" : "false", (intmax_t)state->created,
-           (intmax_t)state->ended);
+           state->capabilities, state->seccomp ? "true" : "false", state->stop_signal,
+           state->stop_timeout, (intmax_t)state->created, (intmax_t)state->ended);
     if (state->alive)
         printf("null");
     else

@@ -10,6 +10,7 @@
 #include "../01-chroot/tool.h"
 #include "../02-uts/uts.h"
 #include "../04-mnt/tmpfs.h"
+#include "signals.h"
 #include "state.h"
 
 static const char usage[] =
@@ -63,6 +64,10 @@ static const char usage[] =
     "      --userns=WHAT      auto: a user namespace of its own; host: none (default: auto)\n"
     "      --ulimit=NAME=SOFT[:HARD]\n"
     "                         a resource limit, such as nofile=1024; repeatable\n"
+    "      --stop-signal=SIGNAL\n"
+    "                         what 'full stop' sends (default: the image's, or TERM)\n"
+    "      --stop-timeout=SECONDS\n"
+    "                         how long 'full stop' waits before it sends KILL (default: 10)\n"
     "      --boot-time-offset=SECONDS\n"
     "                         move the boot clock inside (default: as the host's)\n"
     "@\n"
@@ -218,6 +223,8 @@ enum {
     SECCOMP,
     USERNS,
     ULIMIT,
+    STOP_SIGNAL,
+    STOP_TIMEOUT,
     BOOT_OFFSET,
 };
 
@@ -248,6 +255,8 @@ static const struct option long_options[] = {
     {"seccomp", required_argument, NULL, SECCOMP},
     {"userns", required_argument, NULL, USERNS},
     {"ulimit", required_argument, NULL, ULIMIT},
+    {"stop-signal", required_argument, NULL, STOP_SIGNAL},
+    {"stop-timeout", required_argument, NULL, STOP_TIMEOUT},
     {"boot-time-offset", required_argument, NULL, BOOT_OFFSET},
     TOOL_OPTIONS};
 
@@ -332,6 +341,10 @@ static void take_option(struct run_options *options, int option)
         options->seccomp = first_of_two(optarg, "seccomp", "default", "off");
     } else if (option == USERNS) {
         options->user_namespace = first_of_two(optarg, "userns", "auto", "host");
+    } else if (option == STOP_SIGNAL) {
+        options->stop_signal = signal_option(optarg);
+    } else if (option == STOP_TIMEOUT) {
+        options->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
     } else if (option == BOOT_OFFSET) {
         options->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
         options->has_offset = true;
@@ -342,7 +355,7 @@ static void take_option(struct run_options *options, int option)
 
 struct run_options parse_run_options(int argc, char **argv)
 {
-    struct run_options options = {.seccomp = true, .user_namespace = true};
+    struct run_options options = {.seccomp = true, .user_namespace = true, .stop_timeout = 10};
     int option;
 
     tool_start(argv, "full run", usage);

@@ -37,6 +37,8 @@ struct run_options {
     int limit_count;
     struct capability_choice capabilities;
     const char *cpus, *cpuset, *memory, *pids; /* as chapter 8 takes them; NULL: no limit */
+    int stop_signal;                           /* 0: the image's, or SIGTERM */
+    int stop_timeout;                          /* seconds */
     int64_t boot_offset;                       /* seconds to add to the boot clock */
     bool detach, terminal, remove, read_only, init;
     bool keep; /* stays listed after its end: named or detached, and not --rm */

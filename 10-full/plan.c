@@ -12,6 +12,7 @@
 #include "../08-cgroup/controller.h"
 #include "../09-overlay/overlay.h"
 #include "range.h"
+#include "signals.h"
 
 static void plan_network(struct plan *plan)
 {
@@ -78,6 +79,7 @@ void plan_options(struct plan *plan, const struct run_options *options)
     plan->user = options->user;
     plan->workdir = options->workdir;
     plan->command = options->command;
+    plan->stop_signal = options->stop_signal;
 }
 
 /* A range of the host's ids for root, oneself for an ordinary user. */
@@ -116,12 +118,28 @@ static void plan_config(struct plan *plan)
     plan->command = image_command(&plan->layers.image, plan->command);
 }
 
+static int plan_stop_signal(struct plan *plan)
+{
+    const char *wanted = plan->layers.image.config.stop_signal;
+
+    if (plan->stop_signal != 0 || wanted == NULL || wanted[0] == '\0')
+        return 0;
+    plan->stop_signal = signal_number(wanted);
+    if (plan->stop_signal != 0)
+        return 0;
+    hint("--stop-signal=TERM takes another one instead");
+    return refuse("image %s: invalid StopSignal '%.80s'", plan->options->source, wanted);
+}
+
 static int plan_image(struct plan *plan)
 {
     const struct run_options *options = plan->options;
     bool marked = options->user_namespace || in_user_namespace();
 
     plan_config(plan);
+    int error = plan_stop_signal(plan);
+    if (error != 0)
+        return error;
     if (options->keep || (marked && !overlay_tmpfs_keeps_marks()))
         return layers_name(&plan->layers, options->name);
     return 0;

@@ -22,6 +22,7 @@ struct plan {
     struct environment environment;
     const char *user, *workdir; /* NULL: root, "/" */
     char **command;
+    int stop_signal; /* 0: SIGTERM */
     uint64_t capabilities;
     int log;                  /* where a detached box's output goes; -1 if it isn't detached */
     struct layers layers;     /* 09 */

@@ -197,6 +197,7 @@ int state_write(const struct state *state)
     fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
     fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
             state->first_id);
+    fprintf(file, "stop_signal %d\nstop_timeout %d\n", state->stop_signal, state->stop_timeout);
     fprintf(file, "created %jd\nended %jd\n", (intmax_t)state->created, (intmax_t)state->ended);
     fprintf(file, "status %d\nkeep %d\n", state->status, state->keep);
     if (fclose(file) != 0 || rename(fresh, path) == -1)
@@ -245,6 +246,10 @@ static void take_line(struct state *state, char *line)
         state->user_namespace = number != 0;
     else if (strcmp(line, "first_id") == 0)
         state->first_id = (uint32_t)number;
+    else if (strcmp(line, "stop_signal") == 0)
+        state->stop_signal = (int)number;
+    else if (strcmp(line, "stop_timeout") == 0)
+        state->stop_timeout = (int)number;
     else if (strcmp(line, "created") == 0)
         state->created = (time_t)number;
     else if (strcmp(line, "ended") == 0)

@@ -21,7 +21,7 @@
 
 #include "../09-overlay/sha256.h"
 
-enum { NAME_SIZE = 64 };
+enum { NAME_SIZE = 64, LONGEST_STOP = 2000000 /* seconds, as milliseconds in an int */ };
 
 struct state {
     char name[NAME_SIZE];
@@ -41,6 +41,8 @@ struct state {
     bool seccomp;          /* is the filter on? */
     bool user_namespace;   /* does it have one of its own? */
     uint32_t first_id;     /* the host's id for user 0 of the box; 0 without a user namespace */
+    int stop_signal;       /* what 'stop' sends to its first process */
+    int stop_timeout;      /* seconds that it then has before SIGKILL */
     time_t created;        /* seconds since 1970 */
     time_t ended;          /* 0 while it runs */
     int status;            /* the exit status, once it has ended */

@@ -162,6 +162,29 @@ load boxes
     expect_error 125 "No such file" "$full" stop nobody
 }
 
+@test "stop: by the signal and in the time that --stop-signal and --stop-timeout have chosen" {
+    detached other --network=none --stop-signal=usr1 sh -c \
+        'trap "exit 9" USR1; trap "" TERM; echo ready; while :; do sleep 0.05; done'
+    detached brief --network=none --stop-timeout=1 sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
+    detached long --network=none --stop-timeout=2000000 sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
+    wait_until 3 has_logged other ready
+    assert_equal "$(of other '| [.stop_signal, .stop_timeout] | @text')" "[10,10]"
+    assert_equal "$(of brief '| [.stop_signal, .stop_timeout] | @text')" "[15,1]"
+    local start=${EPOCHREALTIME/./}
+    run -0 "$full" stop other
+    assert_equal "$(of other status)" 9
+    [ $((${EPOCHREALTIME/./} - start)) -lt 10000000 ]
+    start=${EPOCHREALTIME/./}
+    wait_until 3 has_logged brief ready
+    run -0 "$full" stop brief
+    [ $((${EPOCHREALTIME/./} - start)) -ge 1000000 ]
+    wait_until 3 has_logged long ready
+    run -0 "$full" stop --time=0 long
+    assert_equal "$(of brief status) $(of long status)" "137 137"
+    expect_error 125 "invalid signal 'NONE'" "$full" run "${alone[@]}" --stop-signal=NONE "$ROOTFS" true
+    expect_error 125 "stop timeout: 'soon'" "$full" run "${alone[@]}" --stop-timeout=soon "$ROOTFS" true
+}
+
 @test "stop: a box that is stopped (SIGSTOP), and one with an init" {
     detached frozen --network=none sleep 60
     detached init --network=none --init sleep 60
@@ -181,11 +204,34 @@ load boxes
     wait_until 3 sh -c "'$full' logs bird | grep -qx 12"
     run -0 "$full" logs bird
     assert_equal "$(sort <<<"$output")" $'1\n10\n12\nready'
-    expect_error 125 "is not the name of a signal" "$full" kill -s NONE bird
+    expect_error 125 "invalid signal 'NONE'" "$full" kill -s NONE bird
     run -0 "$full" kill bird
     run -0 "$full" wait bird
     assert_equal "$output" 137
     expect_error 125 "is not running" "$full" kill bird
+}
+
+@test "kill: signals by the names that kill(1) knows, and by their numbers" {
+    local pair name logged=ready numbers=(6 10 11 12 13 16 21 22 23 24 29 30 31 34 37 40 63 64)
+    # shellcheck disable=SC2016 # expanded in the box
+    detached bird --network=none bash -c \
+        'for n; do trap "echo $n" "$n"; done; sleep 60 & echo ready; while :; do wait; done' bash "${numbers[@]}"
+    wait_until 3 has_logged bird ready
+    for pair in usr1=10 SIGUSR2=12 SEGV=11 sigpipe=13 PWR=30 TTIN=21 Ttou=22 ABRT=6 IOT=6 POLL=29 IO=29 \
+        URG=23 XCPU=24 SYS=31 STKFLT=16 RTMIN=34 rtmin+3=37 RTMAX-1=63 SIGRTMAX=64 RTMIN+6=40 30=30 64=64; do
+        run -0 "$full" kill -s "${pair%=*}" bird
+        logged+=$'\n'${pair#*=}
+        wait_until 3 has_logged bird "$logged"
+    done
+    for name in '' SIG NONE 0 65 99999999999999999999 9x -1 RTMIN-1 RTMAX+1 RTMIN+ RTMIN+31 RTMIN+x; do
+        expect_error 125 "invalid signal '$name'" "$full" kill --signal="$name" bird
+    done
+    assert_equal "$("$full" logs bird)" "$logged"
+}
+
+# has_logged BOX TEXT: that and nothing else.
+has_logged() {
+    [ "$("$full" logs "$1")" = "$2" ]
 }
 
 @test "wait: the exit statuses of boxes, ended or not yet" {

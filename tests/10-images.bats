@@ -135,6 +135,46 @@ as_user_with_a_store() {
     "${command[@]}" load base.tar
 }
 
+# image_with FILTER NAME: the image again, its configuration changed by jq.
+image_with() {
+    jq -c "$1" config.json >changed.json
+    jq -c --arg name "$2" '.[0] += {Config: "changed.json", RepoTags: [$name]}' manifest.json >other
+    tar -cf changed.tar --transform='s/^other$/manifest.json/' other changed.json 1.tar 2.tar
+    "$full" load changed.tar
+}
+
+@test "StopSignal: 'stop' sends it unless another was chosen; commit and save keep it" {
+    make_image
+    local name signal
+    name=$(random_name box)
+    image_with '.config.StopSignal = "SIGRTMIN+3"' signal:1
+    run -0 "$full" run -d --network none --name "$name" signal:1 bash -c \
+        'trap "exit 9" RTMIN+3; sleep 60 & echo ready; wait'
+    wait_until 3 sh -c "'$full' logs $name | grep -q ready"
+    run -0 "$full" stop "$name"
+    run -0 sh -c "'$full' inspect --json $name | jq '.stop_signal, .status'"
+    assert_equal "$output" $'37\n9'
+    run -0 "$full" commit "$name" kept:1
+    run -0 "$full" rm "$name"
+    run -0 "$full" save kept:1 kept.tar
+    run -0 sh -c "tar -xOf kept.tar --wildcards '*.json' --exclude manifest.json | jq -r .config.StopSignal"
+    assert_equal "$output" SIGRTMIN+3
+
+    for signal in null '""' 3 '["INT"]'; do # none that can be meant: as if there were none
+        image_with ".config.StopSignal = $signal" signal:2
+        run -0 "$full" run --network none --name "$name" signal:2 true
+        run -0 sh -c "'$full' inspect --json $name | jq .stop_signal"
+        assert_equal "$output" 15
+        run -0 "$full" rm "$name"
+    done
+    image_with '.config.StopSignal = "SIGNONE"' signal:3
+    expect_error 125 "invalid StopSignal 'SIGNONE'" "$full" run --network none signal:3 true
+    run -0 "$full" run --network none --name "$name" --stop-signal=INT signal:3 true
+    run -0 sh -c "'$full' inspect --json $name | jq .stop_signal"
+    assert_equal "$output" 2
+    run -0 "$full" rm "$name"
+}
+
 @test "commit: what the box has written becomes one more layer" {
     make_image
     "$full" load base.tar
