@@ -119,6 +119,28 @@ static void mount_volumes(const struct root *root, const struct plan *plan, int 
     free(trees);
 }
 
+/*
+ * A working directory that isn't there is made, for the user of the command: an image may name one
+ * that none of its layers has. Only in ROOT, and through no link of /proc: its path isn't trusted.
+ */
+static void make_workdir(const struct root *root, const char *path, const struct account *account)
+{
+    unsigned user = account->user, group = account->group;
+
+    if (path == NULL || path[0] == '\0')
+        return;
+    int place = root_find(root, path);
+    if (place == -1 && errno == ENOENT) {
+        place = root_target(root, path, S_IFDIR);
+        explain("chown %u:%u %s/%s\tfchownat(%u, %u)", user, group, root->path,
+                path + strspn(path, "/"), user, group);
+        if (fchownat(place, "", user, group, AT_EMPTY_PATH) == -1)
+            die("give the working directory %s to user %u", path, user);
+    }
+    if (place != -1) /* else environment_enter() will say why it can't be entered */
+        close(place);
+}
+
 static void set_limits(const struct run_options *options)
 {
     for (int i = 0; i < options->limit_count; i++)
@@ -179,6 +201,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
                         plan->layers.directory == NULL || options->dns_count > 0); /* 10 */
     mount_volumes(&root, plan, volumes);                                           /* 04 */
     account_find(&root, plan->user, &account);                                     /* 10 */
+    make_workdir(&root, plan->workdir, &account);                                  /* 04 */
     if (options->terminal)
         terminal = terminal_open(&dev, child, account.user, true); /* 10 */
     if (options->read_only)

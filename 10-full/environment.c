@@ -87,7 +87,7 @@ void environment_set(const struct environment *environment, const char *hostname
 
 void environment_enter(const char *directory)
 {
-    if (directory == NULL)
+    if (directory == NULL || directory[0] == '\0')
         directory = "/";
     if (chdir(directory) == -1) {
         if (errno == ENOENT)

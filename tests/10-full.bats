@@ -145,7 +145,36 @@ in_full() {
     assert_equal "$output" /
     run -0 in_full --workdir /usr/bin pwd
     assert_equal "$(basename "$output")" bin
-    expect_error 125 "working directory /none" "$full" run "${alone[@]}" --workdir /none "$ROOTFS" true
+    expect_error 125 "working directory /etc/passwd" "$full" run "${alone[@]}" --workdir /etc/passwd "$ROOTFS" true
+}
+
+@test "--workdir: one that isn't there is made, mode 755, for the user, and inside the root" {
+    requires userns
+    local place out=$BATS_TEST_TMPDIR/out options
+    place=/$(random_name)
+    for options in --userns=auto --userns=host --read-only; do
+        run -0 "$full" run "${alone[@]}" "$options" -u 1234:2345 -w "$place/a/b" "$ROOTFS" pwd
+        assert_equal "$output" "$place/a/b"
+        assert_equal "$(stat -c '%a %u:%g' "$ROOTFS$place/a/b")" "755 1234:2345"
+        rm -r "${ROOTFS:?}$place"
+    done
+    mkdir -p "$out" "$ROOTFS$out"
+    ln -s "$out" "$ROOTFS$place"
+    run -0 in_full --workdir "$place/new" pwd
+    [ -d "$ROOTFS$out/new" ]
+    assert_equal "$(ls "$out")" ""
+    rm -r "$ROOTFS$place" "${ROOTFS:?}${out:?}"
+
+    mkdir "$BATS_TEST_TMPDIR/root"
+    mount --bind "$ROOTFS" "$BATS_TEST_TMPDIR/root"
+    mount -o remount,bind,ro "$BATS_TEST_TMPDIR/root"
+    expect_error 125 "$place: Read-only file system" "$full" run "${alone[@]}" -w "$place" "$BATS_TEST_TMPDIR/root" true
+    umount "$BATS_TEST_TMPDIR/root"
+    [ ! -e "$ROOTFS$place" ]
+    make_rootfs user
+    run -0 as_user "$full" run "${alone[@]}" -w "$place/a" "$ROOTFS" pwd
+    assert_equal "$output $(stat -c '%a %u' "$ROOTFS$place/a")" "$place/a 755 65534"
+    rm -r "${ROOTFS:?}$place"
 }
 
 @test "--volume: seen inside and written to, and with :ro only seen" {

@@ -175,6 +175,18 @@ image_with() {
     run -0 "$full" rm "$name"
 }
 
+@test "WorkingDir: one that no layer has is made for the image's user" {
+    make_image
+    local options name
+    name=$(random_name box)
+    image_with '.config += {WorkingDir: "/srv/deep/down", User: "1234:2345"}' deep:1
+    for options in --rm --userns=host --read-only "--name=$name"; do
+        run -0 "$full" run --network none "$options" deep:1 sh -c 'pwd; stat -c "%a %u:%g" .'
+        assert_equal "$output" $'/srv/deep/down\n755 1234:2345'
+    done
+    run -0 "$full" rm "$name"
+}
+
 @test "commit: what the box has written becomes one more layer" {
     make_image
     "$full" load base.tar

@@ -39,8 +39,8 @@ load boxes
         expect_error 125 "No such file or directory" "$full" run -d $more "${alone[@]}" --name bird \
             -v "$BATS_TEST_TMPDIR/none:/none" "$ROOTFS" true
         # shellcheck disable=SC2086
-        expect_error 125 "working directory /none" "$full" run -d $more "${alone[@]}" --name bird \
-            -w /none "$ROOTFS" true
+        expect_error 125 "working directory /etc/passwd" "$full" run -d $more "${alone[@]}" --name bird \
+            -w /etc/passwd "$ROOTFS" true
         assert_equal "$(all_boxes)" ""
     done
 }
