@@ -192,8 +192,10 @@ static void make_target(const struct root *root, const char *path, mode_t kind, 
     } else {
         explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", shown(root, path),
                 kind == S_IFDIR ? "mkdirat" : "mknodat", name);
+        mode_t mask = umask(022); /* the caller's is not for what others will use */
         made =
             kind == S_IFDIR ? mkdirat(above, name, 0755) : mknodat(above, name, S_IFREG | 0644, 0);
+        umask(mask);
     }
     if (made == -1 && errno != EEXIST)
         die("make %s", shown(root, path));

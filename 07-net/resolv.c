@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/inside.h"
@@ -98,7 +99,8 @@ void resolv_bind(const char *text)
     mount_new("tmpfs", "/tmp", "/tmp", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
     explain_text(text);
     file = open("/tmp/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text))
+    if (file == -1 || fchmod(file, 0644) == -1 || /* whatever umask the caller has */
+        write(file, text, strlen(text)) != (ssize_t)strlen(text))
         die("write /tmp/resolv.conf");
     close(file);
     explain("mount --bind /tmp/resolv.conf " RESOLV_CONF

@@ -115,7 +115,10 @@ int group_make(const char *parent, const char *name, char *path)
         snprintf(path, LONGEST_GROUP, "%.*s/%s", LONGEST_GROUP - 256, parent,
                  name != NULL ? name : made_up);
         explain("mkdir %s\tmkdir(\"%s\", 0755)", path, path);
-        if (mkdir(path, 0755) == 0)
+        mode_t mask = umask(022); /* the caller's is not for what the box will read */
+        int made = mkdir(path, 0755);
+        umask(mask);
+        if (made == 0)
             return 0;
     } while (errno == EEXIST && name == NULL);
     if (errno == EEXIST)

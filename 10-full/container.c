@@ -274,6 +274,7 @@ int container_run(const struct run_options *options)
     struct plan *plan = &box.plan;
     int waiting = -1;
 
+    umask(022); /* the caller's is neither for the box nor for what is made for it: umask(2) */
     plan_options(plan, options);
     if (options->detach)
         waiting = detach(options->name);

@@ -24,7 +24,8 @@ void environment_set(const struct environment *environment, const char *hostname
 int environment_write(const struct environment *environment, const char *path);
 struct environment environment_read(const char *path);
 
-/* Box. Go to DIRECTORY, "/" if NULL or empty, and make sure that it lies in the root. Errors end
+/*
+ * Box. Go to DIRECTORY, "/" if NULL or empty, and make sure that it lies in the root. Errors end
  * the tool.
  */
 void environment_enter(const char *directory);

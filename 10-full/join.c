@@ -228,6 +228,7 @@ int command_exec(int argc, char **argv)
     if (state_await(options.box, &state) < 0)
         return EXIT_TOOL;
     complete(&options, &state);
+    umask(022); /* as for the box's own command */
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);

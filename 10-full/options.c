@@ -68,7 +68,7 @@ static const char usage[] =
     "      --stop-signal=SIGNAL\n"
     "                         what 'full stop' sends (default: the image's, or TERM)\n"
     "      --stop-timeout=SECONDS\n"
-    "                         how long 'full stop' waits before it sends KILL (default: 10)\n"
+    "                         how long 'full stop' waits before KILL (default: 10)\n"
     "      --boot-time-offset=SECONDS\n"
     "                         move the boot clock inside (default: as the host's)\n"
     "@\n"

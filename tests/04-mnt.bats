@@ -272,6 +272,18 @@ in_box() {
     wait "$!" || true
 }
 
+@test "a missing target is made with mode 755 or 644 whatever the caller's umask, which the command keeps" {
+    local mask
+    make_bare_root
+    for mask in 0077 0000; do
+        run -0 with_umask "$mask" "$(tool mnt)" --root "$ROOT" --bind /proc:/proc --tmpfs /new/place \
+            --bind "$PROBE:/new/file" /bin/probe cat /proc/self/status
+        [[ $output =~ Umask:[[:space:]]*$mask ]]
+        assert_equal "$(stat -c %a "$ROOT/new" "$ROOT/new/place" "$ROOT/new/file")" $'755\n755\n644'
+        rm -r "$ROOT"/{new,proc}
+    done
+}
+
 @test "a target with '..' or that is not absolute is an error" {
     make_bare_root
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --bind /usr:/a/../../b true

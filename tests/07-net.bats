@@ -143,6 +143,11 @@ load network
     assert_equal "$(cat "$BATS_TEST_TMPDIR/by-hand")" "nameserver $WORLD"$'\n'"nameserver 10.9.9.9"
 }
 
+@test "--dns: the box's resolv.conf can be read by all in it, whatever the caller's umask" {
+    run -0 with_umask 077 "$net" --dns "$WORLD" stat -c %a /etc/resolv.conf
+    assert_equal "$output" 644
+}
+
 # with_resolv TEXT COMMAND…: the command on a host whose resolv.conf says TEXT.
 with_resolv() {
     printf '%s\n' "$1" >"$BATS_TEST_TMPDIR/resolv.conf"

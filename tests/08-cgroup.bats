@@ -57,6 +57,11 @@ spin='while :; do :; done'
     assert_equal "$(cat "$(group_of "$BOX_PID")/cgroup.procs")" "$BOX_PID"
 }
 
+@test "its files can be looked at by all, whatever the caller's umask" {
+    run -0 with_umask 077 "$(tool cgroup)" sh -c "stat -c %a $top\$(sed -n s/^0:://p /proc/self/cgroup)"
+    assert_equal "$output" 755
+}
+
 @test "it is born there, so that no instruction of it is beyond the limits" {
     requires command:strace
     run -0 strace -f -e trace=clone3,write -o "$BATS_TEST_TMPDIR/trace" "$(tool cgroup)" true

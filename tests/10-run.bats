@@ -45,6 +45,26 @@ load boxes
     done
 }
 
+@test "the caller's umask counts for nothing: 022 in the box, and what is made in the root is open to all" {
+    requires userns
+    local mask place
+    place=/$(random_name)
+    for mask in 077 000; do
+        run -0 with_umask "$mask" "$full" run -d "${alone[@]}" --name bird -v "$PROBE:$place/file" --tmpfs "$place/dir" \
+            -w "$place/work" "$ROOTFS" sleep 60
+        assert_equal "$(status_of "$(of bird pid)" Umask)" 0022
+        run -0 with_umask "$mask" "$full" exec bird sh -c umask
+        assert_equal "$output" 0022
+        run -0 "$full" rm -f bird
+        assert_equal "$(cd "$ROOTFS$place" && stat -c '%a %n' . *)" $'755 .\n755 dir\n644 file\n755 work'
+        rm -r "${ROOTFS:?}$place"
+    done
+    make_rootfs user
+    run -0 with_umask 077 "${AS_USER[@]}" "$full" run --tmpfs "$place" "$ROOTFS" sh -c umask
+    assert_equal "$output $(stat -c %a "$ROOTFS$place")" "0022 755"
+    rmdir "$ROOTFS$place"
+}
+
 @test "the exit status is the command's, 128+N after signal N" {
     run -42 "$full" run "${alone[@]}" "$ROOTFS" sh -c 'exit 42'
     run -137 "$full" run "${alone[@]}" --init "$ROOTFS" sh -c 'kill -KILL $$'

@@ -348,6 +348,11 @@ in_branch() {
     exec bash -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
 }
 
+# A command with another umask: with_umask MASK COMMAND…
+with_umask() {
+    timeout --foreground --kill-after=1 "$RUN_LIMIT" bash -c 'umask "$0" && exec "$@"' "$@"
+}
+
 # --- the network ---------------------------------------------------------------------------------
 
 # The addresses of the outside world and of the play host. What speaks there: talk.c.
