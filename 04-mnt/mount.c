@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,9 +69,12 @@ struct bind bind_parse(const char *text)
     bind.target = strsep(&rest, ":");
     if (bind.target == NULL || bind.source[0] == '\0' || bind.target[0] == '\0')
         fail("'%s': is not SOURCE:TARGET or SOURCE:TARGET:ro", text);
-    if (rest != NULL && strcmp(rest, "ro") != 0 && strcmp(rest, "rw") != 0)
-        fail("'%s': '%s' is neither ro nor rw", text, rest);
-    bind.read_only = rest != NULL && strcmp(rest, "ro") == 0;
+    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
+        bind.read_only = bind.read_only || strcmp(word, "ro") == 0;
+        /* z and Z ask docker for labels of SELinux, of which there are none here. */
+        if (strcmp(word, "ro") != 0 && strcmp(word, "rw") != 0 && strcasecmp(word, "z") != 0)
+            fail("'%s': invalid option '%s': expected ro, rw, z or Z", text, word);
+    }
     bind.target = target_parse(bind.target);
     return bind;
 }

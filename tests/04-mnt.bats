@@ -304,7 +304,7 @@ in_box() {
     expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr true
     expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind :/usr true
     expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr: true
-    expect_error 125 "neither ro nor rw" "$(tool mnt)" --bind /usr:/mnt:rx true
+    expect_error 125 "expected ro, rw, z or Z" "$(tool mnt)" --bind /usr:/mnt:rx true
     expect_error 125 "No such file or directory" \
         "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/none:/mnt" true
 }
