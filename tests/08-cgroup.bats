@@ -182,6 +182,15 @@ hog() {
     run -0 "$(tool cgroup)" --memory 128M dd if=/dev/zero of=/dev/null bs=32M count=1
 }
 
+@test "--memory: sizes as people write them" {
+    local each words
+    for each in "64mb 67108864" "1.5g 1610612736" "2048k 2097152" "3MiB 3145728" "4194304 4194304"; do
+        read -r -a words <<<"$each"
+        run -0 "$(tool cgroup)" --memory "${words[0]}" cat $top/memory.max
+        assert_equal "$output" "${words[1]}"
+    done
+}
+
 @test "--memory without --memory-swap means no swap; with it, that much" {
     [ -e /proc/swaps ] || fail "cannot run here: this kernel has no swap"
     start_box cgroup --memory 32M sleep 60
@@ -259,7 +268,7 @@ time_of_write() {
     for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpu-max=x \
         "cpu-max=1 1" "cpu-max=20000 100000 3" "cpu-max=20000 2000000" cpu-weight=0 \
         cpu-weight=10001 cpuset-cpus=x cpuset-cpus=3-1 "cpuset-cpus=0," cpuset-cpus= \
-        cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=64Q memory=x memory=9999999T \
+        cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=1e9 memory=0x4000000 memory=1.5.5 memory=64Q memory=x memory=9999999T \
         memory-swap=-1 memory-swap=18014398509481985K pids=0 pids=-1 pids=1.5 pids=99999999999 io-max=x "io-max=8:0" \
         "io-max=8:0 speed=1" "io-max=8:0 rbps=x" "io-max=250:250 rbps=1M" set=x set=cpu.max \
         set=../x=1 set=nothing.max=1 set=memory.nothing=1 set=cgroup.procs=1 set=memory.peak=1 \
