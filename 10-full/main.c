@@ -37,7 +37,7 @@ static const char usage[] =
     "@\n"
     "'full COMMAND --help' says more about each.\n"
     "\n"
-    "Example: full run ./rootfs\n";
+    "Example: full run -it ./rootfs\n";
 
 /* WHOLE is the command line from its first word on. */
 static int run_command(int argc, char **argv, char **whole)

@@ -8,6 +8,7 @@
 #                  second# COMMAND   another shell of root's on the host, at the same time
 #                  $ COMMAND         an ordinary user's shell; inside$ and second$ likewise
 #                  > MORE            the command goes on
+#                The shells have no terminal, so "full run -it" is run without "-it".
 #                The lines below a command are what it prints, on standard output or error. There
 #                "..." stands for anything in a line, and for any lines where it stands alone;
 #                numbers of two digits or more stand for any such number, unless alone in a line;
