@@ -141,13 +141,6 @@ static void make_workdir(const struct root *root, const char *path, const struct
         close(place);
 }
 
-static void set_limits(const struct run_options *options)
-{
-    for (int i = 0; i < options->limit_count; i++)
-        if (setrlimit(options->limits[i].resource, &options->limits[i].limit) == -1)
-            die("ulimit %s", options->limits[i].name);
-}
-
 /* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
 static void let_go_of_output(const struct plan *plan, const struct root *dev)
 {
@@ -216,7 +209,7 @@ noreturn void box_run(struct plan *plan, struct child *child)
 
     environment_set(&plan->environment, options->hostname, account.home); /* 10, from here on */
     environment_enter(plan->workdir);
-    set_limits(options);
+    rlimit_set(&options->limits);
     harden_new_keyring();
     if (plan->log != -1)
         let_go_of_output(plan, &dev);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -98,20 +97,6 @@ static void begin(const struct run_options *options)
     box.monitor = getpid();
     atexit(undo);
     spawn_block_signals(); /* from here on there is something to undo */
-}
-
-/* Hard limits above our own, which the box may not set. If we may not either, it will say so. */
-static void allow_limits(const struct run_options *options)
-{
-    struct rlimit own;
-
-    for (int i = 0; i < options->limit_count; i++) {
-        const struct limit_option *limit = &options->limits[i];
-        if (getrlimit(limit->resource, &own) == -1 || limit->limit.rlim_max <= own.rlim_max)
-            continue;
-        own.rlim_max = limit->limit.rlim_max;
-        prlimit(box.child.pid, limit->resource, &own, NULL);
-    }
 }
 
 /* Link the box to the bridge, and note its address and ports. */
@@ -255,7 +240,7 @@ static int serve_box(void)
     int error = plan->linked ? attach_network(plan->options) : 0;              /* 07 */
     if (error != 0)
         return error;
-    allow_limits(plan->options);
+    rlimit_allow(&plan->options->limits, box.child.pid);
     spawn_go(&box.child);                           /* 02 */
     return plan->mapped ? send_mapped_mounts() : 0; /* 09 */
 }

@@ -102,43 +102,6 @@ static void add_text(const char ***list, int *count, const char *text)
     (*list)[(*count)++] = text;
 }
 
-/* NAME=SOFT[:HARD], the names being those of docker and of limits.conf(5). */
-static void add_limit(struct run_options *options, const char *text)
-{
-    static const struct {
-        const char *name;
-        int resource;
-    } known[] = {
-        {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-        {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
-        {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
-        {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-        {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
-        {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
-        {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-        {"stack", RLIMIT_STACK},
-    };
-    struct limit_option option = {.resource = -1};
-    char *copy = strdup(text), *value = copy;
-
-    if (copy == NULL)
-        die("strdup");
-    const char *name = strsep(&value, "=");
-    const char *soft = strsep(&value, ":"), *hard = value != NULL ? value : soft;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcmp(name, known[i].name) == 0)
-            option = (struct limit_option){known[i].name, known[i].resource, {0, 0}};
-    if (option.resource == -1 || soft == NULL)
-        fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
-    option.limit.rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
-    option.limit.rlim_max = (rlim_t)tool_number(hard, "hard limit", -1, INT64_MAX);
-    if (option.limit.rlim_cur > option.limit.rlim_max)
-        fail("ulimit '%s': the soft limit is above the hard one", text);
-    free(copy);
-    options->limits = grow(options->limits, options->limit_count, sizeof(option));
-    options->limits[options->limit_count++] = option;
-}
-
 static const char *random_name(void)
 {
     static char name[13];
@@ -333,7 +296,7 @@ static void take_option(struct run_options *options, int option)
     } else if (option == DNS) {
         add_text(&options->dns, &options->dns_count, optarg);
     } else if (option == ULIMIT) {
-        add_limit(options, optarg);
+        rlimit_add(&options->limits, optarg);
     } else if (option == CAP_ADD) {
         capability_add(&options->capabilities, optarg);
     } else if (option == CAP_DROP) {

@@ -4,18 +4,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "../04-mnt/mount.h"
 #include "capability.h"
 #include "environment.h"
-
-/* One --ulimit. */
-struct limit_option {
-    const char *name;
-    int resource; /* RLIMIT_*; see setrlimit(2) */
-    struct rlimit limit;
-};
+#include "rlimit.h"
 
 /* Strings are borrowed from the command line or last until the end of the tool. */
 struct run_options {
@@ -33,8 +26,7 @@ struct run_options {
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
     struct environment environment;
-    struct limit_option *limits;
-    int limit_count;
+    struct rlimits limits;
     struct capability_choice capabilities;
     const char *cpus, *cpuset, *memory, *pids; /* as chapter 8 takes them; NULL: no limit */
     int stop_signal;                           /* 0: the image's, or SIGTERM */
