@@ -122,6 +122,13 @@ static bool is_member(const char *members, const char *name)
     return false;
 }
 
+static void add_group(struct account *account, gid_t id)
+{
+    if (account->group_count == MOST_GROUPS)
+        fail("user %u: is in more than %d groups", account->user, MOST_GROUPS);
+    account->groups[account->group_count++] = id;
+}
+
 static void find_memberships(char *text, struct account *account)
 {
     char *fields[MOST_FIELDS];
@@ -130,15 +137,27 @@ static void find_memberships(char *text, struct account *account)
     if (account->name[0] == '\0')
         return;
     while (next_line(&text, fields, 4)) {
-        if (!is_member(fields[3], account->name) || !parse_id(fields[2], &id))
-            continue;
-        if (account->group_count == MOST_GROUPS)
-            fail("user %s: is in more than %d groups", account->name, MOST_GROUPS);
-        account->groups[account->group_count++] = id;
+        if (is_member(fields[3], account->name) && parse_id(fields[2], &id))
+            add_group(account, id);
     }
 }
 
-void account_find(const struct root *root, const char *text, struct account *account)
+/* GROUP as TEXT, which stays as it is, has it. */
+static gid_t group_named(const char *text, const char *group)
+{
+    char *copy = strdup(text);
+    gid_t id;
+
+    if (copy == NULL)
+        die("strdup");
+    if (!find_group(copy, group, &id))
+        fail("group '%s': is not in the box's /etc/group", group);
+    free(copy);
+    return id;
+}
+
+void account_find(const struct root *root, const char *text, const char *more,
+                  struct account *account)
 {
     char *copy = strdup(text == NULL || text[0] == '\0' ? "0" : text);
     if (copy == NULL)
@@ -153,21 +172,23 @@ void account_find(const struct root *root, const char *text, struct account *acc
     strcpy(account->home, "/");
     if (!find_user(users, user[0] == '\0' ? "0" : user, account))
         fail("user '%s': is not in the box's /etc/passwd", user);
+    if (group != NULL)
+        account->group = group_named(groups, group);
+    for (char *rest = strdupa(more), *name; (name = strsep(&rest, ",")) != NULL;)
+        if (name[0] != '\0')
+            add_group(account, group_named(groups, name));
     if (group == NULL)
         find_memberships(groups, account);
-    else if (!find_group(groups, group, &account->group))
-        fail("group '%s': is not in the box's /etc/group", group);
     free(users);
     free(groups);
     free(copy);
 }
 
 /* An id that the user namespace has no number for outside: EINVAL. */
-static noreturn void die_unmapped(const char *what, unsigned id)
+static void hint_unmapped(void)
 {
     if (errno == EINVAL)
         hint("the box's user namespace has no such id: see its /proc/self/uid_map and gid_map");
-    die("become %s %u", what, id);
 }
 
 void account_become(const struct account *account, bool keep_groups)
@@ -177,13 +198,19 @@ void account_become(const struct account *account, bool keep_groups)
 
     if (!keep_groups) {
         explain("# setpriv --groups=... or --clear-groups\tsetgroups(%zu)", count);
-        if (setgroups(count, account->groups) == -1)
+        if (setgroups(count, account->groups) == -1) {
+            hint_unmapped();
             die("setgroups");
+        }
     }
     explain("setpriv --regid %u\tsetresgid(%u, %u, %u)", group, group, group, group);
-    if (setresgid(group, group, group) == -1)
-        die_unmapped("group", group);
+    if (setresgid(group, group, group) == -1) {
+        hint_unmapped();
+        die("become group %u", group);
+    }
     explain("setpriv --reuid %u\tsetresuid(%u, %u, %u)", user, user, user, user);
-    if (setresuid(user, user, user) == -1)
-        die_unmapped("user", user);
+    if (setresuid(user, user, user) == -1) {
+        hint_unmapped();
+        die("become user %u", user);
+    }
 }

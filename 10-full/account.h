@@ -27,9 +27,11 @@ struct account {
 /*
  * Box. The account of TEXT, which is USER or USER:GROUP, each a name or a number, as looked up in
  * ROOT; NULL or "" is root. With no GROUP, the user's own group and those that list the user as a
- * member; with one, that alone. A number need not be in the files. Errors end the tool.
+ * member; with one, that alone. MORE are further groups, names or numbers with "," between them. A
+ * number need not be in the files. Errors end the tool.
  */
-void account_find(const struct root *root, const char *text, struct account *account);
+void account_find(const struct root *root, const char *text, const char *more,
+                  struct account *account);
 
 /*
  * Box. Become ACCOUNT: groups first, as a user other than root can't change them any more. With

@@ -1,5 +1,6 @@
 #include "box.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -21,6 +22,7 @@
 #include "account.h"
 #include "capability.h"
 #include "harden.h"
+#include "hosts.h"
 #include "mask.h"
 #include "nameserver.h"
 #include "seccomp.h"
@@ -141,6 +143,39 @@ static void make_workdir(const struct root *root, const char *path, const struct
         close(place);
 }
 
+/* Chapter 4 has given /dev/shm its usual size, which a SIZE of 0 leaves. */
+static void resize_shm(const struct root *dev, long long size)
+{
+    char path[32], option[32];
+
+    if (size == 0)
+        return;
+    int shm = root_find(dev, "/shm");
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", shm);
+    snprintf(option, sizeof(option), "size=%lld", size);
+    explain("mount -o remount,%s %s/shm\tmount(\"%s/shm\", MS_REMOUNT|..., \"%s\")", option,
+            dev->path, dev->path, option);
+    if (shm == -1 || mount(NULL, path, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, option) == -1)
+        die("resize /dev/shm to %lld bytes", size);
+    close(shm);
+}
+
+/* A directory of the host's gets no file that it hasn't got, unless it is asked for. */
+static void bind_names(const struct root *root, const struct root *dev, const struct plan *plan)
+{
+    const struct run_options *options = plan->options;
+    const struct lease here = {.address = INADDR_LOOPBACK, .gateway = INADDR_LOOPBACK};
+    const struct lease *lease = plan->linked ? plan->network.lease : &here;
+    bool image = plan->layers.directory == NULL;
+    char *hosts = hosts_compose(options->hosts, options->host_count, options->hostname,
+                                lease->address, lease->gateway);
+
+    if (plan->resolv != NULL && plan->resolv[0] != '\0')
+        nameserver_bind(root, dev, "resolv.conf", plan->resolv, image || options->dns_count > 0);
+    nameserver_bind(root, dev, "hosts", hosts, image || options->host_count > 0);
+    free(hosts);
+}
+
 /* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
 static void let_go_of_output(const struct plan *plan, const struct root *dev)
 {
@@ -183,18 +218,17 @@ noreturn void box_run(struct plan *plan, struct child *child)
     int *volumes = open_volumes(plan, child);
     struct root root = layers_mount(&plan->layers, child, plan->mapped); /* 04, 09 */
     struct root dev = mount_devices(&root);                              /* 04 */
+    resize_shm(&dev, options->shm_size);                                 /* 10 */
     ipc_mount_queues(&dev, "/mqueue");                                   /* 05 */
     struct root proc = mount_proc(&root);                                /* 03, 04 */
     struct root sys = mount_sys(&root, plan);                            /* 04, 08 */
     if (plan->own_network)
-        mask_allow_ping(&proc); /* 10 */
-    mask_paths(&proc, &sys);    /* 10 */
-    if (plan->resolv != NULL && plan->resolv[0] != '\0')
-        nameserver_bind(&root, &dev, plan->resolv,
-                        plan->layers.directory == NULL || options->dns_count > 0); /* 10 */
-    mount_volumes(&root, plan, volumes);                                           /* 04 */
-    account_find(&root, plan->user, &account);                                     /* 10 */
-    make_workdir(&root, plan->workdir, &account);                                  /* 04 */
+        mask_allow_ping(&proc);                                 /* 10 */
+    mask_paths(&proc, &sys);                                    /* 10 */
+    bind_names(&root, &dev, plan);                              /* 10 */
+    mount_volumes(&root, plan, volumes);                        /* 04 */
+    account_find(&root, plan->user, options->groups, &account); /* 10 */
+    make_workdir(&root, plan->workdir, &account);               /* 04 */
     if (options->terminal)
         terminal = terminal_open(&dev, child, account.user, true); /* 10 */
     if (options->read_only)

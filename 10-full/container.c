@@ -222,6 +222,7 @@ static int note(void)
     box.state.stop_signal = plan->stop_signal != 0 ? plan->stop_signal : SIGTERM;
     box.state.stop_timeout = plan->options->stop_timeout;
     note_text(box.state.user, sizeof(box.state.user), plan->user);
+    note_text(box.state.groups, sizeof(box.state.groups), plan->options->groups);
     note_text(box.state.workdir, sizeof(box.state.workdir), plan->workdir);
     if (box.has_group)
         snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);

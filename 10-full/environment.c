@@ -30,6 +30,39 @@ void environment_add(struct environment *environment, char *text)
     environment->variables[environment->count++] = variable;
 }
 
+void environment_add_file(struct environment *environment, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    for (int number = 1; file != NULL && getline(&line, &size, file) != -1; number++) {
+        line[strcspn(line, "\n")] = '\0';
+        size_t length = strlen(line);
+        if (length > 0 && line[length - 1] == '\r') /* from another system's editor */
+            line[length - 1] = '\0';
+        char *text = strdup(line + strspn(line, " \t"));
+        if (text == NULL)
+            die("strdup");
+        if (text[0] == '\0' || text[0] == '#')
+            continue;
+        if (text[strcspn(text, "= \t")] != '=' && text[strcspn(text, "= \t")] != '\0')
+            fail("%s, line %d: invalid variable '%s': expected NAME=VALUE or NAME", path, number,
+                 text);
+        environment_add(environment, text);
+    }
+    if (file == NULL || ferror(file))
+        die("env file %s", path);
+    free(line);
+    fclose(file);
+}
+
+void environment_append(struct environment *environment, const struct environment *more)
+{
+    for (int i = 0; i < more->count; i++)
+        environment_add(environment, more->variables[i]);
+}
+
 int environment_write(const struct environment *environment, const char *path)
 {
     FILE *file = fopen(path, "we");

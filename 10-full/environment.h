@@ -12,6 +12,15 @@ struct environment {
 void environment_add(struct environment *environment, char *text);
 
 /*
+ * Host. The same for each line of the file PATH, as docker reads it: blank lines and those that
+ * begin with "#" are passed over, and what comes behind "=" is the value, quotes included.
+ */
+void environment_add_file(struct environment *environment, const char *path);
+
+/* Either side. Add all of MORE, which then counts. */
+void environment_append(struct environment *environment, const struct environment *more);
+
+/*
  * Box. The environment passes through every layer of isolation (chapter 1), so make it anew: PATH,
  * HOME, HOSTNAME and TERM, and what is noted.
  */

@@ -43,6 +43,7 @@ static const char usage[] =
 struct options {
     const char *box;
     const char *user;
+    const char *groups;
     const char *workdir;
     struct environment environment;
     bool terminal;
@@ -143,7 +144,7 @@ static noreturn void run_inside(const struct options *options, const struct stat
     if (state->user_namespace)
         idmap_become_root(&just_root, &just_root, false);
     harden_new_keyring();
-    account_find(&root, options->user, &account);
+    account_find(&root, options->user, options->groups, &account);
     if (options->terminal) {
         struct root dev = root_at("/dev");
         terminal = terminal_open(&dev, child, account.user, false);
@@ -212,8 +213,8 @@ static void complete(struct options *options, const struct state *state)
 
     state_path(state->name, "environment", path, sizeof(path));
     options->environment = environment_read(path);
-    for (int i = 0; i < said.count; i++)
-        environment_add(&options->environment, said.variables[i]);
+    environment_append(&options->environment, &said);
+    options->groups = state->groups;
     if (options->user == NULL)
         options->user = state->user;
     if (options->workdir == NULL && state->workdir[0] != '\0')
@@ -243,7 +244,7 @@ int command_exec(int argc, char **argv)
 int join_view(const struct state *state)
 {
     static char *nothing[] = {"", NULL};
-    struct options options = {.box = state->name, .command = nothing};
+    struct options options = {.box = state->name, .groups = "", .command = nothing};
 
     view_remember_host();
     struct child child = enter_and_spawn(state);

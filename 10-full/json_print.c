@@ -41,6 +41,7 @@ void json_print_state(const struct state *state)
     print_text("image", state->image);
     print_text("command", state->command);
     print_text("user", state->user);
+    print_text("groups", state->groups);
     print_text("workdir", state->workdir);
     print_text("address", state->address);
     print_text("ports", state->ports);

@@ -30,12 +30,14 @@ static bool exists(const struct root *root, const char *path)
     return true;
 }
 
-void nameserver_bind(const struct root *root, const struct root *dev, const char *text, bool make)
+void nameserver_bind(const struct root *root, const struct root *dev, const char *name,
+                     const char *text, bool make)
 {
-    const char *path = "/etc/resolv.conf", *name = "resolv.conf";
     size_t length = strlen(text);
-    char link[32];
+    char path[64], made[64], link[32];
 
+    snprintf(path, sizeof(path), "/etc/%s", name);
+    snprintf(made, sizeof(made), "/dev/%s", name);
     if (!make && !exists(root, path))
         return;
 
@@ -50,7 +52,7 @@ void nameserver_bind(const struct root *root, const struct root *dev, const char
     int tree = tree_copy(link);
     if (tree == -1)
         die("take %s/%s", dev->path, name);
-    mount_tree(root, tree, "/dev/resolv.conf", path, 0);
+    mount_tree(root, tree, made, path, 0);
     if (unlinkat(dev->directory, name, 0) == -1)
         die("unlink %s/%s", dev->path, name);
     close(tree);

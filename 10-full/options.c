@@ -10,6 +10,9 @@
 #include "../01-chroot/tool.h"
 #include "../02-uts/uts.h"
 #include "../04-mnt/tmpfs.h"
+#include "../08-cgroup/limit.h"
+#include "absent.h"
+#include "hosts.h"
 #include "signals.h"
 #include "state.h"
 
@@ -28,20 +31,26 @@ static const char usage[] =
     "      --hostname=NAME    host name inside (default: the box's name)\n"
     "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: only\n"
     "                         PATH, HOME, HOSTNAME and TERM, and those of the image, are set)\n"
+    "      --env-file=FILE    the same for each line of FILE; repeatable, --env wins\n"
+    "      --entrypoint=PROGRAM\n"
+    "                         run PROGRAM with COMMAND as its arguments (default: the\n"
+    "                         image's); \"\": COMMAND alone\n"
     "  -w, --workdir=DIR      working directory inside, made if missing (default: the\n"
     "                         image's, or /)\n"
     "  -u, --user=USER[:GROUP]\n"
     "                         who the command runs as, looked up inside (default: the image's, or\n"
     "                         root)\n"
+    "      --group-add=GROUP  one more group for it, as for --user; repeatable\n"
     "  -v, --volume=SRC:DST[:ro]\n"
-    "                         let SRC appear at DST, made if missing; with :ro read-only; "
-    "repeatable\n"
+    "                         let SRC appear at DST, made if missing; with :ro\n"
+    "                         read-only; docker's :z and :Z do nothing; repeatable\n"
     "                         (device files work in the box's own /dev alone,\n"
     "                         neither here nor in the root)\n"
     "      --tmpfs=DST[:OPTION,...]\n"
     "                         a new, empty tmpfs at DST, made if missing; repeatable\n"
     "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"
     "                         dev (default: rw,noexec,nosuid,nodev,mode=1777)\n"
+    "      --shm-size=SIZE    how much fits into /dev/shm (default: 64m)\n"
     "      --read-only        make the root read-only (default: writable)\n"
     "  -p, --publish=[ADDRESS:]PORT:BOXPORT[/tcp|udp]\n"
     "                         let a port of the host lead to one of the box; repeatable\n"
@@ -50,11 +59,16 @@ static const char usage[] =
     "      --ip=ADDRESS[/BITS]\n"
     "                         address on the bridge (default: the first free one)\n"
     "      --dns=ADDRESS      ask this name server; repeatable (default: the host's)\n"
-    "  -m, --memory=BYTES     at most this much memory, with K, M or G (default: no limit)\n"
+    "      --add-host=NAME:ADDRESS\n"
+    "                         a line in /etc/hosts; \"host-gateway\" is the host's address;\n"
+    "                         repeatable (default: localhost and the box itself)\n"
+    "  -m, --memory=SIZE      at most this much memory, such as 64m or 1.5g (default: no\n"
+    "                         limit, as with 0)\n"
     "      --cpus=NUMBER      at most so many processors' time, such as 0.5 (default: no limit)\n"
     "      --cpuset-cpus=LIST on these processors only (default: all)\n"
     "      --pids-limit=NUMBER\n"
-    "                         at most so many processes (default: no limit)\n"
+    "                         at most so many processes (default: no limit, as with 0\n"
+    "                         or -1)\n"
     "      --init             PID 1 is a small init and COMMAND its child (default: COMMAND "
     "itself)\n"
     "      --cap-add=NAME, --cap-drop=NAME\n"
@@ -95,11 +109,39 @@ static void add_volume(struct run_options *options, struct bind volume)
     options->volumes[options->volume_count++] = volume;
 }
 
+/* Docker makes a volume of its own where DST stands alone or SRC is a name. */
+static void take_volume(struct run_options *options, const char *text)
+{
+    if (strchr(text, ':') == NULL) {
+        hint("'-v DIRECTORY:%s' shows a directory there, '--tmpfs %s' a new and empty one", text,
+             text);
+        fail("volume '%s': there are no anonymous volumes", text);
+    }
+    struct bind volume = bind_parse(text);
+    if (strchr(volume.source, '/') == NULL && access(volume.source, F_OK) == -1) {
+        hint("'mkdir %s' makes a directory of that name here", volume.source);
+        fail("volume '%s': there are no named volumes", volume.source);
+    }
+    add_volume(options, volume);
+}
+
 /* One more TEXT as it is to the COUNT in LIST. */
 static void add_text(const char ***list, int *count, const char *text)
 {
     *list = grow(*list, *count, sizeof(text));
     (*list)[(*count)++] = text;
+}
+
+/* One more of the groups, which "," parts. */
+static void add_groups(struct run_options *options, const char *text)
+{
+    char *both;
+
+    if (asprintf(&both, "%s%s%s", options->groups, options->groups[0] ? "," : "", text) == -1)
+        die("asprintf");
+    if (strlen(both) >= sizeof(((struct state *)NULL)->groups))
+        fail("group-add: too many groups");
+    options->groups = both;
 }
 
 static const char *random_name(void)
@@ -140,6 +182,17 @@ static void check_volumes(const struct run_options *options)
     }
 }
 
+static void check_names(const struct run_options *options)
+{
+    if (strcmp(options->network, "none") != 0)
+        return;
+    if (options->dns_count > 0)
+        fail("--dns needs --network bridge or host: without a network nobody can be asked");
+    for (int i = 0; i < options->host_count; i++)
+        if (strstr(options->hosts[i], "host-gateway") != NULL)
+            fail("--add-host '%s' needs --network bridge or host", options->hosts[i]);
+}
+
 static void set_defaults(struct run_options *options)
 {
     options->keep = !options->remove && (options->detach || options->name != NULL);
@@ -161,8 +214,9 @@ static void set_defaults(struct run_options *options)
         fail("network bridge: only root can make links on the host; an ordinary user has 'none'");
     if (!bridge && (options->port_count > 0 || options->address != NULL))
         fail("--publish and --ip need --network bridge");
-    if (strcmp(options->network, "none") == 0 && options->dns_count > 0)
-        fail("--dns needs --network bridge or host: without a network nobody can be asked");
+    check_names(options);
+    if (options->groups[0] != '\0' && geteuid() != 0)
+        fail("--group-add: an ordinary user's box has that user's group alone");
     if (!options->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
     targets_check(options->volumes, options->volume_count);
@@ -181,6 +235,7 @@ enum {
     CPUS,
     CPUSET,
     PIDS,
+    PID,
     INIT,
     CAP_ADD,
     CAP_DROP,
@@ -190,6 +245,11 @@ enum {
     STOP_SIGNAL,
     STOP_TIMEOUT,
     BOOT_OFFSET,
+    ENTRYPOINT,
+    ENV_FILE,
+    SHM_SIZE,
+    GROUP_ADD,
+    ADD_HOST,
 };
 
 static const struct option long_options[] = {
@@ -200,19 +260,25 @@ static const struct option long_options[] = {
     {"name", required_argument, NULL, NAME},
     {"hostname", required_argument, NULL, HOSTNAME},
     {"env", required_argument, NULL, 'e'},
+    {"env-file", required_argument, NULL, ENV_FILE},
+    {"entrypoint", required_argument, NULL, ENTRYPOINT},
     {"workdir", required_argument, NULL, 'w'},
     {"user", required_argument, NULL, 'u'},
+    {"group-add", required_argument, NULL, GROUP_ADD},
     {"volume", required_argument, NULL, 'v'},
     {"tmpfs", required_argument, NULL, TMPFS},
+    {"shm-size", required_argument, NULL, SHM_SIZE},
     {"read-only", no_argument, NULL, READ_ONLY},
     {"publish", required_argument, NULL, 'p'},
     {"network", required_argument, NULL, NETWORK},
     {"ip", required_argument, NULL, IP},
     {"dns", required_argument, NULL, DNS},
+    {"add-host", required_argument, NULL, ADD_HOST},
     {"memory", required_argument, NULL, 'm'},
     {"cpus", required_argument, NULL, CPUS},
     {"cpuset-cpus", required_argument, NULL, CPUSET},
     {"pids-limit", required_argument, NULL, PIDS},
+    {"pid", required_argument, NULL, PID},
     {"init", no_argument, NULL, INIT},
     {"cap-add", required_argument, NULL, CAP_ADD},
     {"cap-drop", required_argument, NULL, CAP_DROP},
@@ -274,6 +340,8 @@ static const char **place_of(struct run_options *options, int option)
         return &options->cpuset;
     case PIDS:
         return &options->pids;
+    case ENTRYPOINT:
+        return &options->entrypoint;
     default:
         return NULL;
     }
@@ -287,14 +355,23 @@ static void take_option(struct run_options *options, int option)
         *place = optarg;
     } else if (option == 'e') {
         environment_add(&options->environment, optarg);
+    } else if (option == ENV_FILE) {
+        environment_add_file(&options->file_environment, optarg);
     } else if (option == 'v') {
-        add_volume(options, bind_parse(optarg));
+        take_volume(options, optarg);
     } else if (option == TMPFS) {
         add_volume(options, tmpfs_parse(optarg));
     } else if (option == 'p') {
         add_text(&options->ports, &options->port_count, optarg);
     } else if (option == DNS) {
         add_text(&options->dns, &options->dns_count, optarg);
+    } else if (option == ADD_HOST) {
+        hosts_check(optarg);
+        add_text(&options->hosts, &options->host_count, optarg);
+    } else if (option == GROUP_ADD) {
+        add_groups(options, optarg);
+    } else if (option == SHM_SIZE) {
+        options->shm_size = limit_bytes(optarg, "shm-size", 1);
     } else if (option == ULIMIT) {
         rlimit_add(&options->limits, optarg);
     } else if (option == CAP_ADD) {
@@ -312,6 +389,8 @@ static void take_option(struct run_options *options, int option)
     } else if (option == BOOT_OFFSET) {
         options->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
         options->has_offset = true;
+    } else if (option == PID) { /* docker's, and else an abbreviation of --pids-limit */
+        fail("--pid %s: a box always has processes of its own", optarg);
     } else if (!take_flag(options, option)) {
         tool_option(option);
     }
@@ -319,17 +398,25 @@ static void take_option(struct run_options *options, int option)
 
 struct run_options parse_run_options(int argc, char **argv)
 {
-    struct run_options options = {.seccomp = true, .user_namespace = true, .stop_timeout = 10};
+    struct run_options options = {
+        .groups = "", .seccomp = true, .user_namespace = true, .stop_timeout = 10};
     int option;
 
     tool_start(argv, "full run", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:v:p:m:", long_options, NULL)) !=
-           -1)
+           -1) {
+        if (option == '?')
+            absent_option(argv[optind - 1]);
         take_option(&options, option);
+    }
     if (optind == argc)
         fail("an image or a root directory is missing: full run IMAGE|DIR [COMMAND]");
     options.source = argv[optind++];
+    if (options.entrypoint != NULL && options.entrypoint[0] != '\0')
+        argv[--optind] = (char *)options.entrypoint; /* in front of its arguments */
     options.command = optind < argc ? argv + optind : NULL;
+    environment_append(&options.file_environment, &options.environment); /* --env wins */
+    options.environment = options.file_environment;
     set_defaults(&options);
     return options;
 }

@@ -17,15 +17,19 @@ struct run_options {
     const char *hostname; /* as the name, if not given */
     const char *workdir;  /* NULL: the image's, or / */
     const char *user;     /* NULL: the image's, or root */
+    const char *groups;   /* more of the user's, with "," between them */
     const char *network;  /* bridge, none or host */
     const char *address;  /* NULL: the first free one */
     const char **ports;   /* as --publish has them */
     int port_count;
     const char **dns; /* none: as the host */
     int dns_count;
+    const char **hosts; /* as --add-host has them */
+    int host_count;
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
-    struct environment environment;
+    long long shm_size;                               /* bytes; 0: as chapter 4 makes it */
+    struct environment environment, file_environment; /* the latter is part of the former */
     struct rlimits limits;
     struct capability_choice capabilities;
     const char *cpus, *cpuset, *memory, *pids; /* as chapter 8 takes them; NULL: no limit */
@@ -35,9 +39,10 @@ struct run_options {
     bool detach, terminal, remove, read_only, init;
     bool keep; /* stays listed after its end: named or detached, and not --rm */
     bool has_offset;
-    bool seccomp;        /* install the filter */
-    bool user_namespace; /* a user namespace of its own */
-    char **command;      /* NULL: the image's own, or /bin/sh */
+    bool seccomp;           /* install the filter */
+    bool user_namespace;    /* a user namespace of its own */
+    const char *entrypoint; /* the first word of COMMAND, in place of the image's; NULL: as there */
+    char **command;         /* NULL: the image's own, or /bin/sh */
 };
 
 /* Host. ARGV[0] is "run". Mistakes end the tool. */

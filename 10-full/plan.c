@@ -50,19 +50,23 @@ static bool tree_is_there(void)
     return false;
 }
 
+/* With docker, 0 and -1 stand for no limit, and so need no group. */
+static void add_limit(struct cgroup_limits *limits, int option, const char *text)
+{
+    if (text != NULL && strcmp(text, "0") != 0 && strcmp(text, "-1") != 0)
+        limit_option(limits, option, text);
+}
+
 static void plan_group(struct plan *plan)
 {
     const struct run_options *options = plan->options;
     struct cgroup_limits *limits = &plan->group.limits;
 
-    if (options->cpus != NULL)
-        limit_option(limits, LIMIT_CPUS, options->cpus);
-    if (options->cpuset != NULL)
+    add_limit(limits, LIMIT_CPUS, options->cpus);
+    if (options->cpuset != NULL) /* here 0 is a processor */
         limit_option(limits, LIMIT_CPUSET_CPUS, options->cpuset);
-    if (options->memory != NULL)
-        limit_option(limits, LIMIT_MEMORY, options->memory);
-    if (options->pids != NULL)
-        limit_option(limits, LIMIT_PIDS, options->pids);
+    add_limit(limits, LIMIT_MEMORY, options->memory);
+    add_limit(limits, LIMIT_PIDS, options->pids);
     limit_complete(limits);
     plan->group.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
     plan->grouped = limits->count > 0 || (geteuid() == 0 && tree_is_there());
@@ -108,14 +112,14 @@ static void plan_config(struct plan *plan)
     for (char **variable = config->environment; *variable != NULL; variable++)
         if (strchr(*variable, '=') != NULL) /* a bare name would ask for the host's */
             environment_add(&both, *variable);
-    for (int i = 0; i < plan->environment.count; i++)
-        environment_add(&both, plan->environment.variables[i]);
+    environment_append(&both, &plan->environment);
     plan->environment = both;
     if (plan->user == NULL)
         plan->user = config->user;
     if (plan->workdir == NULL)
         plan->workdir = config->directory;
-    plan->command = image_command(&plan->layers.image, plan->command);
+    if (plan->options->entrypoint == NULL)
+        plan->command = image_command(&plan->layers.image, plan->command);
 }
 
 static int plan_stop_signal(struct plan *plan)

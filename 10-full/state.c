@@ -190,7 +190,7 @@ int state_write(const struct state *state)
         return report("write %s", fresh);
     fprintf(file, "hostname %s\nsource %s\n", state->hostname, state->source);
     fprintf(file, "command %s\n", state->command);
-    fprintf(file, "user %s\nworkdir %s\n", state->user, state->workdir);
+    fprintf(file, "user %s\ngroups %s\nworkdir %s\n", state->user, state->groups, state->workdir);
     fprintf(file, "address %s\nports %s\n", state->address, state->ports);
     fprintf(file, "cgroup %s\nlayer %s\nimage %s\n", state->cgroup, state->layer, state->image);
     fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
@@ -222,6 +222,7 @@ static void take_line(struct state *state, char *line)
         {"source", state->source, sizeof(state->source)},
         {"command", state->command, sizeof(state->command)},
         {"user", state->user, sizeof(state->user)},
+        {"groups", state->groups, sizeof(state->groups)},
         {"workdir", state->workdir, sizeof(state->workdir)},
         {"address", state->address, sizeof(state->address)},
         {"ports", state->ports, sizeof(state->ports)},

@@ -29,6 +29,7 @@ struct state {
     char source[1024];            /* the image's name, or the root directory */
     char command[1024];           /* for people to read */
     char user[256];               /* who it runs as, "" for root */
+    char groups[256];             /* more groups of it, names or numbers with "," between them */
     char workdir[1024];           /* and where, "" for "/" */
     char address[32];             /* of eth0, "" without a network of its own */
     char ports[256];              /* published, as --publish has them, separated by blanks */

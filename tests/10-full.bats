@@ -192,7 +192,7 @@ in_full() {
 @test "--volume: a source that is missing, and malformed ones, are errors" {
     expect_error 125 "No such file or directory" \
         "$full" run "${alone[@]}" --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
-    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr "$ROOTFS" true
+    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr: "$ROOTFS" true
     expect_error 125 "leads out of the root" "$full" run "${alone[@]}" --volume /usr:/../data "$ROOTFS" true
     expect_error 125 "absolute path" "$full" run "${alone[@]}" --volume /usr:data "$ROOTFS" true
 }

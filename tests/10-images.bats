@@ -15,11 +15,12 @@ setup() {
 # given is more of its environment.
 make_image() {
     make_rootfs
+    rm -f "$ROOTFS/etc/hosts" # the box has one even so
     secret=$(random_name)
-    mkdir -p top/etc
-    echo "$secret" >top/etc/base
+    mkdir -p top/{etc,srv}
+    echo "$secret" | tee top/srv/base >top/etc/base
     tar -C "$ROOTFS" -cf 1.tar .
-    tar -C top -cf 2.tar etc
+    tar -C top -cf 2.tar etc srv
     digest=$(sha256sum <2.tar | cut -d' ' -f1)
     echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"cat\",\"/etc/base\"],\"Env\":[\"GREETING=hello\"${1-}]},
         \"history\":[{\"created_by\":\"first step\"},{\"created_by\":\"no layer\",\"empty_layer\":true},{\"created_by\":\"second step\"}],
@@ -57,6 +58,9 @@ store_files() {
     "$full" load base.tar
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
+    run -0 "$full" run --network none --hostname bird base:1 cat /etc/hosts
+    assert_contains "$output" "127.0.0.1 localhost"
+    assert_equal "${lines[-1]}" "127.0.0.1 bird"
     # A name without a value asks for one's own with --env alone.
     HOST_SECRET=secret run -0 "$full" run --network none base:1 \
         sh -c 'echo $GREETING$HOST_SECRET; echo changed >/etc/base'
@@ -120,7 +124,7 @@ odd_image() {
         [ "$options" != as_user ] || { as_user_with_a_store && options=--rm; }
         # shellcheck disable=SC2086 # words
         run -0 "${command[@]}" run --network none $options base:1 sh -c \
-            'rm -r /home && mkdir /home && ls -A /home && mv /etc /moved && cat /moved/base'
+            'rm -r /home && mkdir /home && ls -A /home && mv /srv /moved && cat /moved/base'
         assert_equal "$output" "$secret"
     done
     run -0 "$full" rm "$name"

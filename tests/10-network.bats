@@ -153,3 +153,29 @@ stub_run() {
     stub_run -0 --read-only --dns 192.0.2.1 stub:1 /bin/probe cat /etc/resolv.conf
     assert_equal "$output" 'nameserver 192.0.2.1'
 }
+
+@test "/etc/hosts: localhost, --add-host, the box itself; the root's own and the host's are as they were" {
+    local before kind name first=$'127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback'
+    name=$(random_name)
+    echo "192.0.2.9 $name" >>"$ROOTFS/etc/hosts"
+    before=$(stat -c '%s %Y %Z %i' "$ROOTFS/etc/hosts" /etc/hosts)
+    detached bird --hostname="$name" --add-host=db:192.0.2.1 --add-host=six=[2001:db8::1] --add-host=h:host-gateway sleep 60
+    run -0 "$full" exec bird cat /etc/hosts
+    assert_equal "$output" "$first"$'\n192.0.2.1 db\n2001:db8::1 six\n172.27.0.1 h\n'"$(of bird address) $name"
+    run -0 "$full" exec bird ping -c1 -W5 h
+    run -0 "$full" run --add-host "there:$(of bird address)" "$ROOTFS" ping -c1 -W5 there
+    for kind in none host; do
+        run -0 "$full" run --network $kind --hostname "$name" "$ROOTFS" sh -c 'cat /etc/hosts; echo more >>/etc/hosts'
+        assert_equal "$output" "$first"$'\n127.0.0.1 '"$name"
+    done
+    assert_equal "$(stat -c '%s %Y %Z %i' "$ROOTFS/etc/hosts" /etc/hosts)" "$before"
+    for name in db db: :192.0.2.1 db:192.0.2 'a b:192.0.2.1' $'a\n:192.0.2.1' db:name \
+        db:0000:0000:0000:0000:0000:ffff:255.255.255.2550; do
+        expect_error 125 "invalid host" "$full" run --add-host "$name" "$ROOTFS" true
+    done
+    expect_error 125 "needs --network bridge or host" "$full" run --network none --add-host h:host-gateway "$ROOTFS" true
+    make_bare_root
+    run -0 "$full" run --add-host db:192.0.2.1 "$ROOT" /bin/probe ids
+    assert_equal "$(ls "$ROOT/etc")" hosts
+    assert_equal "$(<"$ROOT/etc/hosts")" ""
+}

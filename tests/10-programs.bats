@@ -75,6 +75,10 @@ make_image() {
     assert_equal "$output" "entry default"
     run -0 "$full" run "${alone[@]}" entry:1 mine too
     assert_equal "$output" "entry mine too"
+    run -0 "$full" run "${alone[@]}" --entrypoint /bin/uname entry:1
+    assert_equal "$output" Linux
+    run -0 "$full" run "${alone[@]}" --entrypoint "" entry:1 echo no entry
+    assert_equal "$output" "no entry"
     run -0 "$full" images
     assert_contains "$output" plain:1
     run -0 "$full" rm -f box
@@ -92,15 +96,15 @@ make_image() {
     run -0 "$full" run "${alone[@]}" --name box -u 1234:2345 --tmpfs /mnt base:1 true
     run -0 "$full" rm box
     run -0 "$full" run "${alone[@]}" --name box base:1 \
-        sh -c "echo $secret >/secret; chown 1234:2345 /secret; rm /etc/hosts; rm -r /etc/alternatives; mkdir /etc/alternatives"
+        sh -c "echo $secret >/secret; chown 1234:2345 /secret; rm /etc/nsswitch.conf; rm -r /etc/alternatives; mkdir /etc/alternatives"
     run -0 "$full" commit box changed:1
     run -0 "$full" run "${alone[@]}" changed:1
     assert_equal "$output" "$secret"
-    run -0 "$full" run "${alone[@]}" changed:1 sh -c 'stat -c %u:%g /secret; ls /etc/hosts; ls -A /etc/alternatives; echo $A'
+    run -0 "$full" run "${alone[@]}" changed:1 sh -c 'stat -c %u:%g /secret; ls /etc/nsswitch.conf; ls -A /etc/alternatives; echo $A'
     assert_contains "$output" 1234:2345
     assert_contains "$output" "No such file"
     assert_equal "${lines[-1]}" b
-    run -0 "$full" run "${alone[@]}" base:1 ls /etc/hosts
+    run -0 "$full" run "${alone[@]}" base:1 ls /etc/nsswitch.conf
     run -0 "$full" history changed:1
     run -0 "$full" save changed:1 "$BATS_TEST_TMPDIR/saved.tar"
     requires command:skopeo

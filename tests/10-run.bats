@@ -191,7 +191,7 @@ $ROOTFS/tmp"
 @test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {
     expect_error 125 "is the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
     expect_error 125 "is the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
-    expect_error 125 "neither ro nor rw" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
+    expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
 }
 
 # --- run: limits, clock, users -------------------------------------------------------------------
@@ -201,7 +201,8 @@ controller_is_here() {
     grep -qsw "$1" /sys/fs/cgroup/cgroup.controllers
 }
 
-limits=("--memory=64M memory memory.max 67108864" "--cpus=0.5 cpu cpu.max 50000"
+limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.max 1610612736"
+    "--cpus=0.5 cpu cpu.max 50000"
     "--pids-limit=20 pids pids.max 20" "--cpuset-cpus=0 cpuset cpuset.cpus 0")
 
 @test "limits that can't be kept are refused with the reason, and malformed ones" {

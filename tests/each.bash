@@ -21,7 +21,7 @@ setup() {
         "net --none"
         "overlay --lower $ROOTFS"
         "full run --network none $ROOTFS"
-        "full run --network none --init --userns host $ROOTFS"
+        "full run --network none --init --userns host --shm-size 1m $ROOTFS"
     )
     names=(chroot uts pid mnt ipc user net cgroup overlay full)
 }

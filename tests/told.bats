@@ -77,7 +77,7 @@ traced() {
             sub(/\(.*/, "", name)
             if (name !~ calls || $2 !~ /\(/) next
             if (name == "clone3" && !/CLONE_NEW|CLONE_INTO_CGROUP/) next
-            if (name == "openat" && !/(\/uid_map|\/gid_map|\/setgroups|"\/sys\/fs\/cgroup\/[^"]*)", O_WRONLY/) next
+            if (name == "openat" && !/(\/uid_map|\/gid_map|\/setgroups|"hosts|"\/sys\/fs\/cgroup\/[^"]*)", O_WRONLY/) next
             print name == "openat" ? "write" : name
         }' "$BATS_TEST_TMPDIR/trace"
 }
