@@ -77,7 +77,7 @@ setup:
 run: all
 	@tests/tour
 
-doctor: all
+doctor:
 	@tests/doctor
 
 test: setup all probes
