@@ -86,6 +86,19 @@ void spawn_tie(const struct child *child)
         _exit(EXIT_TOOL);
 }
 
+void spawn_hold_stops(bool hold)
+{
+    static int holds;
+    sigset_t stops;
+
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTSTP);
+    sigaddset(&stops, SIGTTIN);
+    sigaddset(&stops, SIGTTOU);
+    holds += hold ? 1 : -1;
+    sigprocmask(holds > 0 ? SIG_BLOCK : SIG_UNBLOCK, &stops, NULL);
+}
+
 void spawn_block_signals(void)
 {
     sigset_t blocked = spawn_signals();
@@ -96,6 +109,7 @@ void spawn_block_signals(void)
     sigaddset(&blocked, SIGPIPE); /* who reads our errors may go: there still is what to undo */
     signal(SIGCHLD, SIG_DFL);     /* if our parent has us ignore it, there is no exit status */
     sigprocmask(SIG_BLOCK, &blocked, NULL);
+    spawn_hold_stops(true);
 }
 
 /* The box's end of the socket, and what is said there if the box ends by exit(3): it has failed. */
@@ -230,6 +244,7 @@ int spawn_wait(const struct child *child)
     siginfo_t info;
     int status = EXIT_TOOL;
 
+    spawn_hold_stops(false);
     while (!reap(child, &status)) {
         if (sigwaitinfo(&signals, &info) == -1)
             continue; /* EINTR: stopped and continued */
@@ -243,5 +258,6 @@ int spawn_wait(const struct child *child)
         if (info.si_signo != SIGCHLD && !from_terminal)
             syscall(SYS_pidfd_send_signal, child->pidfd, info.si_signo, NULL, 0);
     }
+    spawn_hold_stops(true);
     return status;
 }

@@ -10,6 +10,7 @@
 #define SPAWN_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
@@ -46,6 +47,14 @@ void spawn_block_signals(void);
  * not among them if the tool was started with it ignored.
  */
 sigset_t spawn_signals(void);
+
+/*
+ * Host. Hold off Ctrl-Z and the like (SIGTSTP, SIGTTIN, SIGTTOU), or let them through again; calls
+ * nest. A tool that holds what others wait for, such as a lock, must not be stopped there: they
+ * would wait until it is continued. spawn_block_signals() holds them off, and spawn_wait() lets
+ * them through while it waits.
+ */
+void spawn_hold_stops(bool hold);
 
 /* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
 void spawn_go(const struct child *child);

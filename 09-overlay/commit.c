@@ -100,8 +100,7 @@ static int keep(const struct config *base, struct import *import, const char *na
         error = store_write("configs", id, text, strlen(text));
     if (error == 0)
         error = name_give(name, id);
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     free(layers);
     free(history);
     free(text);

@@ -106,8 +106,7 @@ static int sweep(void)
     int lock = store_lock();
     int error = lock < 0 ? lock : names_sweep();
 
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     return error;
 }
 
@@ -124,8 +123,7 @@ static int keep(const struct source *source, struct import *imports, size_t coun
         if (error == 0)
             error = give_names(source, image, name, giving);
     }
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     return error;
 }
 
@@ -226,8 +224,7 @@ int image_open(const char *name, struct image *image)
         error = name_config(image->id, &image->config);
     if (error == 0)
         error = hold_layers(name, image);
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     if (error != 0)
         image_close(image);
     return error;

@@ -175,8 +175,7 @@ int image_remove(const char *name)
     int error = lock < 0 ? lock : name_find(name, id, &file);
     if (error == 0)
         error = remove_name(name, id, file);
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     free(file);
     return error;
 }

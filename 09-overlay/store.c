@@ -12,8 +12,12 @@
 
 #include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../07-net/lock.h"
 #include "entries.h"
 #include "tarfile.h"
+
+enum { LONGEST_WAIT = 60000 }; /* milliseconds: who holds it may be removing a large layer */
 
 static char *store_home; /* the path, once store_open() has found it */
 
@@ -96,10 +100,22 @@ int store_lock(void)
 
     if (lock == -1)
         return report("store %s", store_home);
-    while (flock(lock, LOCK_EX) == -1)
-        if (errno != EINTR)
-            return report("lock the store %s", store_home);
-    return lock;
+    spawn_hold_stops(true);
+    if (lock_wait(lock, LONGEST_WAIT) == 0)
+        return lock;
+    if (errno == EWOULDBLOCK)
+        hint("another command holds it and doesn't come to an end: see 'lslocks'");
+    int error = report("lock the store %s", store_home);
+    store_unlock(lock);
+    return error;
+}
+
+void store_unlock(int lock)
+{
+    if (lock < 0)
+        return;
+    close(lock);
+    spawn_hold_stops(false);
 }
 
 char *store_temporary(int *lock)
@@ -111,7 +127,7 @@ char *store_temporary(int *lock)
     if (mkdtemp(path) == NULL) {
         (void)report("store: make %s", path);
         free(path);
-        close(held);
+        store_unlock(held);
         return NULL;
     }
     *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -120,7 +136,7 @@ char *store_temporary(int *lock)
         free(path);
         path = NULL;
     }
-    close(held);
+    store_unlock(held);
     return path;
 }
 

@@ -27,10 +27,12 @@
 const char *store_open(void);
 
 /*
- * Host. Hold the store against others that add or remove; short of that, nothing needs it. Returns
- * a descriptor, to be closed for letting go, or a negative errno after saying what is wrong.
+ * Host. Hold the store against others that add or remove; short of that, nothing needs it. Waits a
+ * minute at most. Returns a descriptor for store_unlock(), which passes over a negative one, or a
+ * negative errno after saying what is wrong. Meanwhile Ctrl-Z is held off.
  */
 int store_lock(void);
+void store_unlock(int lock);
 
 /* Host. The path of KIND ("layers", "configs", "images", "tmp") / NAME / REST; to be freed. */
 char *store_path(const char *kind, const char *name, const char *rest);

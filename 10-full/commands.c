@@ -16,7 +16,7 @@
 #include "signals.h"
 #include "state.h"
 
-enum { FOREVER = -1 };
+enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
 
 /*
  * The command line of a command that takes names of boxes and one option of its own, OWN, or none
@@ -93,17 +93,37 @@ static int open_monitor(const char *name)
     return process;
 }
 
-/* Wait until MONITOR has ended, MILLISECONDS at most, and close it. False if the time was up. */
-static bool wait_for_monitor(int monitor, int milliseconds)
+/* Wait until PROCESS has ended, MILLISECONDS at most, and close it. False if the time was up. */
+static bool wait_for(int process, int milliseconds)
 {
-    struct pollfd ended = {.fd = monitor, .events = POLLIN};
+    struct pollfd ended = {.fd = process, .events = POLLIN};
 
-    if (monitor == -1)
+    if (process == -1)
         return true;
     int got = poll(&ended, 1, milliseconds);
     if (got != 0)
-        close(monitor);
+        close(process);
     return got != 0;
+}
+
+/*
+ * The first process of the box STATE has ended, or been killed: see to the rest. Its monitor undoes
+ * what the box needed, and may have been stopped, as by Ctrl-Z. If it can't be made to go on, do
+ * its work here.
+ */
+static void finish(const struct state *state, int monitor)
+{
+    if (!wait_for(state_process(state), LONGEST_END)) {
+        hint("a stopped 'full exec' keeps its command, and so the box, from ending: continue it");
+        fail("box %s: process %d was killed, but doesn't end", state->name, state->pid);
+    }
+    syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0);
+    if (wait_for(monitor, LONGEST_END))
+        return;
+    syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
+    if (!wait_for(monitor, LONGEST_END))
+        fail("box %s: its process was killed, but its monitor doesn't end", state->name);
+    state_clear_dead();
 }
 
 /* --- ps --------------------------------------------------------------------------------------- */
@@ -291,10 +311,9 @@ int command_stop(int argc, char **argv)
             continue;
         int seconds = given != -1 ? given : state.stop_timeout;
         send_signal(&state, state.stop_signal);
-        if (!wait_for_monitor(monitor, seconds * 1000)) {
+        if (!wait_for(state_process(&state), seconds * 1000))
             send_signal(&state, SIGKILL);
-            wait_for_monitor(monitor, FOREVER);
-        }
+        finish(&state, monitor);
         printf("%s\n", state.name);
     }
     return EXIT_SUCCESS;
@@ -350,8 +369,10 @@ static int wait_for_status(const char *name)
         lock = open(path, O_RDONLY | O_CLOEXEC);
     }
     int monitor = open_monitor(name);
-    (void)box_named(name); /* ends the tool if it isn't there */
-    wait_for_monitor(monitor, FOREVER);
+    struct state state = box_ready(name); /* ends the tool if it isn't there */
+    wait_for(state_process(&state), FOREVER);
+    syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0); /* it may be stopped */
+    wait_for(monitor, FOREVER);
     ssize_t got = read(lock, status, sizeof(status) - 1);
     close(lock);
     return got > 0 ? (int)strtol(status, NULL, 10) : EXIT_SIGNAL + SIGKILL;
@@ -394,7 +415,7 @@ int command_rm(int argc, char **argv)
         }
         if (state.alive) {
             send_signal(&state, SIGKILL);
-            wait_for_monitor(monitor, FOREVER);
+            finish(&state, monitor);
         }
         if (state_forget_ended(&state) < 0)
             status = EXIT_TOOL;

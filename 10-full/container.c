@@ -43,6 +43,7 @@ static void undo(void)
 
     if (box.monitor != getpid())
         return; /* the box inherits this from before the clone */
+    spawn_hold_stops(true);
     if (box.child.pid > 0) {
         syscall(SYS_pidfd_send_signal, box.child.pidfd, SIGKILL, NULL, 0);
         waitpid(box.child.pid, NULL, 0);
@@ -91,12 +92,12 @@ static void begin(const struct run_options *options)
     box.state.capabilities = box.plan.capabilities;
     box.state.seccomp = options->seccomp;
     box.state.user_namespace = options->user_namespace;
+    spawn_block_signals(); /* from here on there is something to undo */
     box.lock = state_begin(options->name);
     if (box.lock < 0)
         exit(EXIT_TOOL);
     box.monitor = getpid();
     atexit(undo);
-    spawn_block_signals(); /* from here on there is something to undo */
 }
 
 /* Link the box to the bridge, and note its address and ports. */

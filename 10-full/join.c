@@ -1,11 +1,13 @@
 #include "join.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -13,6 +15,7 @@
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
+#include "../08-cgroup/group.h"
 #include "account.h"
 #include "capability.h"
 #include "environment.h"
@@ -39,6 +42,8 @@ static const char usage[] =
     "\n"
     "The same in the shell:\n"
     "  nsenter --target PID --all sh\n";
+
+enum { LONGEST_WAIT = 10000 }; /* milliseconds */
 
 struct options {
     const char *box;
@@ -181,6 +186,11 @@ static struct child enter_and_spawn(const struct state *state)
 
     if (!state->alive)
         fail("box %s: is not running", state->name);
+    if (state->cgroup[0] != '\0' && group_number(state->cgroup, "cgroup.events", "frozen") == 1) {
+        hint("'echo 0 > %.300s/cgroup.freeze' thaws it, unless a group above is frozen",
+             state->cgroup);
+        fail("box %s: is frozen", state->name);
+    }
     int process = state_process(state); /* held against reuse of its pid */
     if (process == -1)
         fail("box %s: has ended", state->name);
@@ -203,6 +213,21 @@ static struct child enter_and_spawn(const struct state *state)
     if (child.pid == 0 && group != -1)
         enter(state, "--cgroup", group, CLONE_NEWCGROUP);
     return child;
+}
+
+/*
+ * Wait for what comes from the box over CHILD's socket, be it only the end. The box can stop any
+ * process in its pid namespace, and may be frozen meanwhile: so not for ever.
+ */
+static void await(const struct state *state, const struct child *child)
+{
+    struct pollfd ready = {.fd = child->sync, .events = POLLIN};
+
+    if (poll(&ready, 1, LONGEST_WAIT) != 0)
+        return;
+    syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+    hint("the box may have stopped that process (SIGSTOP), or be frozen");
+    fail("box %s: no answer from the process started in it", state->name);
 }
 
 /* What is not said is as for the box's own command; what is, counts. */
@@ -233,10 +258,11 @@ int command_exec(int argc, char **argv)
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);
-    if (options.terminal) {
-        int master = terminal_receive(&child);
-        if (master != -1)
-            terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
+    await(&state, &child);
+    int master = options.terminal ? terminal_receive(&child) : -1;
+    if (master != -1) {
+        await(&state, &child); /* until the command runs: a person at the terminal could end that */
+        terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
     }
     return spawn_wait(&child);
 }
@@ -250,5 +276,6 @@ int join_view(const struct state *state)
     struct child child = enter_and_spawn(state);
     if (child.pid == 0)
         run_inside(&options, state, &child); /* the view comes in the command's place */
+    await(state, &child);                    /* until its end */
     return spawn_wait(&child);
 }

@@ -105,8 +105,7 @@ int layers_keep(struct layers *layers)
     int lock = store_lock();
     int error = lock < 0 ? lock : make_box(layers->upper);
 
-    if (lock >= 0)
-        close(lock);
+    store_unlock(lock);
     if (error != 0)
         return error;
     snprintf(upper, sizeof(upper), "%s/upper", layers->upper);

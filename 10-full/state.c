@@ -16,13 +16,16 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../07-net/lock.h"
 #include "../07-net/network.h"
 #include "../08-cgroup/cgroup.h"
 #include "../09-overlay/store.h"
 
 enum {
     EXIT_KILLED = EXIT_SIGNAL + SIGKILL,
-    LONGEST_WAIT = 5000 /* milliseconds */
+    LONGEST_WAIT = 5000, /* milliseconds */
+    LONGEST_LOCK = 30000
 };
 
 const char *state_home(void)
@@ -100,21 +103,30 @@ static void make_home(void)
         give_up("make", boxes);
 }
 
-/* One at a time may begin or forget a box. The last one takes the file away, so look twice. */
+/*
+ * One at a time may begin or forget a box, and isn't stopped meanwhile. The last one takes the file
+ * away, so look twice.
+ */
 static int lock_all(void)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat mine, current;
     char path[1024];
 
+    spawn_hold_stops(true);
     snprintf(path, sizeof(path), "%s/lock", state_home());
     for (;;) {
         make_home();
         int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (file == -1 && errno == ENOENT)
             continue;
-        if (file == -1 || fcntl(file, F_OFD_SETLKW, &whole) == -1 || fstat(file, &mine) == -1)
-            give_up("lock", path);
+        if (file == -1)
+            give_up("open", path);
+        if (lock_wait(file, LONGEST_LOCK) == -1) {
+            hint("another command holds it and doesn't come to an end: see 'lslocks'");
+            die("lock %s", path);
+        }
+        if (fstat(file, &mine) == -1)
+            give_up("look at", path);
         if (stat(path, &current) == 0 && current.st_ino == mine.st_ino) {
             make_home();
             return file;
@@ -128,6 +140,7 @@ static void unlock_all(int file)
 {
     remove_home();
     close(file);
+    spawn_hold_stops(false);
 }
 
 static void clear_dead(void);

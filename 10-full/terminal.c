@@ -127,22 +127,31 @@ static struct {
     pid_t guard_pid;
 } undo = {.terminal = -1, .guard = -1};
 
+/* Once we are in the background, the shell there has set the terminal to its own taste. */
+static bool is_in_background(int terminal)
+{
+    pid_t foreground = tcgetpgrp(terminal); /* -1: not our session's, so nobody stops us */
+
+    return foreground != -1 && foreground != getpgrp();
+}
+
+/* The guard of 'exec -t' lies in the box's pid namespace, and may be stopped there: so kill it. */
 static void restore_terminal(void)
 {
     if (undo.terminal == -1)
         return;
-    tcsetattr(undo.terminal, TCSANOW, &undo.before);
+    if (!is_in_background(undo.terminal))
+        tcsetattr(undo.terminal, TCSANOW, &undo.before);
     undo.terminal = -1;
-    (void)!write(undo.guard, "", 1);
-    close(undo.guard);
+    kill(undo.guard_pid, SIGKILL);
     waitpid(undo.guard_pid, NULL, 0);
+    close(undo.guard);
 }
 
 /*
- * Nobody can restore the terminal after a crash or a kill -9 of his own. So a child waits at a
- * pipe: a byte means that all is well; end-of-file without one that the tool has died. In a session
- * of its own it may set the terminal from the background, and no signal to the tool's group ends
- * it.
+ * A process cannot restore the terminal after its own crash or SIGKILL. So a child waits at a pipe:
+ * end-of-file means that the tool has died. In a session of its own it may set the terminal from
+ * the background, and no signal to the tool's group ends it.
  */
 static void start_guard(void)
 {
@@ -318,6 +327,9 @@ static void step(struct flow *in, struct flow *out, int signals, const struct ch
         die("poll");
     if (moved == -1)
         return;
+    *died = ready[DIED];
+    if (died->revents) /* what it wrote is drain()'s; from the background, to read would stop us */
+        return;
     if (ready[SIGNALS].revents)
         take_signal(signals, out->from, child);
     if (ready[INPUT].revents && !flow_in(in))
@@ -328,7 +340,6 @@ static void step(struct flow *in, struct flow *out, int signals, const struct ch
         out->from = -1;
     if (ready[OUTPUT].revents && !flow_out(out))
         hang_up(in, out);
-    *died = ready[DIED];
 }
 
 /* The box has ended: what it wrote may still be in the terminal. No more than that: a process that
@@ -354,6 +365,7 @@ void terminal_relay(int master, const struct child *child, int input, int output
     struct flow in = {.from = input, .to = master}, out = {.from = master, .to = output};
     struct pollfd died = {0};
     int signals = open_signals();
+    spawn_hold_stops(false);
     /* Held so that the master does not end when the box's programs close theirs for a while. */
     int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
@@ -365,6 +377,7 @@ void terminal_relay(int master, const struct child *child, int input, int output
     }
     while (!died.revents)
         step(&in, &out, signals, child, &died);
+    spawn_hold_stops(true); /* from here on it's undoing */
     drain(&out);
     restore_terminal();
     close(signals);

@@ -228,6 +228,20 @@ times_called() {
     nothing_of_ours
 }
 
+@test "Ctrl-Z while a box is linked waits until it runs: no stopped tool has the lock" {
+    local made=$BATS_TEST_TMPDIR/made
+    exec 9</proc/self/ns/net
+    flock 9
+    start_job "$net" sh -c 'echo >"$1"; exec sleep 600' sh "$made" 9>&-
+    wait_until 3 sh -c "find /proc/$TOOL_PID/fd -lname 'net:*' | grep -q ."
+    kill -TSTP "$TOOL_PID"
+    exec 9>&-
+    wait_until 3 [ -e "$made" ]
+    wait_until 3 is_stopped "$TOOL_PID"
+    run -0 "$net" true
+    kill -CONT "$TOOL_PID"
+}
+
 @test "starts and ends at the same time do not disturb each other" {
     local each pids=()
     for ((each = 0; each < 40; each++)); do

@@ -2,32 +2,7 @@
 # Chapter 10: images by name: load, images, history, run, commit, save, rmi.
 load helpers
 load boxes
-
-setup() {
-    host_remember
-    requires root overlay command:skopeo command:umoci
-    cd "$BATS_TEST_TMPDIR" || return
-    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
-    full=$(tool full)
-}
-
-# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base. What is
-# given is more of its environment.
-make_image() {
-    make_rootfs
-    rm -f "$ROOTFS/etc/hosts" # the box has one even so
-    secret=$(random_name)
-    mkdir -p top/{etc,srv}
-    echo "$secret" | tee top/srv/base >top/etc/base
-    tar -C "$ROOTFS" -cf 1.tar .
-    tar -C top -cf 2.tar etc srv
-    digest=$(sha256sum <2.tar | cut -d' ' -f1)
-    echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"cat\",\"/etc/base\"],\"Env\":[\"GREETING=hello\"${1-}]},
-        \"history\":[{\"created_by\":\"first step\"},{\"created_by\":\"no layer\",\"empty_layer\":true},{\"created_by\":\"second step\"}],
-        \"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <1.tar | cut -d' ' -f1)\",\"sha256:$digest\"]}}" >config.json
-    echo '[{"Config":"config.json","RepoTags":["base:1"],"Layers":["1.tar","2.tar"]}]' >manifest.json
-    tar -cf base.tar config.json manifest.json 1.tar 2.tar
-}
+load images
 
 store_files() {
     find store -mindepth 2 -printf '%p %i\n' | sort
@@ -137,58 +112,6 @@ as_user_with_a_store() {
     install -d -o 65534 -g 65534 user
     chmod 711 .
     "${command[@]}" load base.tar
-}
-
-# image_with FILTER NAME: the image again, its configuration changed by jq.
-image_with() {
-    jq -c "$1" config.json >changed.json
-    jq -c --arg name "$2" '.[0] += {Config: "changed.json", RepoTags: [$name]}' manifest.json >other
-    tar -cf changed.tar --transform='s/^other$/manifest.json/' other changed.json 1.tar 2.tar
-    "$full" load changed.tar
-}
-
-@test "StopSignal: 'stop' sends it unless another was chosen; commit and save keep it" {
-    make_image
-    local name signal
-    name=$(random_name box)
-    image_with '.config.StopSignal = "SIGRTMIN+3"' signal:1
-    run -0 "$full" run -d --network none --name "$name" signal:1 bash -c \
-        'trap "exit 9" RTMIN+3; sleep 60 & echo ready; wait'
-    wait_until 3 sh -c "'$full' logs $name | grep -q ready"
-    run -0 "$full" stop "$name"
-    run -0 sh -c "'$full' inspect --json $name | jq '.stop_signal, .status'"
-    assert_equal "$output" $'37\n9'
-    run -0 "$full" commit "$name" kept:1
-    run -0 "$full" rm "$name"
-    run -0 "$full" save kept:1 kept.tar
-    run -0 sh -c "tar -xOf kept.tar --wildcards '*.json' --exclude manifest.json | jq -r .config.StopSignal"
-    assert_equal "$output" SIGRTMIN+3
-
-    for signal in null '""' 3 '["INT"]'; do # none that can be meant: as if there were none
-        image_with ".config.StopSignal = $signal" signal:2
-        run -0 "$full" run --network none --name "$name" signal:2 true
-        run -0 sh -c "'$full' inspect --json $name | jq .stop_signal"
-        assert_equal "$output" 15
-        run -0 "$full" rm "$name"
-    done
-    image_with '.config.StopSignal = "SIGNONE"' signal:3
-    expect_error 125 "invalid StopSignal 'SIGNONE'" "$full" run --network none signal:3 true
-    run -0 "$full" run --network none --name "$name" --stop-signal=INT signal:3 true
-    run -0 sh -c "'$full' inspect --json $name | jq .stop_signal"
-    assert_equal "$output" 2
-    run -0 "$full" rm "$name"
-}
-
-@test "WorkingDir: one that no layer has is made for the image's user" {
-    make_image
-    local options name
-    name=$(random_name box)
-    image_with '.config += {WorkingDir: "/srv/deep/down", User: "1234:2345"}' deep:1
-    for options in --rm --userns=host --read-only "--name=$name"; do
-        run -0 "$full" run --network none "$options" deep:1 sh -c 'pwd; stat -c "%a %u:%g" .'
-        assert_equal "$output" $'/srv/deep/down\n755 1234:2345'
-    done
-    run -0 "$full" rm "$name"
 }
 
 @test "commit: what the box has written becomes one more layer" {

@@ -116,6 +116,49 @@ terminal_is_as_before() {
     run -0 "$full" exec bird true
 }
 
+# The tool that was started in the terminal by a shell there, and its child that guards the terminal.
+find_tool_and_guard() {
+    local child shell
+    shell=$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_pid}')
+    tool=$(descendants_of "$shell" | while read -r child; do
+        [[ $(tr '\0' ' ' <"/proc/$child/cmdline") != *"full $1 -it "* ]] || echo "$child"
+    done | head -n 1)
+    guard=$(ps -o pid=,sid=,args= --ppid "$tool" | awk -v want="full $1 -it" '$1 == $2 && $0 ~ want { print $1 }')
+    [ -n "$guard" ]
+}
+
+@test "exec -t: the box stops the guard of the terminal, and it ends all the same" {
+    requires command:tmux
+    local tool guard
+    detached bird --network=none sleep 60
+    open_terminal
+    type_in "$(between "$full exec -it bird sh -c 'echo re''ady; read x'")" Enter
+    wait_until 10 sees '^ready'
+    find_tool_and_guard exec
+    run -0 "$full" exec bird kill -STOP "$(status_of "$guard" NSpid | awk '{ print $NF }')"
+    wait_until 3 grep -q '^State:.*stopped' "/proc/$guard/status"
+    type_in '' Enter
+    wait_until 5 sees 'status 0'
+    terminal_is_as_before
+}
+
+@test "run -t, stopped from elsewhere: 'stop' ends it, and leaves the terminal to the shell there" {
+    requires command:tmux
+    local tool guard settings
+    open_terminal
+    type_in "$full run -it --name bird --network none $ROOTFS sh -c 'echo re''ady; read x'" Enter
+    wait_until 10 sees '^ready'
+    find_tool_and_guard run
+    kill -STOP "$tool"
+    wait_until 5 sees Stopped
+    settings=$(stty -a -F "$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_tty}')")
+    run -0 "$full" stop -t 1 bird
+    wait_until 5 ended "$tool"
+    assert_equal "$(stty -a -F "$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_tty}')")" "$settings"
+    type_in '' Enter
+    wait_until 5 sees 'Exit 137' # and not killed itself
+}
+
 @test "-d -t: a terminal without anybody, and what is written there is in the log" {
     detached bird --network=none -t sh -c 'tty; echo hello; ls -l /proc/self/fd/0'
     run -0 "$full" wait bird

@@ -239,6 +239,17 @@ BOX_PID=
 TOOL_PIDS=()
 BOX_COUNT=0
 
+# start_job COMMAND…: the same as a job of its own, as a shell at a terminal starts it: only such a one
+# is stopped by SIGTSTP. It is TOOL_PID, and is not waited for.
+start_job() {
+    printf '$ %s &\n' "$*"
+    set -m
+    "$@" </dev/null >"$BATS_TEST_TMPDIR/job.out" 2>&1 3>&- 4>&- &
+    set +m
+    TOOL_PID=$!
+    TOOL_PIDS+=("$TOOL_PID")
+}
+
 # The youngest line of children of a process: the tool's child, its child, … down to the command.
 last_descendant() {
     local pid=$1 child
@@ -290,6 +301,10 @@ end_boxes() {
     local pid
     for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
     for pid in "${TOOL_PIDS[@]}"; do wait_until 10 ended "$pid"; done
+}
+
+is_stopped() {
+    grep -q '^State:.*stopped' "/proc/$1/status"
 }
 
 # Gone, or a zombie that waits to be reaped.
@@ -472,6 +487,8 @@ tell_difference() {
 
 host_compare() {
     local failed=0 pid
+    # What has failed may well leave things, and there is no use in waiting long for them to go.
+    [ -n "${BATS_TEST_COMPLETED-}" ] || local PATIENCE=1
     stop_boxes
     if ! wait_until 3 no_process_is_left; then
         tell_difference "processes" "$processes_before" "$(host_processes)"

@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# Chapter 10: no command waits for ever for what a box, a key or another command has stopped.
+load helpers
+load boxes
+
+eval "boxes_$(declare -f teardown)"
+teardown() {
+    exec 9>&-
+    kill -CONT "${TOOL_PIDS[@]}" 2>/dev/null || true
+    boxes_teardown
+}
+
+# Whoever needs the lock on the host's network waits until this shell lets go of it: exec 9>&-.
+hold_network() {
+    exec 9</proc/self/ns/net
+    flock 9
+}
+
+waits_for_network() {
+    find "/proc/$1/fd" -lname 'net:*' | grep -q .
+}
+
+# A command that holds the list of boxes, as it clears up after a dead one, and can't go on.
+start_clearing() {
+    detached dead --rm sleep 60
+    local monitor
+    monitor=$(monitor_of dead)
+    kill -KILL "$monitor"
+    wait_until 3 ended "$monitor"
+    hold_network
+    start_job "$full" ps 9>&-
+    wait_until 3 waits_for_network "$TOOL_PID"
+}
+
+@test "Ctrl-Z while a box is made: that waits until it runs; then 'stop' and 'rm -f' end it" {
+    local end
+    for end in "stop -t 1" "rm -f"; do
+        hold_network
+        start_job "$full" run --name bird "$ROOTFS" sleep 60 9>&-
+        wait_until 3 waits_for_network "$TOOL_PID"
+        kill -TSTP "$TOOL_PID"
+        exec 9>&-
+        wait_until 3 is_stopped "$TOOL_PID"
+        run -0 "$full" exec bird true
+        # shellcheck disable=SC2086 # words
+        run -0 "$full" $end bird
+        wait_until 3 ended "$TOOL_PID"
+        run -0 "$full" ps
+        assert_equal "${#lines[@]}" 1
+        [ "$end" = "rm -f" ] || run -0 "$full" rm bird
+    done
+}
+
+@test "Ctrl-Z while the list of boxes is held: that waits, and others go on" {
+    start_clearing
+    kill -TSTP "$TOOL_PID"
+    exec 9>&-
+    run -0 "$full" ps -a
+    kill -CONT "$TOOL_PID"
+    wait_until 3 ended "$TOOL_PID"
+}
+
+@test "a command stopped for good (SIGSTOP) while it holds the list of boxes: others give up" {
+    requires command:strace
+    start_clearing
+    kill -STOP "$TOOL_PID"
+    exec 9>&-
+    # Its pauses are none, so that half a minute is over at once.
+    expect_error 125 "lock /run/ten-steps/lock" strace -f -qq -o /dev/null \
+        -e "inject=nanosleep,clock_nanosleep:retval=0" "$full" ps
+    assert_hint lslocks
+    kill -CONT "$TOOL_PID"
+    wait_until 3 ended "$TOOL_PID"
+    run -0 "$full" ps
+}
+
+@test "wait: of a box whose monitor was stopped" {
+    start_box full run "${alone[@]}" --name bird "$ROOTFS" sh -c 'trap "exit 7" TERM; while :; do sleep 0.1; done'
+    kill -STOP "$TOOL_PID"
+    run -0 "$full" kill -s TERM bird
+    run -0 "$full" wait bird
+    assert_equal "$output" 7
+}
+
+@test "a box that stops all that comes in: 'exec' and 'inspect' end with an error" {
+    requires command:strace
+    local command pids=()
+    detached bird "${alone[@]}" sh -c 'while :; do kill -STOP -1; sleep 0.1; done'
+    for command in exec inspect; do
+        # They stay long enough on their way to the command to be stopped there.
+        timeout --signal=KILL 30 strace -f --quiet=all --output=/dev/null --trace=setsid \
+            --inject=setsid:delay_enter=1000000 "$full" "$command" bird >"$BATS_TEST_TMPDIR/$command.out" \
+            2>"$BATS_TEST_TMPDIR/$command" 3>&- 4>&- &
+        pids+=("$!")
+    done
+    for command in exec inspect; do
+        status=0
+        wait "${pids[0]}" || status=$?
+        assert_equal "$status" 125
+        pids=("${pids[@]:1}")
+        run -0 cat "$BATS_TEST_TMPDIR/$command"
+        assert_contains "${lines[0]}" "full $command: box bird: no answer"
+        assert_contains "${lines[1]}" "hint: "
+    done
+}
+
+@test "stop: a stopped 'exec' keeps the box from ending, and is named" {
+    detached bird "${alone[@]}" sleep 60
+    start_box full exec bird sleep 61
+    kill -STOP "$TOOL_PID"
+    expect_error 125 "was killed, but doesn't end" "$full" stop -t 0 bird
+    assert_hint "full exec"
+    kill -CONT "$TOOL_PID"
+    wait_box
+    run -0 "$full" wait bird
+    assert_equal "$output" 137
+}
+
+# bats test_tags=cgroup_v2
+@test "a frozen box: 'exec' and 'inspect' say so; it can be thawed, stopped and removed" {
+    requires cgroup_v2
+    local group end
+    for end in "stop -t 1" "rm -f"; do
+        detached bird "${alone[@]}" --memory 64M sleep 60
+        group=$(of bird cgroup)
+        echo 1 >"$group/cgroup.freeze"
+        wait_until 3 grep -qx 'frozen 1' "$group/cgroup.events"
+        expect_error 125 "box bird: is frozen" "$full" exec bird true
+        assert_hint "echo 0 > $group/cgroup.freeze"
+        run -125 --separate-stderr "$full" inspect bird
+        assert_contains "$output" "$group"
+        assert_contains "$stderr" "box bird: is frozen"
+        echo 0 >"$group/cgroup.freeze"
+        run -0 "$full" exec bird true
+        echo 1 >"$group/cgroup.freeze"
+        # shellcheck disable=SC2086 # words
+        run -0 "$full" $end bird
+        [ ! -e "$group" ]
+        [ "$end" = "rm -f" ] || run -0 "$full" rm bird
+    done
+}
