@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,25 +36,23 @@ static void write_string(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
-static char *make_history(const char *made_by)
+static char *make_history(const char *created, const char *made_by)
 {
-    char *text = NULL, now[32];
+    char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
-    time_t seconds = time(NULL);
-    struct tm date;
 
     if (stream == NULL)
         return NULL;
-    strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &date));
-    fprintf(stream, "{\"created\":\"%s\",\"created_by\":", now);
+    fprintf(stream, "{\"created\":\"%s\",\"created_by\":", created);
     write_string(stream, made_by ? made_by : "");
     fprintf(stream, ",\"comment\":\"full commit\"}");
     return fclose(stream) == 0 ? text : NULL;
 }
 
 /* Pack the upper layer into a file in the store, then import it as any other. */
-static int import_upper(int upper, const char *temporary, struct import *import, digest_text digest)
+static int import_upper(int upper, int still, const char *temporary, struct import *import,
+                        digest_text digest)
 {
     char *path = NULL;
     int file = -1, error = 0;
@@ -64,6 +63,7 @@ static int import_upper(int upper, const char *temporary, struct import *import,
     if (file == -1)
         error = report("commit: make %s", path);
     off_t size = error ? error : pack_layer(upper, file, "the new layer", digest);
+    shutdown(still, SHUT_RDWR);
     if (error == 0 && size < 0)
         error = (int)size;
     import->source = (struct layer){.file = file,
@@ -83,14 +83,19 @@ static int keep(const struct config *base, struct import *import, const char *na
                 const char *made_by, digest_text id)
 {
     digest_text *layers = calloc(base->layer_count + 1, sizeof(*layers));
-    char *history = make_history(made_by), *text = NULL;
+    char created[32], *text = NULL;
+    time_t now = time(NULL);
+    struct tm date;
+
+    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date)); /* RFC 3339 */
+    char *history = make_history(created, made_by);
     int error = layers == NULL || history == NULL ? report("commit") : 0;
 
     for (size_t i = 0; i < base->layer_count && error == 0; i++)
         memcpy(layers[i], base->layers[i], sizeof(*layers));
     if (error == 0) {
         memcpy(layers[base->layer_count], import->digest, sizeof(*layers));
-        text = config_with_layers(base, layers, base->layer_count + 1, history);
+        text = config_with_layers(base, layers, base->layer_count + 1, created, history);
         error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
     }
     int lock = error == 0 ? store_lock() : -1;
@@ -107,7 +112,7 @@ static int keep(const struct config *base, struct import *import, const char *na
     return error;
 }
 
-int image_commit(const char *base, int upper, const char *name, const char *made_by,
+int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
                  char id[SHA256_HEX + 1])
 {
     struct import import = {.hold = -1};
@@ -127,7 +132,7 @@ int image_commit(const char *base, int upper, const char *name, const char *made
         image_close(&image);
         return -EIO;
     }
-    error = import_upper(upper, temporary, &import, digest);
+    error = import_upper(upper, still, temporary, &import, digest);
     if (error == 0)
         error = keep(&image.config, &import, name, made_by, id);
     import_end(&import, 1);

@@ -119,68 +119,111 @@ void config_free(struct config *config)
     *config = (struct config){.text = NULL};
 }
 
-/* Write to STREAM what the text has from *AT up to END. */
-static void copy_until(FILE *stream, const struct config *config, size_t *at, size_t end)
+/* The text from START to END gives way to TEXT, which is allocated. */
+struct change {
+    size_t start, end;
+    char *text; /* NULL: no memory */
+};
+
+/* Another VALUE for the outermost member NAME; one more at the end if there is none. */
+static struct change set_member(const struct json *json, const char *name, const char *value)
 {
-    fwrite(config->text + *at, 1, end - *at, stream);
-    *at = end;
+    size_t member = json_member(json, 0, name), end = json->values[0].end - 1;
+    struct change change = {end, end, NULL};
+
+    if (member != JSON_NONE)
+        change =
+            (struct change){json->values[member].start, json->values[member].end, strdup(value)};
+    else if (asprintf(&change.text, ",\"%s\":%s", name, value) == -1)
+        change.text = NULL;
+    return change;
 }
 
-/*
- * One more element before the closing bracket of the array; an array in place of null or the like;
- * a whole member at the end if there is none.
- */
-static void add_history(FILE *stream, const struct config *config, size_t *at, const char *history)
+/* One more element at the end of the array; an array in place of null or the like. */
+static struct change add_history(const struct json *json, const char *history)
 {
-    const struct json_value *values = config->json.values;
-    size_t array = json_member(&config->json, 0, "history");
+    size_t array = json_member(json, 0, "history");
+    bool first = json_length(json, array) == 0;
+    struct change change = {0, 0, NULL};
+    char *list = NULL;
 
-    if (array == JSON_NONE) {
-        copy_until(stream, config, at, values[0].end - 1);
-        fprintf(stream, ",\"history\":[%s]", history);
-    } else if (values[array].kind == JSON_ARRAY) {
-        copy_until(stream, config, at, values[array].end - 1);
-        fprintf(stream, "%s%s", json_length(&config->json, array) > 0 ? "," : "", history);
-    } else {
-        copy_until(stream, config, at, values[array].start);
-        fprintf(stream, "[%s]", history);
-        *at = values[array].end;
+    if (array == JSON_NONE || json->values[array].kind != JSON_ARRAY) {
+        if (asprintf(&list, "[%s]", history) == -1)
+            return change;
+        change = set_member(json, "history", list);
+        free(list);
+        return change;
     }
+    change.start = change.end = json->values[array].end - 1;
+    if (asprintf(&change.text, "%s%s", first ? "" : ",", history) == -1)
+        change.text = NULL;
+    return change;
 }
 
-static void put_layers(FILE *stream, const struct config *config, size_t *at,
-                       char (*layers)[SHA256_HEX + 1], size_t count)
+static struct change set_layers(const struct config *config, char (*layers)[SHA256_HEX + 1],
+                                size_t count)
 {
     const struct json_value *array = &config->json.values[layers_of(config)];
+    struct change change = {array->start, array->end, NULL};
+    size_t size;
+    FILE *stream = open_memstream(&change.text, &size);
 
-    copy_until(stream, config, at, array->start);
+    if (stream == NULL)
+        return change;
     for (size_t i = 0; i < count; i++)
         fprintf(stream, "%s\"sha256:%s\"", i == 0 ? "[" : ",", layers[i]);
     fputc(']', stream);
-    *at = array->end;
+    if (fclose(stream) != 0) {
+        free(change.text);
+        change.text = NULL;
+    }
+    return change;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct change *one = a, *other = b;
+    return one->start < other->start ? -1 : one->start > other->start;
+}
+
+/* The configuration with its changes, whose texts are freed; NULL if there is no memory. */
+static char *apply(const struct config *config, struct change *changes, size_t count)
+{
+    char *text = NULL;
+    size_t size, at = 0;
+    FILE *stream = open_memstream(&text, &size);
+    bool good = stream != NULL;
+
+    qsort(changes, count, sizeof(*changes), by_place);
+    for (size_t i = 0; i < count; at = changes[i++].end) {
+        good = good && changes[i].text != NULL;
+        if (good)
+            fprintf(stream, "%.*s%s", (int)(changes[i].start - at), config->text + at,
+                    changes[i].text);
+        free(changes[i].text);
+    }
+    if (good)
+        fwrite(config->text + at, 1, config->length - at, stream);
+    if (stream != NULL && fclose(stream) == 0 && good)
+        return text;
+    free(text);
+    return NULL;
 }
 
 char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
-                         const char *history)
+                         const char *created, const char *history)
 {
-    size_t array = json_member(&config->json, 0, "history"), at = 0, size;
-    bool history_first = array != JSON_NONE && array < layers_of(config);
-    char *text = NULL;
-    FILE *stream = open_memstream(&text, &size);
+    struct change changes[3] = {set_layers(config, layers, count)};
+    size_t change_count = 1;
+    char quoted[64];
 
-    if (stream == NULL) {
+    snprintf(quoted, sizeof(quoted), "\"%s\"", created != NULL ? created : "");
+    if (created != NULL)
+        changes[change_count++] = set_member(&config->json, "created", quoted);
+    if (history != NULL)
+        changes[change_count++] = add_history(&config->json, history);
+    char *text = apply(config, changes, change_count);
+    if (text == NULL)
         (void)report("configuration");
-        return NULL;
-    }
-    if (history != NULL && history_first)
-        add_history(stream, config, &at, history);
-    put_layers(stream, config, &at, layers, count);
-    if (history != NULL && !history_first)
-        add_history(stream, config, &at, history);
-    copy_until(stream, config, &at, config->length);
-    if (fclose(stream) != 0) {
-        (void)report("configuration");
-        return NULL;
-    }
     return text;
 }

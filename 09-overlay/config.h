@@ -37,12 +37,12 @@ int config_read(struct config *config, char *text, size_t length, const char *la
 void config_free(struct config *config);
 
 /*
- * Either side. The same configuration with other layers, all else as it was byte for byte; with
- * HISTORY, the JSON of an object, added to the history unless it is NULL. To be freed; NULL if
- * told.
+ * Either side. The same configuration with other layers; CREATED, unless NULL, is when; HISTORY,
+ * unless NULL, is the JSON of an object for the end of its history. All else is as it was, byte for
+ * byte. To be freed; NULL if told.
  */
 char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
-                         const char *history);
+                         const char *created, const char *history);
 
 /* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
 const char *digest_digits(const char *digest);

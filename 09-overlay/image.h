@@ -60,10 +60,11 @@ int image_save(const char *name, const char *file);
 
 /*
  * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
- * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. MADE_BY, unless
- * NULL, goes into the history. ID gets the new image's. Returns 0, or a negative errno told.
+ * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. The socket
+ * STILL, unless -1, is shut down once that has been read. MADE_BY, unless NULL, goes into the
+ * history. ID gets the new image's. Returns 0, or a negative errno told.
  */
-int image_commit(const char *base, int upper, const char *name, const char *made_by,
+int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
                  char id[SHA256_HEX + 1]);
 
 #endif

@@ -94,7 +94,7 @@ static int save_to(int file, const struct image *image, const char *name)
 
     for (size_t i = 0; i < config->layer_count && error == 0; i++)
         error = save_layer(file, config->layers[i], packed, i);
-    char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL);
+    char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL, NULL);
     if (error == 0)
         error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
     char *manifest = error ? NULL : make_manifest(id, name, packed, config->layer_count);

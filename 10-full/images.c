@@ -1,13 +1,16 @@
 #include "images.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/lock.h"
 #include "../09-overlay/image.h"
 #include "state.h"
+#include "still.h"
 
 /* The operands, MIN to MAX of them; a command for images has no options but those of every tool. */
 static char **parse_operands(int argc, char **argv, const char *name, const char *usage, int min,
@@ -120,11 +123,23 @@ int command_save(int argc, char **argv)
     return exit_status(image_save(operands[0], operands[1]));
 }
 
+/* Another commit would let the box go on while this one reads. */
+static int wait_for_others(int upper, const char *box)
+{
+    enum { LONGEST_WAIT = 60000 }; /* milliseconds */
+
+    if (lock_wait(upper, LONGEST_WAIT) == 0)
+        return 0;
+    return errno == EWOULDBLOCK ? refuse("box %s: another commit does not come to its end", box)
+                                : report("box %s: lock its layer", box);
+}
+
 int command_commit(int argc, char **argv)
 {
     static const char usage[] =
         "Usage: full commit [OPTION]... BOX IMAGE\n"
-        "Make an image out of a box: what it has written becomes one more layer.\n"
+        "Make an image out of a box: what it has written becomes one more layer. Meanwhile\n"
+        "a box that runs stands still.\n"
         "\n"
         "@\n"
         "\n"
@@ -135,8 +150,9 @@ int command_commit(int argc, char **argv)
     char **operands = parse_operands(argc, argv, "full commit", usage, 2, 2);
     char path[1040], id[SHA256_HEX + 1];
     struct state state;
+    struct still still;
 
-    if (state_read(operands[0], &state) < 0)
+    if (state_await(operands[0], &state) < 0)
         return EXIT_TOOL;
     if (state.layer[0] == '\0') {
         hint("that has a box that runs an image and is named, or detached, and not --rm");
@@ -146,7 +162,13 @@ int command_commit(int argc, char **argv)
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upper == -1)
         die("open %s", path);
-    int error = image_commit(state.image, upper, operands[1], state.command, id);
+    int error = wait_for_others(upper, state.name);
+    if (error == 0)
+        error = still_begin(&still, &state);
+    if (error == 0) {
+        error = image_commit(state.image, upper, still.socket, operands[1], state.command, id);
+        error |= still_end(&still);
+    }
     close(upper);
     if (error == 0)
         printf("%s\n", id);

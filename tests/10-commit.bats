@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# Chapter 10: an image made of a box, which stands still while its layer is read.
+#
+# shellcheck disable=SC2154 # bats's run sets $output
+load helpers
+load boxes
+load layers
+
+setup() {
+    host_remember
+    requires root overlay userns command:strace
+    cd "$BATS_TEST_TMPDIR" || return
+    chmod 711 .
+    export TEN_STEPS_HOME=$PWD/store XDG_RUNTIME_DIR=$PWD/user
+    install -d -o 65534 -g 65534 user
+    full=$(tool full)
+    make_rootfs
+    tar -C "$ROOTFS" -cf 1.tar .
+    image_of 1.tar
+    "$full" load image.tar
+}
+
+# as_each COMMAND…: with what command has full as: root's box, in a group where there is a tree of them;
+# root's without a group; and an ordinary user's.
+as_each() {
+    local who
+    for who in root no_group user; do
+        echo "as $who:"
+        command=("$full")
+        bare=()
+        case $who in
+        no_group) bare=(unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh) ;;
+        user)
+            command=("${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "$full")
+            "${command[@]}" load image.tar
+            ;;
+        esac
+        "$@" # and not "|| return", behind which each command might fail unseen
+    done
+}
+
+# A box that counts in files which lie far apart in its layer, the first one first, with as many processes as
+# it can. Sets box and pid.
+start_counting() {
+    box=$(random_name box)
+    # shellcheck disable=SC2016 # expanded in the box
+    run -0 "${bare[@]}" "${command[@]}" run -d --network none --name "$box" made:1 bash -c '
+        mkdir /files && cd /files && touch {1..500}
+        (while :; do (:) & (:); wait; done) &
+        for ((n = 1; ; n++)); do echo $n >>/a; echo $n >>/files/m; echo $n >>/z; done'
+    pid=$("${command[@]}" inspect --json "$box" | jq .pid)
+    group=$("${command[@]}" inspect --json "$box" | jq -r .cgroup)
+    wait_until 5 test -s "/proc/$pid/root/z"
+}
+
+counts() {
+    local before
+    before=$(tail -n 1 "/proc/$pid/root/z")
+    wait_until 5 has_counted_on "$before"
+}
+
+has_counted_on() {
+    [ "$(tail -n 1 "/proc/$pid/root/z")" -gt "$1" ]
+}
+
+# As a group of the kernel's says, or without one each of its processes.
+stands_still() {
+    local each
+    if [ -n "$group" ]; then
+        grep -qx 'frozen 1' "$group/cgroup.events"
+        return
+    fi
+    for each in "$pid" $(descendants_of "$pid"); do
+        [[ $(status_of "$each" State) == [TZ]* ]] || return
+    done
+}
+
+is_let_go() {
+    [ -z "$group" ] || grep -qx 0 "$group/cgroup.freeze"
+    counts
+    "${command[@]}" rm -f "$box"
+}
+
+reads_it_as_it_is() {
+    local a m z
+    start_counting
+    for _ in 1 2 3; do
+        run -0 "${command[@]}" commit "$box" mine:1
+        run -0 "${command[@]}" run --network none mine:1 sh -c 'for file in /a /files/m /z; do tail -n 1 $file; done'
+        read -r -d '' a m z <<<"$output" || true
+        [ "$a" -ge "$m" ] && [ "$m" -ge "$z" ] && [ "$z" -ge $((a - 1)) ] ||
+            fail "the files are of different moments: $a, $m, $z" || return
+    done
+    is_let_go
+}
+
+@test "commit: a box that writes stands still, and its files are all of one moment" {
+    as_each reads_it_as_it_is
+}
+
+# commit_held: in the background, and held up as it begins to read the layer. Sets committing.
+commit_held() {
+    "${command[@]:0:${#command[@]}-1}" strace --follow-forks --quiet=all --output=/dev/null --trace=execve \
+        --trace-path="$(command -v tar)" --inject=execve:delay_enter=60000000 \
+        "$full" commit "$box" mine:1 3>&- 4>&- &
+    TOOL_PIDS+=("$!")
+    wait_until 5 stands_still
+    committing=$(cut -d" " -f1 "/proc/$!/task/$!/children")
+}
+
+ends_however() {
+    local signal
+    start_counting
+    for signal in KILL TERM HUP TSTP; do
+        commit_held
+        kill "-$signal" "$committing"
+        [ "$signal" != TSTP ] || kill -KILL "$committing" # which has not been stopped
+        wait_until 5 ended "$committing"
+        wait_until 5 counts
+    done
+    is_let_go
+}
+
+@test "commit: however it ends, the box goes on" {
+    as_each ends_however
+}
+
