@@ -134,8 +134,8 @@ noreturn void exec_command(char **command)
 {
     char path[PATH_MAX];
 
-    view_in_place_of_command();
     reset_signals();
+    view_in_place_of_command();
 
     /* On exec, not now: until then the descriptor behind standard error is needed for errors. */
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)

@@ -46,6 +46,12 @@ view_of() {
     refute_contains "$output" $'\033'
 }
 
+@test "--view ends without an error, as any program, if nobody reads it" {
+    requires tool:uts
+    run -141 --separate-stderr bash -c 'exec 9> >(exit 0); wait "$!"; "$@" >&9' bash "$(tool uts)" --view
+    assert_equal "$stderr" ""
+}
+
 @test "--view said twice is said once" {
     requires tool:uts
     run -0 "$(tool uts)" --view --view
