@@ -40,6 +40,7 @@ struct view {
 };
 
 static struct view host;
+static bool colour;        /* it is printed on a terminal; the box may have a pipe to it instead */
 static int host_proc = -1; /* the host's /proc: it answers even where the box has none */
 
 static void add(struct view *view, const char *name, const char *source, const char *format, ...)
@@ -287,13 +288,13 @@ void view_remember_host(void)
     host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (host_proc == -1 || faccessat(host_proc, "self/ns", F_OK, 0) == -1)
         die("--view needs the host's /proc");
+    colour = isatty(STDOUT_FILENO);
     look(&host);
 }
 
 void view_in_place_of_command(void)
 {
     struct view box = {.count = 0};
-    bool colour = isatty(STDOUT_FILENO);
 
     if (host.count == 0)
         return;

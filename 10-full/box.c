@@ -176,18 +176,6 @@ static void bind_names(const struct root *root, const struct root *dev, const st
     free(hosts);
 }
 
-/* What a detached box prints goes to its log, or its terminal; errors still to who started it. */
-static void let_go_of_output(const struct plan *plan, const struct root *dev)
-{
-    int nothing = openat(dev->directory, "null", O_RDONLY | O_CLOEXEC);
-    int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-
-    if (nothing == -1 || errors == -1 || dup2(nothing, STDIN_FILENO) == -1 ||
-        dup2(plan->log, STDOUT_FILENO) == -1 || dup2(plan->log, STDERR_FILENO) == -1)
-        die("redirect the output to the log");
-    tool_errors_to(errors);
-}
-
 /* Give up all power that the command shall not have. The order matters: see capability.h. */
 static void drop_privileges(const struct plan *plan, const struct account *account)
 {
@@ -245,8 +233,8 @@ noreturn void box_run(struct plan *plan, struct child *child)
     environment_enter(plan->workdir);
     rlimit_set(&options->limits);
     harden_new_keyring();
-    if (plan->log != -1)
-        let_go_of_output(plan, &dev);
+    if (!options->terminal || options->detach)
+        streams_enter(&plan->streams);
     if (options->terminal)
         terminal_become(terminal);
     else

@@ -259,7 +259,7 @@ static int note_running(void)
 int container_run(const struct run_options *options)
 {
     struct plan *plan = &box.plan;
-    int waiting = -1;
+    int waiting = -1, log = -1;
 
     umask(022); /* the caller's is neither for the box nor for what is made for it: umask(2) */
     plan_options(plan, options);
@@ -267,7 +267,7 @@ int container_run(const struct run_options *options)
         waiting = detach(options->name);
     begin(options);
     if (options->detach)
-        plan->log = open_log(options->name);
+        log = open_log(options->name);
     if (plan_root(plan) != 0) /* 09, 06 */
         return EXIT_TOOL;
     if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
@@ -278,6 +278,8 @@ int container_run(const struct run_options *options)
     if (plan->layers.upper[0] != '\0' && layers_keep(&plan->layers) != 0) /* 09 */
         return EXIT_TOOL;
 
+    streams_open(&plan->streams, &(struct streams_plan){options->terminal, options->interactive,
+                                                        log, plan->first_id}); /* 10 */
     struct child child =
         spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
     if (child.pid == 0)
@@ -285,6 +287,7 @@ int container_run(const struct run_options *options)
     if (child.pid == -1)
         return EXIT_TOOL;
     box.child = child;
+    streams_close(&plan->streams);
     if (serve_box() != 0)
         return EXIT_TOOL;
 
@@ -295,8 +298,7 @@ int container_run(const struct run_options *options)
         return EXIT_TOOL;
     if (options->detach)
         tell_started(waiting, executed);
-    terminal_relay(master, &child, options->detach || master == -1 ? -1 : STDIN_FILENO,
-                   options->detach ? plan->log : STDOUT_FILENO);
+    terminal_relay(master, &child, &plan->streams);
     box.state.status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return box.state.status;

@@ -31,8 +31,8 @@ void harden_undumpable(void);
 /*
  * Box without a terminal of its own. Become the leader of a new session and process group: kill(2)
  * with 0 reaches all of one's group, in whichever pid namespace they are, and so the tool and the
- * script that started it. A new session has no controlling terminal to type into, either; it may
- * read and write the one that it has been given. setsid(2)
+ * script that started it. A new session has no controlling terminal to open as /dev/tty, either.
+ * setsid(2)
  */
 void harden_new_session(void);
 

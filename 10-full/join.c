@@ -22,13 +22,15 @@
 #include "harden.h"
 #include "seccomp.h"
 #include "state.h"
+#include "streams.h"
 #include "terminal.h"
 
 static const char usage[] =
     "Usage: full exec [OPTION]... BOX [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) in a box that runs.\n"
     "\n"
-    "  -i, --interactive      accepted for docker's sake: standard input is always passed on\n"
+    "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
+    "                         (default: a terminal is not read)\n"
     "  -t, --tty              a terminal of its own\n"
     "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: those "
     "of\n"
@@ -51,7 +53,8 @@ struct options {
     const char *groups;
     const char *workdir;
     struct environment environment;
-    bool terminal;
+    bool interactive, terminal, view;
+    struct streams streams;
     char **command;
 };
 
@@ -66,7 +69,9 @@ static struct options parse_options(int argc, char **argv)
 
     tool_start(argv, "full exec", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "ite:w:u:", long_options, NULL)) != -1) {
-        if (option == 't')
+        if (option == 'i')
+            options.interactive = true;
+        else if (option == 't')
             options.terminal = true;
         else if (option == 'e')
             environment_add(&options.environment, optarg);
@@ -74,12 +79,15 @@ static struct options parse_options(int argc, char **argv)
             options.workdir = optarg;
         else if (option == 'u')
             options.user = optarg;
-        else if (option != 'i')
+        else
             tool_option(option);
+        options.view |= option == TOOL_VIEW;
     }
     if (optind == argc)
         fail("the name of a box is missing: full exec BOX [COMMAND]");
     options.box = argv[optind++];
+    if (optind == argc)
+        streams_check_shell(options.interactive || options.terminal || options.view);
     options.command = tool_command(argc, argv);
     return options;
 }
@@ -158,10 +166,12 @@ static noreturn void run_inside(const struct options *options, const struct stat
     close(root.directory);
     environment_set(&options->environment, state->hostname, account.home);
     environment_enter(options->workdir);
-    if (options->terminal)
+    if (options->terminal) {
         terminal_become(terminal);
-    else
+    } else {
+        streams_enter(&options->streams);
         harden_new_session();
+    }
     capability_bound(state->capabilities);
     capability_keep();
     account_become(&account, state->first_id == 0 && state->user_namespace);
@@ -255,15 +265,18 @@ int command_exec(int argc, char **argv)
         return EXIT_TOOL;
     complete(&options, &state);
     umask(022); /* as for the box's own command */
+    streams_open(&options.streams,
+                 &(struct streams_plan){options.terminal, options.interactive, -1, state.first_id});
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);
+    streams_close(&options.streams);
     await(&state, &child);
     int master = options.terminal ? terminal_receive(&child) : -1;
-    if (master != -1) {
+    if (master != -1)
         await(&state, &child); /* until the command runs: a person at the terminal could end that */
-        terminal_relay(master, &child, STDIN_FILENO, STDOUT_FILENO);
-    }
+    if (!options.terminal || master != -1)
+        terminal_relay(master, &child, &options.streams);
     return spawn_wait(&child);
 }
 

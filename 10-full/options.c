@@ -22,8 +22,8 @@ static const char usage[] =
     "'/' in it). Default: the command that the image names, or /bin/sh.\n"
     "\n"
     "  -d, --detach           let it run in the background, and print its name\n"
-    "  -i, --interactive      accepted for docker's sake: standard input is always passed on,\n"
-    "                         and with --detach it is /dev/null\n"
+    "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
+    "                         (default: a terminal is not read; with --detach nothing is)\n"
     "  -t, --tty              a terminal of its own\n"
     "      --rm               forget the box when it ends (default, unless it is named or "
     "detached)\n"
@@ -298,6 +298,7 @@ static bool take_flag(struct run_options *options, int option)
         options->detach = true;
         return true;
     case 'i':
+        options->interactive = true;
         return true;
     case 't':
         options->terminal = true;
@@ -392,6 +393,7 @@ static void take_option(struct run_options *options, int option)
     } else if (option == PID) { /* docker's, and else an abbreviation of --pids-limit */
         fail("--pid %s: a box always has processes of its own", optarg);
     } else if (!take_flag(options, option)) {
+        options->view |= option == TOOL_VIEW;
         tool_option(option);
     }
 }

@@ -36,7 +36,7 @@ struct run_options {
     int stop_signal;                           /* 0: the image's, or SIGTERM */
     int stop_timeout;                          /* seconds */
     int64_t boot_offset;                       /* seconds to add to the boot clock */
-    bool detach, terminal, remove, read_only, init;
+    bool detach, interactive, terminal, remove, read_only, init, view;
     bool keep; /* stays listed after its end: named or detached, and not --rm */
     bool has_offset;
     bool seccomp;           /* install the filter */

@@ -75,7 +75,6 @@ static void plan_group(struct plan *plan)
 void plan_options(struct plan *plan, const struct run_options *options)
 {
     plan->options = options; /* the rest is zero: static, and pages not written to cost nothing */
-    plan->log = -1;
     plan_network(plan);
     plan_group(plan);
     plan->capabilities = capability_chosen(&options->capabilities);
@@ -159,8 +158,11 @@ int plan_root(struct plan *plan)
         error = plan_image(plan);
     if (error != 0)
         return error;
-    if (plan->command == NULL || plan->command[0] == NULL)
+    if (plan->command == NULL || plan->command[0] == NULL) {
         plan->command = shell;
+        streams_check_shell(options->interactive || options->terminal || options->detach ||
+                            options->view);
+    }
     plan_users(plan);
     return 0;
 }

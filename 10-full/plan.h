@@ -9,6 +9,7 @@
 #include "../08-cgroup/cgroup.h"
 #include "layers.h"
 #include "options.h"
+#include "streams.h"
 
 struct plan {
     const struct run_options *options;
@@ -24,7 +25,7 @@ struct plan {
     char **command;
     int stop_signal; /* 0: SIGTERM */
     uint64_t capabilities;
-    int log;                  /* where a detached box's output goes; -1 if it isn't detached */
+    struct streams streams;   /* standard input, output and error */
     struct layers layers;     /* 09 */
     struct cgroup_plan group; /* 08; the last, as it is large and hardly filled */
 };

@@ -266,6 +266,8 @@ static bool flow_out(struct flow *flow)
 {
     ssize_t put = write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
 
+    if (put == -1 && errno == ENOSPC && flow->to > STDERR_FILENO)
+        put = (ssize_t)(flow->end - flow->start); /* lost to the log, but the box goes on */
     if (put > 0)
         flow->start += (size_t)put;
     return put >= 0 || errno == EINTR || errno == EAGAIN;
@@ -277,49 +279,76 @@ static bool is_empty(const struct flow *flow)
 }
 
 /*
- * A terminal can't be closed by halves. What a person would type says the same: Ctrl-D, twice, as
- * the first only ends an unfinished line.
+ * The end of what comes in. The box's pipe is closed. Its terminal can't be closed by halves, and
+ * what a person would type says the same: Ctrl-D, twice, because the first only ends a line.
  */
-static void put_end(struct flow *flow)
+static void put_end(struct flow *flow, bool is_input)
 {
     struct termios settings;
-    char end = 4;
 
-    if (tcgetattr(flow->to, &settings) == 0)
-        end = (char)settings.c_cc[VEOF];
-    flow->bytes[0] = flow->bytes[1] = end;
+    flow->from = -1;
+    if (!is_input)
+        return;
+    if (tcgetattr(flow->to, &settings) == -1) {
+        close(flow->to);
+        flow->to = -1;
+        return;
+    }
+    flow->bytes[0] = flow->bytes[1] = (char)settings.c_cc[VEOF];
     flow->start = 0;
     flow->end = 2;
-    flow->from = -1;
 }
 
 /*
- * Nobody reads any more what the box writes. Without a master its terminal is hung up: the session
- * gets a SIGHUP, and who writes on gets an error, as on a terminal whose window has been closed.
+ * Nobody reads what the monitor copies there any more. What is typed is the shell's again. A box
+ * that writes on to a pipe gets a SIGPIPE. Its terminal is hung up without the master: the session
+ * gets a SIGHUP, and writing is an error, as on a terminal whose window has been closed.
  */
-static void hang_up(struct flow *in, struct flow *out)
+static void hang_up(struct flow flows[STREAMS], int standard)
 {
-    close(in->to);
-    in->from = in->to = out->from = out->to = -1;
+    struct flow *in = &flows[STDIN_FILENO], *flow = &flows[standard];
+
+    if (flow != in)
+        close(flow->from);
+    if (flow == in || in->to == flow->from)
+        in->from = in->to = -1;
+    flow->from = flow->to = -1;
 }
 
 /* So many milliseconds without a byte, and it is worth while to give memory back. */
 enum { IDLE = 200 };
 
+/* The master that is copied to and from; -1 if there is none. */
+static int master_of(const struct flow flows[STREAMS])
+{
+    return flows[STDIN_FILENO].to == flows[STDOUT_FILENO].from ? flows[STDIN_FILENO].to : -1;
+}
+
+/*
+ * Reading a terminal from the background stops the job (SIGTTIN), but poll(2) there doesn't. To
+ * read nothing does, as if the box's program had the terminal; or it is an error, and so the end.
+ */
+static void check_job(struct flow *in)
+{
+    if (is_empty(in) && in->from != -1 && in->to != -1 && read(in->from, in->bytes, 0) == -1 &&
+        errno == EIO)
+        put_end(in, true);
+}
+
 /* One round: wait until something can move, and move it. */
-static void step(struct flow *in, struct flow *out, int signals, const struct child *child,
+static void step(struct flow flows[STREAMS], int signals, const struct child *child,
                  struct pollfd *died)
 {
-    enum { SIGNALS, DIED, INPUT, MASTER_OUT, OUTPUT, MASTER_IN, COUNT };
-    struct pollfd ready[COUNT] = {
-        [SIGNALS] = {signals, POLLIN, 0},
-        [DIED] = {child->pidfd, POLLIN, 0},
-        [INPUT] = {is_empty(in) ? in->from : -1, POLLIN, 0},
-        [MASTER_IN] = {is_empty(in) ? -1 : in->to, POLLOUT, 0},
-        [OUTPUT] = {is_empty(out) ? -1 : out->to, POLLOUT, 0},
-        [MASTER_OUT] = {is_empty(out) ? out->from : -1, POLLIN, 0},
-    };
+    enum { SIGNALS, DIED, FROM, TO = FROM + STREAMS, COUNT = TO + STREAMS };
+    struct pollfd ready[COUNT] = {{signals, POLLIN, 0}, {child->pidfd, POLLIN, 0}};
 
+    check_job(&flows[STDIN_FILENO]);
+    for (int i = 0; i < STREAMS; i++) {
+        struct flow *flow = &flows[i];
+        ready[FROM + i] =
+            (struct pollfd){is_empty(flow) && flow->to != -1 ? flow->from : -1, POLLIN, 0};
+        ready[TO + i] = (struct pollfd){is_empty(flow) ? -1 : flow->to, POLLOUT, 0};
+    }
     int moved = poll(ready, COUNT, IDLE);
     if (moved == 0)
         moved = memory_poll(ready, COUNT);
@@ -331,15 +360,13 @@ static void step(struct flow *in, struct flow *out, int signals, const struct ch
     if (died->revents) /* what it wrote is drain()'s; from the background, to read would stop us */
         return;
     if (ready[SIGNALS].revents)
-        take_signal(signals, out->from, child);
-    if (ready[INPUT].revents && !flow_in(in))
-        put_end(in);
-    if (ready[MASTER_IN].revents && !flow_out(in))
-        in->start = in->end;
-    if (ready[MASTER_OUT].revents && !flow_in(out))
-        out->from = -1;
-    if (ready[OUTPUT].revents && !flow_out(out))
-        hang_up(in, out);
+        take_signal(signals, master_of(flows), child);
+    for (int i = 0; i < STREAMS; i++) {
+        if (ready[FROM + i].revents && !flow_in(&flows[i]))
+            put_end(&flows[i], i == STDIN_FILENO);
+        if (ready[TO + i].revents && !flow_out(&flows[i]))
+            hang_up(flows, i);
+    }
 }
 
 /* The box has ended: what it wrote may still be in the terminal. No more than that: a process that
@@ -360,29 +387,32 @@ static void drain(struct flow *out)
     }
 }
 
-void terminal_relay(int master, const struct child *child, int input, int output)
+void terminal_relay(int master, const struct child *child, const struct streams *streams)
 {
-    struct flow in = {.from = input, .to = master}, out = {.from = master, .to = output};
+    struct flow flows[STREAMS] = {{.from = -1}};
     struct pollfd died = {0};
     int signals = open_signals();
     spawn_hold_stops(false);
     /* Held so that the master does not end when the box's programs close theirs for a while. */
     int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
+    for (int i = 0; i < STREAMS; i++)
+        flows[i] = (struct flow){.from = streams->routes[i].from, .to = streams->routes[i].to};
     if (master != -1) {
+        flows[STDIN_FILENO].to = flows[STDOUT_FILENO].from = master;
         fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-        signal(SIGPIPE, SIG_IGN);
-        take_terminal(input);
+        take_terminal(flows[STDIN_FILENO].from);
         follow_size(master);
     }
     while (!died.revents)
-        step(&in, &out, signals, child, &died);
+        step(flows, signals, child, &died);
     spawn_hold_stops(true); /* from here on it's undoing */
-    drain(&out);
+    drain(&flows[STDOUT_FILENO]);
+    drain(&flows[STDERR_FILENO]);
     restore_terminal();
     close(signals);
     if (slave != -1)
         close(slave);
-    if (in.to != -1)
-        close(in.to);
+    if (flows[STDIN_FILENO].to != -1)
+        close(flows[STDIN_FILENO].to);
 }

@@ -13,6 +13,7 @@
 
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
+#include "streams.h"
 
 /*
  * Box. Open a new terminal in pts of DEV, the box's /dev, which has to be a devpts instance of the
@@ -36,12 +37,12 @@ int terminal_receive(const struct child *child);
 
 /*
  * Host, in place of waiting in spawn_wait(), which is to be called next for the exit status. Copy
- * from INPUT to the master, and from the master to OUTPUT, until the child has ended and all that
- * it wrote has come out. Pass signals on; follow the window's size. If INPUT is a terminal it is
- * raw meanwhile, and afterwards as before, also if the tool crashes or is killed. MASTER, INPUT and
- * OUTPUT may be -1 for none: a box without a terminal is waited for in the same way, and with as
- * little memory. Errors end the tool, with the terminal restored.
+ * what STREAMS says until the child has ended and all that it wrote has come out; pass signals on.
+ * With a MASTER, it is the other end of standard input and output. The window's size is followed
+ * then, and if input is a terminal it is raw meanwhile, and afterwards as before, also if the tool
+ * crashes or is killed. MASTER is -1 if the box has no terminal of its own. The wait takes as
+ * little memory as can be. Errors end the tool, with the terminal restored.
  */
-void terminal_relay(int master, const struct child *child, int input, int output);
+void terminal_relay(int master, const struct child *child, const struct streams *streams);
 
 #endif

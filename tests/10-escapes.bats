@@ -281,6 +281,8 @@ typed() {
     run -0 typed "$full $ROOTFS /escape type abc"
     assert_contains "$output" "Operation not permitted"
     refute_contains "$output" "[abc]"
+    run -0 typed "$full -i --seccomp off --userns host --cap-add ALL $ROOTFS /escape type abc"
+    refute_contains "$output" "[abc]"
     run -0 typed "$full -t $ROOTFS /escape type abc"
     assert_contains "$output" "Operation not permitted"
     refute_contains "$output" "[abc]"

@@ -46,7 +46,8 @@ sit_in_box() {
     type_in 'bg; echo went $((40 + 2))' Enter
     wait_until 5 sees 'went 42'
     type_in fg Enter
-    wait_until 5 ends_at_ctrl_c 'sleep 72' # which is in front in a moment
+    wait_until 5 sees '^sleep 72$' # which is in front in a moment
+    wait_until 5 ends_at_ctrl_c 'sleep 72'
     # The window changes its size.
     tmux -S "$TMUX_SOCKET" resize-window -x 101 -y 41
     type_in 'clear; stty size' Enter
@@ -165,4 +166,90 @@ find_tool_and_guard() {
     run -0 "$full" logs bird
     assert_contains "$output" /dev/pts/0
     assert_contains "$output" hello
+}
+
+# on_terminal COMMAND: run a shell command on a terminal, and print what comes out.
+on_terminal() {
+    local -
+    set -o pipefail
+    timeout "$RUN_LIMIT" script --quiet --return --command "$1" /dev/null </dev/null | tr -d '\r'
+}
+
+@test "without -t: pipes in place of the terminal, which the box can't read, set or type into" {
+    local streams='for i in 0 1 2; do test ! -t $i || echo "$i is a terminal"; done; stat -Lc %F /dev/stdout'
+    run -0 on_terminal "$full run ${alone[*]} $ROOTFS sh -c '$streams'"
+    assert_equal "$output" fifo
+    detached bird --network=none sleep 60
+    run -0 on_terminal "$full exec bird sh -c '$streams'"
+    assert_equal "$output" fifo
+    open_terminal
+    type_in "$(between "$full run -i --network none --userns host --cap-add ALL --seccomp off $ROOTFS stty -echo raw")" Enter
+    wait_until 5 sees 'status 1'
+    terminal_is_as_before
+}
+
+@test "without -t: output and error appear in their order, all of it, and by name" {
+    local print='for i in $(seq 3000); do echo $i >/dev/stdout; echo -$i >/dev/stderr; done; exit 3'
+    run -3 on_terminal "$full run ${alone[*]} -u 1000 $ROOTFS sh -c '$print'"
+    assert_equal "$output" "$(for i in $(seq 3000); do echo "$i"; echo "-$i"; done)"
+    run -0 on_terminal "$full run ${alone[*]} $ROOTFS sh -c 'echo out; echo err >&2' 2>/dev/null"
+    assert_equal "$output" out
+}
+
+# job COMMAND PROGRAM: PROGRAM in a box reads the terminal from the background, by COMMAND.
+job() {
+    type_in "clear; $1 $2 &" Enter
+    wait_until 10 is_stopped
+    type_in 'echo went $((40 + 2))' Enter
+    wait_until 5 sees 'went 42'
+    type_in 'clear; bg' Enter
+    wait_until 5 is_stopped
+    wait_until 5 runs_in_box "$2"
+    type_in 'clear; fg' Enter
+    wait_until 5 sees "$2\$"
+    type_in 'for the box' Enter
+    wait_until 5 said_twice
+    type_in C-d
+    wait_until 5 not runs_in_box "$2"
+    type_in 'clear; echo back $((50 + 3))' Enter
+    wait_until 5 sees 'back 53'
+}
+
+# The shell says so before its next prompt.
+is_stopped() {
+    type_in '' Enter
+    sees 'Stopped'
+}
+
+# By the terminal, and by the program.
+said_twice() {
+    [ "$(tmux -S "$TMUX_SOCKET" capture-pane -p -J | grep -c '^for the box$')" -eq 2 ]
+}
+
+@test "-i: in the background it stops, and what is typed is for the shell" {
+    requires command:tmux
+    open_terminal
+    job "$full run -i --network none $ROOTFS" 'cat -u'
+    detached bird --network=none sleep 60
+    job "$full exec -i bird" 'cat -u'
+}
+
+@test "without -i: what is typed while a box runs is for the shell, and nothing for a box to read" {
+    requires command:tmux
+    open_terminal
+    type_in "$full run --network none $ROOTFS sh -c 'cat; sleep 2; echo done'" Enter
+    type_in 'echo ahead $((40 + 2))' Enter
+    wait_until 10 sees 'ahead 42'
+    sees 'done'
+}
+
+@test "without -i or -t: a shell that nobody could type to is refused" {
+    run -125 on_terminal "$full run ${alone[*]} $ROOTFS"
+    assert_contains "$output" "full run: no command is given, and a shell would have no input"
+    assert_contains "$output" "hint: with -it"
+    detached bird --network=none sleep 60
+    run -125 on_terminal "$full exec bird"
+    assert_contains "$output" "hint: with -it"
+    run -0 sh -c "echo 'echo from a pipe' | $full run ${alone[*]} $ROOTFS"
+    assert_equal "$output" "from a pipe"
 }

@@ -39,9 +39,12 @@ view_of() {
 }
 
 @test "--view has colour on a terminal only" {
-    requires command:script tool:uts
-    run -0 script -qec "$(tool uts) --view" /dev/null
-    assert_contains "$output" $'\033[32misolated'
+    requires command:script tool:uts tool:full
+    local line
+    for line in "$(tool uts) --view" "$(tool full) run --network none --view $ROOTFS"; do
+        run -0 script -qec "$line" /dev/null
+        assert_contains "$output" $'\033[32misolated'
+    done
     run -0 "$(tool uts)" --view
     refute_contains "$output" $'\033'
 }

@@ -258,7 +258,9 @@ line><quo'te>"
     for_each passes_arguments_on
 }
 
+# That of the host stays outside a full box, which has one of its own.
 works_on_a_terminal() {
+    [[ ${tool_line[0]} != */full ]] || tool_line=("${tool_line[0]}" run -t "${tool_line[@]:2}")
     run -0 script -qec "${tool_line[*]} sh -c 'test -t 0 && test -t 1 && stty size >/dev/null && echo is-a-terminal'" /dev/null
     assert_contains "$output" is-a-terminal
 }

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Chapter 10: standard input, output and error of a box, and who may open them by name.
+# shellcheck disable=SC2016 # for the shells in boxes
+load helpers
+load boxes
+
+# What a command in a box writes to the names of its streams, and reads there.
+by_name='cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr; log=/tmp/log.$(id -u); ln -sf /dev/stdout $log; echo log >$log'
+
+# piped COMMAND…: with pipes for standard input, output and error, made by the user whom AS becomes.
+AS=(env)
+piped() {
+    run -0 "${AS[@]}" bash -c 'set -o pipefail; echo in | "$@" 2>&1 | cat' bash "$@"
+    assert_equal "$output" in$'\n'out$'\n'err$'\n'log
+}
+
+@test "pipes can be opened by name, as /dev/stdout, by every user of the box" {
+    local options
+    for options in "" "-u 1000:1000" "--init" "--userns host" "--userns host -u 1000:1000"; do
+        # shellcheck disable=SC2086 # several words
+        piped "$full" run "${alone[@]}" --tmpfs /tmp $options "$ROOTFS" sh -c "$by_name"
+    done
+    detached bird --network=none --tmpfs=/tmp sleep 60
+    for options in "" "-u 1000:1000"; do
+        # shellcheck disable=SC2086 # several words
+        piped "$full" exec $options bird sh -c "$by_name"
+    done
+}
+
+@test "an ordinary user: pipes can be opened by name" {
+    requires userns
+    make_rootfs user
+    AS=("${AS_USER[@]}")
+    piped "$full" run --tmpfs /tmp "$ROOTFS" sh -c "$by_name"
+}
+
+@test "the caller's pipe stays the caller's, who can still open its other end by name" {
+    output=$({
+        chown 65534:65534 /dev/stdout
+        "$full" run "${alone[@]}" "$ROOTFS" sh -c 'echo one; echo two'
+    } | "${AS_USER[@]}" sh -c 'read -r line; cat /dev/stdin; stat -Lc %u:%g /dev/stdin')
+    assert_equal "$output" two$'\n'65534:65534
+}
+
+@test "files and named pipes of the caller keep owner and mode" {
+    cd "$BATS_TEST_TMPDIR"
+    local before
+    echo in >input
+    touch output
+    mkfifo -m 600 errors
+    chmod 600 input output
+    before=$(stat -c '%n %u:%g %a' input output errors)
+    exec 9<>errors
+    for options in "" "-u 1000:1000" "--userns host"; do
+        # shellcheck disable=SC2086 # several words
+        "$full" run "${alone[@]}" $options "$ROOTFS" sh -c 'cat; echo err >&2' <input >output 2>errors
+        assert_equal "$(<output)" in
+        read -r -t 5 -u 9 line
+        assert_equal "$line" err
+        assert_equal "$(stat -c '%n %u:%g %a' input output errors)" "$before"
+    done
+}
+
+@test "-d: /dev/stdout leads to the log, and so does the first process's from exec" {
+    local options
+    for options in "" "-u 1000:1000" "--userns host" "--userns host -u 1000:1000"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 "$full" run -d --name bird "${alone[@]}" --tmpfs /tmp $options "$ROOTFS" \
+            sh -c "$by_name; exec sleep 60"
+        wait_until 5 sh -c "'$full' logs bird | grep -q log"
+        run -0 "$full" exec bird sh -c 'echo one >/proc/1/fd/1; echo two >/proc/1/fd/2'
+        wait_until 5 sh -c "'$full' logs bird | grep -q two"
+        run -0 "$full" logs bird
+        assert_equal "$output" out$'\n'err$'\n'log$'\n'one$'\n'two
+        run -0 "$full" rm -f bird
+    done
+}
+
+@test "-d: all that it writes is in the log, standard output and error in their order" {
+    detached bird --network=none sh -c 'seq 30000; seq 30001 60000 >&2; exit 3'
+    run -0 "$full" wait bird
+    assert_equal "$output" 3
+    assert_equal "$("$full" logs bird | cksum)" "$(seq 60000 | cksum)"
+}
+
+@test "a pipe that nobody reads any more ends the box that writes to it" {
+    run -0 bash -c '"$@" | head -1' bash "$full" run "${alone[@]}" --init "$ROOTFS" yes
+    assert_equal "$output" y
+}
