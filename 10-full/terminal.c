@@ -27,6 +27,18 @@
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 #endif
 
+/* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
+static void follow_size(int master)
+{
+    struct winsize size;
+
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
+        if (ioctl(standard, TIOCGWINSZ, &size) == 0) {
+            ioctl(master, TIOCSWINSZ, &size);
+            return;
+        }
+}
+
 /* The box's side. */
 
 static void check_devpts(int file)
@@ -89,6 +101,7 @@ int terminal_open(const struct root *dev, const struct child *child, uid_t owner
         die("give the terminal to user %u", owner);
     if (console)
         bind_console(dev, slave);
+    follow_size(master); /* here already: the monitor may come later than the command */
     if (descriptor_send(child->sync, master) != 0)
         exit(EXIT_TOOL);
     close(master);
@@ -200,18 +213,6 @@ static void take_terminal(int terminal)
     start_guard();
     atexit(restore_terminal);
     make_raw();
-}
-
-/* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
-static void follow_size(int master)
-{
-    struct winsize size;
-
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        if (ioctl(standard, TIOCGWINSZ, &size) == 0) {
-            ioctl(master, TIOCSWINSZ, &size);
-            return;
-        }
 }
 
 static int open_signals(void)

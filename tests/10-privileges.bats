@@ -197,6 +197,10 @@ on_terminal() {
     assert_contains "$output" /dev/pts/0
     assert_contains "$output" "30 90"
     assert_contains "$output" "136,"
+    # From the first moment on, however long the monitor takes to come to the terminal.
+    run -0 on_terminal "strace -f -o /dev/null -e inject=signalfd4:delay_enter=500000 \
+        $full run --network none -t $ROOTFS stty size"
+    assert_contains "$output" "30 90"
     run -0 on_terminal "$full run --network none $ROOTFS sh -c 'tty; test -e /dev/console'; true"
     refute_contains "$output" /dev/pts/0
 }
