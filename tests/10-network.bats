@@ -47,6 +47,7 @@ teardown_file() {
     run ! in_world "$TALK" ask tcp "$HOST" 80
     run -0 "$full" stop -t 0 web
     run ! in_world "$TALK" ask tcp "$HOST" 8080
+    rm "$ROOTFS/talk"
     expect_error 125 "need --network bridge" "$full" run "${alone[@]}" -p 8080:80 "$ROOTFS" true
     expect_error 125 "need --network bridge" "$full" run --network host --ip 172.27.0.9 "$ROOTFS" true
 }

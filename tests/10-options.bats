@@ -55,6 +55,21 @@ load boxes
     expect_error 125 "that user's group alone" as_user "$full" run --group-add 7 "$ROOTFS" true
 }
 
+# --- names ---------------------------------------------------------------------------------------
+
+@test "an image without /etc/hosts: localhost and the box's own name are known even so" {
+    requires overlay
+    cd "$BATS_TEST_TMPDIR"
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
+    tar -C "$ROOTFS" --exclude=./etc/hosts -cf layer.tar .
+    echo "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$(sha256sum <layer.tar | cut -d' ' -f1)\"]}}" >config.json
+    echo '[{"Config":"config.json","RepoTags":["bare:1"],"Layers":["layer.tar"]}]' >manifest.json
+    tar -cf bare.tar config.json manifest.json layer.tar
+    "$full" load bare.tar
+    run -0 "$full" run "${alone[@]}" --hostname bird bare:1 cat /etc/hosts
+    assert_equal "$output" $'127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.0.1 bird'
+}
+
 # --- limits --------------------------------------------------------------------------------------
 
 # The size of the box's /dev/shm in KiB, from outside.
