@@ -7,6 +7,7 @@
  */
 #include <sched.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -31,6 +32,19 @@ static noreturn void run_box(const struct net_options *options, const char *reso
     else if (options->join == NULL)
         network_configure(&options->network);
     spawn_exec(child, options->command);
+}
+
+/* Host. Nothing else says which ports were free. */
+static void print_chosen_ports(const struct network *network)
+{
+    char text[PUBLISH_TEXT];
+
+    for (int i = 0; i < network->port_count; i++) {
+        if (!network->ports[i].chosen)
+            continue;
+        network_write_publish(&network->ports[i], text);
+        fprintf(stderr, "net: publish %s\n", text);
+    }
 }
 
 int main(int argc, char **argv)
@@ -60,6 +74,8 @@ int main(int argc, char **argv)
         error = network_attach(network, child.pid);
     if (error == 0 && options.name != NULL)
         error = named_make(options.name, child.pid);
+    if (error == 0)
+        print_chosen_ports(network);
     if (error == 0)
         spawn_go(&child);
     else

@@ -33,6 +33,7 @@ struct publish {
     uint16_t port, box_port;
     int protocol; /* IPPROTO_TCP or IPPROTO_UDP */
     int socket;   /* holds the port on this host while the box lives; -1 if none */
+    bool chosen;  /* by the kernel, a free one; 0 until then */
 };
 
 /* What the rules of a box are made of. Addresses in host byte order. */

@@ -217,7 +217,7 @@ static int choose_address(struct network *network, struct host *host)
  */
 static int bind_port(int file, const struct sockaddr_in *address, int protocol)
 {
-    int reuse = protocol == IPPROTO_TCP;
+    int reuse = protocol == IPPROTO_TCP && address->sin_port != 0;
 
     setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
     if (bind(file, (const struct sockaddr *)address, sizeof(*address)) == -1)
@@ -238,6 +238,7 @@ static int bind_port(int file, const struct sockaddr_in *address, int protocol)
 static int hold_port(struct publish *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port->port)};
+    socklen_t size = sizeof(address);
     const char *protocol = port->protocol == IPPROTO_TCP ? "tcp" : "udp";
     char text[LINK_ADDRESS_TEXT];
 
@@ -246,8 +247,11 @@ static int hold_port(struct publish *port)
     port->socket =
         socket(AF_INET, (port->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC,
                port->protocol);
-    if (port->socket != -1 && bind_port(port->socket, &address, port->protocol) == 0)
+    if (port->socket != -1 && bind_port(port->socket, &address, port->protocol) == 0 &&
+        getsockname(port->socket, (struct sockaddr *)&address, &size) == 0) {
+        port->port = ntohs(address.sin_port);
         return 0;
+    }
     if (errno == EADDRINUSE)
         hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
              port->port);

@@ -20,7 +20,10 @@
 
 #include "nat.h"
 
-enum { NETWORK_DNS = 3 }; /* more nameservers are not asked: resolv.conf(5) */
+enum {
+    NETWORK_DNS = 3,  /* more nameservers are not asked: resolv.conf(5) */
+    PUBLISH_TEXT = 40 /* for a published port, such as 192.168.100.100:65535:65535/udp */
+};
 
 /* What the box gets. Addresses in host byte order. */
 struct lease {
@@ -60,6 +63,9 @@ void network_read_network(const char *text, const char *what, uint32_t *address,
 void network_read_bridge(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
+
+/* Host. A published port as network_read_publish() takes it, with the port that was chosen. */
+void network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
 
 /*
  * Host. Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up

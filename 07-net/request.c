@@ -68,43 +68,80 @@ void network_read_bridge(struct network *network, const char *text)
     network->bridge = text;
 }
 
-/* [ADDRESS:]PORT:BOXPORT[/tcp|/udp] */
-void network_read_publish(struct network *network, const char *text)
+/* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
+static int read_range(char *text, const char *what, uint16_t *first)
 {
-    struct publish port = {.protocol = IPPROTO_TCP, .socket = -1};
-    char copy[64], *parts[3], *end;
-    int count = 0;
+    char *last = strchr(text, '-');
 
+    if (last != NULL)
+        *last++ = '\0';
+    *first = (uint16_t)tool_number(text, what, 1, 65535);
+    return last != NULL ? (int)tool_number(last, what, *first, 65535) : *first;
+}
+
+static void add_port(struct network *network, const struct publish *port)
+{
     if (network->port_count == NAT_PORTS)
         fail("publish: more than %d ports", NAT_PORTS);
-    snprintf(copy, sizeof(copy), "%s", text);
+    for (int i = 0; i < network->port_count && port->port != 0; i++) {
+        const struct publish *other = &network->ports[i];
+        if (other->port == port->port && other->protocol == port->protocol &&
+            (other->address == port->address || other->address == 0 || port->address == 0))
+            fail("publish: port %d is asked for twice", port->port);
+    }
+    network->ports[network->port_count++] = *port;
+}
+
+/* The protocol behind the slash, which is cut off. */
+static int read_protocol(char *copy, const char *text)
+{
     char *protocol = strchr(copy, '/');
+
     if (protocol != NULL)
         *protocol++ = '\0';
     if (protocol != NULL && strcmp(protocol, "udp") == 0)
-        port.protocol = IPPROTO_UDP;
-    else if (protocol != NULL && strcmp(protocol, "tcp") != 0)
+        return IPPROTO_UDP;
+    if (protocol != NULL && strcmp(protocol, "tcp") != 0)
         fail("publish: '%s': the protocol is tcp or udp", text);
+    return IPPROTO_TCP;
+}
 
-    for (char *part = copy; part != NULL && count < 3; part = end) {
-        end = strchr(part, ':');
-        if (end != NULL)
-            *end++ = '\0';
-        parts[count++] = part;
-    }
-    if (count < 2 || end != NULL || strlen(text) >= sizeof(copy))
-        fail("publish: '%s' is not [ADDRESS:]PORT:BOXPORT[/tcp|/udp]", text);
+void network_read_publish(struct network *network, const char *text)
+{
+    struct publish port = {.socket = -1};
+    char copy[64], *rest = copy, *parts[3];
+    int count = 0, last = 0;
+
+    snprintf(copy, sizeof(copy), "%s", text);
+    port.protocol = read_protocol(copy, text);
+    while (rest != NULL && count < 3)
+        parts[count++] = strsep(&rest, ":");
+    if (rest != NULL || strlen(text) >= sizeof(copy))
+        fail("publish: '%s' is not [[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]", text);
     if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
         network_read_address(parts[0], "publish", &port.address);
-    port.port = (uint16_t)tool_number(parts[count - 2], "publish: port of the host", 1, 65535);
-    port.box_port = (uint16_t)tool_number(parts[count - 1], "publish: port of the box", 1, 65535);
-    for (int i = 0; i < network->port_count; i++) {
-        const struct publish *other = &network->ports[i];
-        if (other->port == port.port && other->protocol == port.protocol &&
-            (other->address == port.address || other->address == 0 || port.address == 0))
-            fail("publish: port %d is asked for twice", port.port);
+    int last_box = read_range(parts[count - 1], "publish: port of the box", &port.box_port);
+    if (count > 1 && parts[count - 2][0] != '\0')
+        last = read_range(parts[count - 2], "publish: port of the host", &port.port);
+    if (port.port != 0 && last - port.port != last_box - port.box_port)
+        fail("publish: '%s': %d ports of the host, and %d of the box", text, last - port.port + 1,
+             last_box - port.box_port + 1);
+    port.chosen = port.port == 0;
+    for (int left = last_box - port.box_port; left >= 0; left--) {
+        add_port(network, &port);
+        port.port = (uint16_t)(port.port + !port.chosen);
+        port.box_port++;
     }
-    network->ports[network->port_count++] = port;
+}
+
+void network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
+{
+    char address[LINK_ADDRESS_TEXT + 1] = "";
+
+    if (port->address != 0)
+        strcat(link_address_text(port->address, address), ":");
+    snprintf(text, PUBLISH_TEXT, "%s%d:%d%s", address, port->port, port->box_port,
+             port->protocol == IPPROTO_UDP ? "/udp" : "");
 }
 
 void network_read_dns(struct network *network, const char *text)

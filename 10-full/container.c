@@ -101,8 +101,10 @@ static void begin(const struct run_options *options)
 }
 
 /* Link the box to the bridge, and note its address and ports. */
-static int attach_network(const struct run_options *options)
+static int attach_network(void)
 {
+    _Static_assert(sizeof(box.state.ports) >= NAT_PORTS * PUBLISH_TEXT, "all ports have room");
+    char port[PUBLISH_TEXT];
     struct in_addr address;
     int error = network_attach(&box.plan.network, box.child.pid);
 
@@ -110,10 +112,11 @@ static int attach_network(const struct run_options *options)
         return error;
     address.s_addr = htonl(box.plan.network.lease->address);
     inet_ntop(AF_INET, &address, box.state.address, sizeof(box.state.address));
-    for (int i = 0; i < options->port_count; i++) {
+    for (int i = 0; i < box.plan.network.port_count; i++) {
         size_t length = strlen(box.state.ports);
+        network_write_publish(&box.plan.network.ports[i], port);
         snprintf(box.state.ports + length, sizeof(box.state.ports) - length, "%s%s", i ? " " : "",
-                 options->ports[i]);
+                 port);
     }
     return state_write(&box.state);
 }
@@ -239,7 +242,7 @@ static int serve_box(void)
 
     if (plan->users.count > 0)
         idmap_write(box.child.pid, &plan->users, &plan->groups, plan->mapped); /* 06 */
-    int error = plan->linked ? attach_network(plan->options) : 0;              /* 07 */
+    int error = plan->linked ? attach_network() : 0;                           /* 07 */
     if (error != 0)
         return error;
     rlimit_allow(&plan->options->limits, box.child.pid);

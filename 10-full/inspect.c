@@ -47,6 +47,16 @@ static void draw_users(const struct state *state)
     }
 }
 
+static void draw_ports(const struct state *state)
+{
+    char ports[sizeof(state->ports)], *rest = ports, *port;
+
+    memcpy(ports, state->ports, sizeof(ports));
+    while ((port = strsep(&rest, " ")) != NULL)
+        if (port[0] != '\0')
+            pair("port", port, "-->", state->address);
+}
+
 /* What the box's root is made of, topmost first. */
 static void draw_layers(const struct state *state, const struct image *image)
 {
@@ -120,8 +130,7 @@ static void draw(const struct state *state, const struct image *image)
     draw_users(state);
     if (state->address[0] != '\0')
         pair("network", "bridge", "<->", state->address);
-    if (state->ports[0] != '\0')
-        pair("ports", state->ports, "-->", state->address);
+    draw_ports(state);
     struct use use = stats_read(state);
     if (state->cgroup[0] != '\0')
         pair("cgroup", state->cgroup, "-->", "/");

@@ -32,7 +32,7 @@ struct state {
     char groups[256];             /* more groups of it, names or numbers with "," between them */
     char workdir[1024];           /* and where, "" for "/" */
     char address[32];             /* of eth0, "" without a network of its own */
-    char ports[256];              /* published, as --publish has them, separated by blanks */
+    char ports[1280];             /* published, as --publish has them, separated by blanks */
     char cgroup[1024];            /* its directory, "" for none */
     char layer[1024];             /* the directory of the upper layer, "" if that is thrown away */
     char image[SHA256_HEX + 1];   /* the ID of the image that source names, "" for a directory */

@@ -128,11 +128,42 @@ load network
     assert_equal "$output" "$word"
 }
 
+@test "--publish with ranges: each port leads to the one beside it" {
+    local each
+    start_box net --publish 8000-8002:80-82 --publish 127.0.0.1:5300-5301:53-54/udp sleep 60
+    for each in 0 1 2; do
+        serve "$BOX_PID" tcp 0.0.0.0 "8$each" "box$each"
+    done
+    serve "$BOX_PID" udp 0.0.0.0 54 udp
+    for each in 0 1 2; do
+        run -0 in_world "$TALK" ask tcp "$HOST" "800$each"
+        assert_equal "$output" "box$each saw $WORLD"
+    done
+    run -0 ask udp 127.0.0.1 5301
+    assert_contains "$output" "udp saw"
+}
+
+@test "--publish without a port of the host: a free one, which is printed" {
+    local port
+    start_box net --publish 80 --publish "$HOST::81/udp" sleep 60
+    port=$(sed -n 's/^net: publish \([1-9][0-9]*\):80$/\1/p' "$BOX_OUT")
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    run -0 in_world "$TALK" ask tcp "$HOST" "$port"
+    assert_equal "$output" "box saw $WORLD"
+    port=$(sed -n "s/^net: publish $HOST:\\([1-9][0-9]*\\):81.udp\$/\\1/p" "$BOX_OUT")
+    serve "$BOX_PID" udp 0.0.0.0 81 box
+    run -0 in_world "$TALK" ask udp "$HOST" "$port"
+    assert_equal "$output" "box saw $WORLD"
+}
+
 @test "malformed ports" {
     local bad
-    for bad in 80 "" 1:2:3:4 10.9.0.1:80; do
+    for bad in "" 1:2:3:4 10.9.0.1:80; do
         expect_error 125 "is not" "$net" --publish "$bad" true
     done
+    expect_error 125 "2 ports of the host, and 3 of the box" "$net" --publish 80-81:80-82 true
+    expect_error 125 "not between 82 and 65535" "$net" --publish 82-81:82-81 true
+    expect_error 125 "more than 32 ports" "$net" --publish 8000-8040:80-120 true
     for bad in 0:80 80:0 65536:80 80:65536; do
         expect_error 125 "not between 1 and 65535" "$net" --publish "$bad" true
     done

@@ -33,6 +33,21 @@ teardown_file() {
     expect_error 125 "is not bridge, none or host" "$full" run --network moon "$ROOTFS" true
 }
 
+@test "--publish without a port of the host: 'ps' shows which it is" {
+    local port
+    make_rootfs
+    install "$TALK" "$ROOTFS/talk"
+    detached web --publish=80 /talk serve tcp 0.0.0.0 80 web
+    run -0 "$full" ps
+    [[ $output =~ ([0-9]+):80 ]]
+    port=${BASH_REMATCH[1]}
+    assert_equal "$(of web ports)" "$port:80"
+    wait_until 5 in_world "$TALK" ask tcp "$HOST" "$port"
+    run -0 in_world "$TALK" ask tcp "$HOST" "$port"
+    assert_equal "$output" "web saw $WORLD"
+    rm "$ROOTFS/talk"
+}
+
 @test "--publish: the outside world reaches the box, until it ends" {
     install "$TALK" "$ROOTFS/talk"
     detached web --publish=8080:80 --publish="$HOST:5353:53/udp" /talk serve tcp 0.0.0.0 80 web
