@@ -53,7 +53,8 @@ int image_history(const char *name);
 int image_remove(const char *name);
 
 /*
- * Host. Write an image to FILE, a tar that docker, podman and skopeo load. Layers are packed anew:
+ * Host. Write an image to FILE, or standard output if that is NULL, a tar that docker, podman and
+ * skopeo load. Layers are packed anew:
  * the image has the same files there, and other digests. Returns 0, or a negative errno told.
  */
 int image_save(const char *name, const char *file);

@@ -169,6 +169,25 @@ static int save_whole(const struct image *image, const char *name, const char *p
     return error;
 }
 
+/* A tar is written with steps back, which a pipe does not have. */
+static int save_to_output(const struct image *image, const char *name)
+{
+    char bytes[65536];
+    ssize_t got = 0;
+    int file = store_nameless();
+    int error = file < 0 ? file : save_to(file, image, name);
+
+    if (error == 0)
+        lseek(file, 0, SEEK_SET);
+    while (error == 0 && (got = read(file, bytes, sizeof(bytes))) > 0)
+        error = write_all(STDOUT_FILENO, bytes, (size_t)got);
+    if (error == 0 && got == -1)
+        error = report("save");
+    if (file >= 0)
+        close(file);
+    return error;
+}
+
 int image_save(const char *name, const char *file)
 {
     struct image image;
@@ -181,7 +200,8 @@ int image_save(const char *name, const char *file)
     error = name_find(name, id, &name_file);
     if (error == 0) {
         char *whole = name_file ? store_decode(name_file) : NULL;
-        error = save_whole(&image, whole, file, mask);
+        error =
+            file == NULL ? save_to_output(&image, whole) : save_whole(&image, whole, file, mask);
         free(whole);
         free(name_file);
     }

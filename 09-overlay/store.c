@@ -140,6 +140,18 @@ char *store_temporary(int *lock)
     return path;
 }
 
+int store_nameless(void)
+{
+    const char *home = store_open();
+    char path[PATH_MAX];
+
+    if (home == NULL)
+        return -EIO;
+    snprintf(path, sizeof(path), "%s/tmp", home);
+    int file = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return file != -1 ? file : report("store: make a file in %s", path);
+}
+
 /* Is the open file still the one that is called PATH? */
 static bool is_still(int file, const char *path)
 {

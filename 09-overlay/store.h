@@ -34,6 +34,10 @@ const char *store_open(void);
 int store_lock(void);
 void store_unlock(int lock);
 
+/* Host. A new file of the store without a name: nothing is left of it, however we end. Returns a
+ * descriptor or -errno after report(). */
+int store_nameless(void);
+
 /* Host. The path of KIND ("layers", "configs", "images", "tmp") / NAME / REST; to be freed. */
 char *store_path(const char *kind, const char *name, const char *rest);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "archive.h"
 
 enum {
     BLOCK = 512,
@@ -288,23 +289,14 @@ const char *tar_decompressor(int file, off_t offset)
 int tar_open(struct tar_file *tar, const char *path)
 {
     struct stat status;
-    const char *program;
 
-    *tar = (struct tar_file){.path = path, .stream = fopen(path, "re")};
-    if (tar->stream == NULL)
-        return report("%s", path);
-    tar->file = fileno(tar->stream);
-    if (fstat(tar->file, &status) == -1)
-        return report("%s", path);
-    int error = 0;
-    if (!S_ISREG(status.st_mode)) {
-        error = refuse("%s: not a file, which the tar of an image has to be", path);
-    } else if ((program = tar_decompressor(tar->file, 0)) != NULL) {
-        hint("unpack it first: %s -dc %s > image.tar", program, path);
-        error = refuse("%s: is compressed as a whole", path);
-    } else {
-        error = read_headers(tar, status.st_size);
-    }
+    *tar = (struct tar_file){.path = path, .file = archive_open(path)};
+    if (tar->file < 0)
+        return tar->file;
+    tar->stream = fdopen(tar->file, "r");
+    int error = tar->stream == NULL || fstat(tar->file, &status) == -1
+                    ? report("%s", path)
+                    : read_headers(tar, status.st_size);
     if (error != 0)
         tar_close(tar);
     return error;

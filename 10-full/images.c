@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -12,7 +13,37 @@
 #include "state.h"
 #include "still.h"
 
-/* The operands, MIN to MAX of them; a command for images has no options but those of every tool. */
+static char **check_count(int argc, char **argv, const char *name, int min, int max)
+{
+    if (argc - optind < min || argc - optind > max) {
+        hint("'%s --help' says what it takes", name);
+        fail("too %s operands", argc - optind < min ? "few" : "many");
+    }
+    return argv + optind;
+}
+
+/*
+ * The operands, MIN to MAX of them. FILE, for a command that has --input or --output, LETTER, gets
+ * what is behind it, or stays.
+ */
+static char **parse_file_operands(int argc, char **argv, const char *name, const char *usage,
+                                  int min, int max, struct option own, char **file)
+{
+    const struct option options[] = {own, TOOL_OPTIONS};
+    char letters[] = TOOL_FLAGS "x:";
+    int option;
+
+    letters[sizeof(TOOL_FLAGS) - 1] = (char)own.val;
+    tool_start(argv, name, usage);
+    while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1)
+        if (option == own.val)
+            *file = optarg;
+        else
+            tool_option(option);
+    return check_count(argc, argv, name, min, max);
+}
+
+/* The operands of a command that has no options but those of every tool. */
 static char **parse_operands(int argc, char **argv, const char *name, const char *usage, int min,
                              int max)
 {
@@ -22,11 +53,7 @@ static char **parse_operands(int argc, char **argv, const char *name, const char
     tool_start(argv, name, usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
         tool_option(option);
-    if (argc - optind < min || argc - optind > max) {
-        hint("'%s --help' says what it takes", name);
-        fail("too %s operands", argc - optind < min ? "few" : "many");
-    }
-    return argv + optind;
+    return check_count(argc, argv, name, min, max);
 }
 
 static int exit_status(int error)
@@ -37,9 +64,11 @@ static int exit_status(int error)
 int command_load(int argc, char **argv)
 {
     static const char usage[] =
-        "Usage: full load [OPTION]... FILE [NAME]\n"
-        "Load the image in FILE, a tar as 'docker save' writes it or of an OCI layout.\n"
+        "Usage: full load [OPTION]... [FILE] [NAME]\n"
+        "Load the image in FILE, a tar as 'docker save' writes it or of an OCI layout,\n"
+        "also one compressed by gzip, zstd, xz or bzip2 (default: standard input).\n"
         "\n"
+        "  -i, --input=FILE       docker's way to name FILE\n"
         "@\n"
         "NAME is what to call it (default: the names that it brings along).\n"
         "\n"
@@ -48,10 +77,20 @@ int command_load(int argc, char **argv)
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n"
         "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
-    char **operands = parse_operands(argc, argv, "full load", usage, 1, 2);
-    char id[SHA256_HEX + 1];
+    char *file = NULL, id[SHA256_HEX + 1];
+    char **operands =
+        parse_file_operands(argc, argv, "full load", usage, 0, 2,
+                            (struct option){"input", required_argument, NULL, 'i'}, &file);
 
-    return exit_status(image_load(operands[0], operands[1], id, true));
+    if (file == NULL && operands[0] != NULL)
+        file = *operands++;
+    if (operands[0] != NULL && operands[1] != NULL)
+        fail("too many operands");
+    if (file == NULL && isatty(STDIN_FILENO)) {
+        hint("'full load FILE', or '<FILE' behind it");
+        fail("a file is missing, and standard input is a terminal");
+    }
+    return exit_status(image_load(file != NULL ? file : "/dev/stdin", operands[0], id, true));
 }
 
 int command_images(int argc, char **argv)
@@ -109,18 +148,36 @@ int command_history(int argc, char **argv)
 int command_save(int argc, char **argv)
 {
     static const char usage[] =
-        "Usage: full save [OPTION]... IMAGE FILE\n"
-        "Write an image to FILE, a tar that docker, podman and skopeo load.\n"
+        "Usage: full save [OPTION]... IMAGE [FILE]\n"
+        "Write an image to FILE, a tar that docker, podman and skopeo load (default:\n"
+        "standard output).\n"
         "\n"
+        "  -o, --output=FILE      docker's way to name FILE\n"
         "@\n"
         "\n"
         "Example: full save demo demo.tar\n"
         "\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n";
-    char **operands = parse_operands(argc, argv, "full save", usage, 2, 2);
+    char *file = NULL;
+    char **operands =
+        parse_file_operands(argc, argv, "full save", usage, 1, 3,
+                            (struct option){"output", required_argument, NULL, 'o'}, &file);
+    char *image = *operands++;
 
-    return exit_status(image_save(operands[0], operands[1]));
+    /* docker's own example has the option behind the image. */
+    if (file == NULL && operands[0] != NULL && operands[1] != NULL &&
+        (strcmp(operands[0], "-o") == 0 || strcmp(operands[0], "--output") == 0))
+        operands++;
+    if (operands[0] != NULL && (file != NULL || operands[1] != NULL))
+        fail("too many operands");
+    if (file == NULL)
+        file = operands[0];
+    if (file == NULL && isatty(STDOUT_FILENO)) {
+        hint("'full save -o FILE %s'", image);
+        fail("a tar is nothing for a terminal");
+    }
+    return exit_status(image_save(image, file));
 }
 
 /* Another commit would let the box go on while this one reads. */

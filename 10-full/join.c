@@ -29,6 +29,7 @@ static const char usage[] =
     "Usage: full exec [OPTION]... BOX [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) in a box that runs.\n"
     "\n"
+    "  -d, --detach           let it run in the background, without input or output\n"
     "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
     "                         (default: a terminal is not read)\n"
     "  -t, --tty              a terminal of its own\n"
@@ -53,23 +54,28 @@ struct options {
     const char *groups;
     const char *workdir;
     struct environment environment;
-    bool interactive, terminal, view;
+    bool detach, interactive, terminal, view;
     struct streams streams;
     char **command;
 };
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"interactive", no_argument, NULL, 'i'}, {"tty", no_argument, NULL, 't'},
-        {"env", required_argument, NULL, 'e'},   {"workdir", required_argument, NULL, 'w'},
-        {"user", required_argument, NULL, 'u'},  TOOL_OPTIONS};
+    static const struct option long_options[] = {{"detach", no_argument, NULL, 'd'},
+                                                 {"interactive", no_argument, NULL, 'i'},
+                                                 {"tty", no_argument, NULL, 't'},
+                                                 {"env", required_argument, NULL, 'e'},
+                                                 {"workdir", required_argument, NULL, 'w'},
+                                                 {"user", required_argument, NULL, 'u'},
+                                                 TOOL_OPTIONS};
     struct options options = {.box = NULL};
     int option;
 
     tool_start(argv, "full exec", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "ite:w:u:", long_options, NULL)) != -1) {
-        if (option == 'i')
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:", long_options, NULL)) != -1) {
+        if (option == 'd')
+            options.detach = true;
+        else if (option == 'i')
             options.interactive = true;
         else if (option == 't')
             options.terminal = true;
@@ -85,9 +91,12 @@ static struct options parse_options(int argc, char **argv)
     }
     if (optind == argc)
         fail("the name of a box is missing: full exec BOX [COMMAND]");
+    if (options.detach && (options.interactive || options.terminal))
+        fail("--detach goes with neither -i nor -t: nobody is there to type");
     options.box = argv[optind++];
     if (optind == argc)
-        streams_check_shell(options.interactive || options.terminal || options.view);
+        streams_check_shell(options.interactive || options.terminal || options.view ||
+                            options.detach);
     options.command = tool_command(argc, argv);
     return options;
 }
@@ -256,8 +265,58 @@ static void complete(struct options *options, const struct state *state)
         options->workdir = state->workdir;
 }
 
+/*
+ * With --detach the caller goes on in the background, to see the command through to its end. The
+ * process before it waits for the status that comes through the descriptor returned.
+ */
+static int go_to_background(void)
+{
+    unsigned char status = EXIT_TOOL;
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe");
+    pid_t pid = fork();
+    if (pid == -1)
+        die("fork");
+    if (pid == 0) {
+        close(ends[0]);
+        setsid();
+        return ends[1];
+    }
+    close(ends[1]);
+    if (read(ends[0], &status, 1) == -1)
+        die("wait for the command");
+    exit(status);
+}
+
+/* Its command runs, or can't: tell who waits, let go of the terminal, and wait for the end. */
+static int see_through(const struct child *child, int waiting)
+{
+    int executed = spawn_wait_exec(child), nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int result = executed == 1 ? EXIT_SUCCESS : spawn_wait(child);
+    unsigned char status = (unsigned char)result;
+
+    (void)!write(waiting, &status, 1);
+    close(waiting);
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        dup2(nothing, file);
+    return executed == 1 ? spawn_wait(child) : result;
+}
+
+static void take_nothing(struct streams *streams)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (nothing == -1)
+        die("open /dev/null");
+    for (int i = 0; i < STREAMS; i++)
+        streams->box[i] = nothing;
+}
+
 int command_exec(int argc, char **argv)
 {
+    int waiting = -1;
     struct options options = parse_options(argc, argv);
     struct state state;
 
@@ -265,13 +324,20 @@ int command_exec(int argc, char **argv)
         return EXIT_TOOL;
     complete(&options, &state);
     umask(022); /* as for the box's own command */
-    streams_open(&options.streams,
-                 &(struct streams_plan){options.terminal, options.interactive, -1, state.first_id});
+    if (options.detach)
+        waiting = go_to_background();
+    if (options.detach)
+        take_nothing(&options.streams);
+    else
+        streams_open(&options.streams, &(struct streams_plan){options.terminal, options.interactive,
+                                                              -1, state.first_id});
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);
     streams_close(&options.streams);
     await(&state, &child);
+    if (options.detach)
+        return see_through(&child, waiting);
     int master = options.terminal ? terminal_receive(&child) : -1;
     if (master != -1)
         await(&state, &child); /* until the command runs: a person at the terminal could end that */

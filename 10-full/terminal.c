@@ -22,6 +22,7 @@
 #include "../04-mnt/tree.h"
 #include "../09-overlay/descriptor.h"
 #include "memory.h"
+#include "signals.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
 #define DEVPTS_SUPER_MAGIC 0x1cd1
@@ -228,6 +229,26 @@ static int open_signals(void)
     return file;
 }
 
+/*
+ * PID 1 without a handler never sees Ctrl-C. The first one says so, the third ends the box, as with
+ * docker.
+ */
+static void insist(const struct child *child, int signal)
+{
+    enum { ENOUGH = 3 };
+    static int dropped;
+
+    if ((signal != SIGINT && signal != SIGTERM) || !signal_is_ignored(child->pid, signal))
+        return;
+    if (++dropped == 1) {
+        hint("a third one ends the box; with --init, each signal ends a command like this one");
+        (void)refuse("the command has no handler for SIG%s, which PID 1 needs",
+                     signal == SIGINT ? "INT" : "TERM");
+    }
+    if (dropped == ENOUGH)
+        syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+}
+
 static void take_signal(int signals, int master, const struct child *child)
 {
     struct signalfd_siginfo info;
@@ -241,6 +262,7 @@ static void take_signal(int signals, int master, const struct child *child)
         return;
     }
     syscall(SYS_pidfd_send_signal, child->pidfd, (int)info.ssi_signo, NULL, 0);
+    insist(child, (int)info.ssi_signo);
 }
 
 /* Bytes on their way in one direction. FROM and TO are -1 once they have ended. */

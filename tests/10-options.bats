@@ -122,6 +122,7 @@ shm_size() {
     expect_error 125 "there are no anonymous volumes" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
     assert_hint "'-v DIRECTORY:/data'"
     assert_hint "'--tmpfs /data'"
+    rm -rf "$ROOTFS/data"
     expect_error 125 "there are no named volumes" "$full" run "${alone[@]}" -v data:/data "$ROOTFS" true
     assert_hint "mkdir data"
     [ ! -e "$ROOTFS/data" ]

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# Chapter 10: what people who know docker type without thinking.
+load helpers
+load boxes
+load images
+
+eval "images_$(declare -f setup)"
+setup() {
+    images_setup
+    make_rootfs
+    alone=(--network none)
+}
+
+@test "exec -d: the command runs on in the box, without input or output, and ends with it" {
+    local pid word
+    word=$(random_name)
+    detached bird "${alone[@]}" sleep 60
+    run -0 "$full" exec -d bird sh -c "echo said; echo said >&2; cat; echo $word >/dev/shm/word; exec sleep 61"
+    assert_equal "$output" ""
+    wait_until 5 sh -c "'$full' exec bird cat /dev/shm/word | grep -qx $word"
+    pid=$(of bird pid)
+    run -0 "$full" exec bird sh -c 'for p in /proc/[0-9]*; do [ "$(tr "\0" " " <$p/cmdline)" != "sleep 61 " ] || readlink $p/fd/*; done'
+    assert_equal "$output" $'/dev/null\n/dev/null\n/dev/null'
+    run -127 "$full" exec -d bird no-such-program
+    assert_contains "$output" "no-such-program"
+    expect_error 125 "nobody is there to type" "$full" exec -dt bird sh
+    run -0 "$full" rm -f bird
+    wait_until 5 ended "$pid"
+    wait_until 5 no_process_is_left
+}
+
+@test "load: from standard input, a pipe, -i, and compressed as a whole" {
+    local program
+    requires command:zstd command:xz
+    make_image
+    for program in gzip zstd xz; do
+        "$program" -c base.tar >"base.$program"
+        run -0 "$full" load -i "base.$program"
+        assert_contains "$output" base:1
+        run -0 sh -c "'$full' load <base.$program"
+        run -0 sh -c "cat base.$program | '$full' load"
+        assert_contains "$output" base:1
+    done
+    run -0 "$full" load --input base.tar other:2
+    assert_contains "$output" other:2
+    run -0 "$full" run --network none other:2
+    assert_equal "$output" "$secret"
+    head -c 1000 base.gzip >short
+    run -125 "$full" load short
+    assert_contains "$output" "full load: "
+    expect_error 125 "too many operands" "$full" load -i base.tar a b
+    assert_equal "$(find store/tmp -mindepth 1)" ""
+}
+
+@test "save: -o before or behind the image, or to standard output" {
+    make_image
+    "$full" load base.tar
+    run -0 "$full" save -o one.tar base:1
+    run -0 "$full" save base:1 -o two.tar
+    run -0 sh -c "'$full' save base:1 >three.tar"
+    run -0 sh -c "'$full' save base:1 | cat >four.tar"
+    run -0 cmp one.tar two.tar
+    run -0 cmp one.tar three.tar
+    run -0 cmp one.tar four.tar
+    run -0 sh -c "gzip -c three.tar | '$full' load"
+    run -0 "$full" run --network none base:1
+    assert_equal "$output" "$secret"
+}
+
+@test "a command without a handler: Ctrl-C says so, and a third one ends the box; --init needs one" {
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60
+    kill -INT "$TOOL_PID"
+    wait_until 3 grep -q "no handler for SIGINT" "$BOX_OUT"
+    grep -q "^hint: .*--init" "$BOX_OUT"
+    kill -INT "$TOOL_PID"
+    ! ended "$TOOL_PID"
+    kill -INT "$TOOL_PID"
+    wait_box 5
+    assert_equal "$status" 137
+    assert_equal "$(grep -c "no handler" "$BOX_OUT")" 1
+    start_box full run "${alone[@]}" --init "$ROOTFS" sleep 60
+    kill -INT "$TOOL_PID"
+    wait_box 5
+    assert_equal "$status" 130
+    assert_equal "$(<"$BOX_OUT")" ""
+}
+
+@test "a command that handles Ctrl-C is not spoken of, however often it comes" {
+    local each
+    start_box full run "${alone[@]}" "$ROOTFS" sh -c 'trap "echo caught" INT; trap exit TERM; while :; do sleep 0.1; done'
+    for each in 1 2 3 4; do
+        kill -INT "$TOOL_PID"
+        wait_until 5 sh -c "[ \$(grep -c caught '$BOX_OUT') -ge $each ]"
+    done
+    refute_contains "$(<"$BOX_OUT")" "no handler"
+    end_box
+}
+
+@test "stop: says at once why it has to wait" {
+    detached bird "${alone[@]}" sleep 60
+    run -0 --separate-stderr "$full" stop -t 1 bird
+    assert_equal "$output" bird
+    assert_contains "$stderr" "no handler for the stop signal: SIGKILL follows in 1 seconds"
+    detached swift "${alone[@]}" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+    wait_until 5 sh -c "'$full' exec swift grep -q 'SigCgt:.*4' /proc/1/status"
+    run -0 --separate-stderr "$full" stop swift
+    assert_equal "$stderr" ""
+}
