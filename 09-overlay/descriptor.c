@@ -27,7 +27,9 @@ int descriptor_send(int socket, int descriptor)
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
     if (sendmsg(socket, &message, MSG_NOSIGNAL) == 1)
         return 0;
-    return errno == EPIPE ? -EPIPE : report("send a descriptor"); /* who ended has told why */
+    if (errno == EPIPE || errno == ECONNRESET)
+        return -EPIPE; /* the side that ended has reported why */
+    return report("send a descriptor");
 }
 
 int descriptor_receive(int socket)

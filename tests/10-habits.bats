@@ -73,7 +73,7 @@ setup() {
     wait_until 3 grep -q "no handler for SIGINT" "$BOX_OUT"
     grep -q "^hint: .*--init" "$BOX_OUT"
     kill -INT "$TOOL_PID"
-    ! ended "$TOOL_PID"
+    run ! ended "$TOOL_PID"
     kill -INT "$TOOL_PID"
     wait_box 5
     assert_equal "$status" 137
