@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/cause.h"
@@ -107,9 +108,8 @@ static noreturn void run_box(struct options *options, const struct child *child)
 
     mounts_make_private();
     if (scratch == NULL || overlay_temporary(stack, scratch, merged) != 0 ||
-        overlay_mount(stack, options->mount ? options->mount : merged) != 0)
-        exit(EXIT_TOOL);
-    if (options->diff && send_upper(stack, child) != 0) /* its path ends with the old root */
+        overlay_mount(stack, options->mount ? options->mount : merged) != 0 ||
+        (options->diff && send_upper(stack, child) != 0)) /* its path ends with the old root */
         exit(EXIT_TOOL);
     if (options->mount == NULL)
         stack_enter(merged, scratch);
@@ -121,13 +121,13 @@ static int use_image(struct options *options)
 {
     static struct image image;
     char id[SHA256_HEX + 1];
-    int error = image_load(options->image, NULL, id, false);
+    mode_t mask = umask(022); /* the store has one of its own, the command keeps the caller's */
 
-    if (error == 0)
-        error = image_open(id, &image);
-    if (error == 0)
-        image_stack(&image, &options->stack);
-    return error;
+    if (image_load(options->image, NULL, id, false) != 0 || image_open(id, &image) != 0)
+        return -1;
+    image_stack(&image, &options->stack);
+    umask(mask);
+    return 0;
 }
 
 int main(int argc, char **argv)

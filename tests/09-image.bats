@@ -204,7 +204,8 @@ same_as_umoci() {
         for mask in 022 000 077 777; do
             rm -rf place
             # shellcheck disable=SC2086 # words
-            run -0 --separate-stderr in_umask "$mask" $user env TEN_STEPS_HOME="$PWD/place/store" "$overlay" --image image.tar --mount merged true
+            run -0 --separate-stderr in_umask "$mask" $user env TEN_STEPS_HOME="$PWD/place/store" "$overlay" --image image.tar --mount merged sh -c umask
+            assert_equal "$output" "0$mask"
             found=$(find place -printf '%P %y %m %U:%G\n' | sort)
             assert_contains "$found" 'diff/a/b d 755'
             assert_equal "$found" "${expected:=$found}"
