@@ -109,7 +109,7 @@ static void try_all(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (config_read(&config, text, size, "fuzz") == 0) {
         char digests[1][SHA256_HEX + 1] = {"0"};
-        char *other = config_with_layers(&config, digests, 1, "{}");
+        char *other = config_with_layers(&config, digests, 1, "2000-01-01T00:00:00Z", "{}");
         if (other == NULL || !json_read(&json, other, strlen(other), NULL))
             abort();
         json_free(&json);
