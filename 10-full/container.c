@@ -103,7 +103,8 @@ static void begin(const struct run_options *options)
 /* Link the box to the bridge, and note its address and ports. */
 static int attach_network(void)
 {
-    _Static_assert(sizeof(box.state.ports) >= NAT_PORTS * PUBLISH_TEXT, "all ports have room");
+    _Static_assert(sizeof(box.state.ports) >= (size_t)NAT_PORTS * PUBLISH_TEXT,
+                   "all ports have room");
     char port[PUBLISH_TEXT];
     struct in_addr address;
     int error = network_attach(&box.plan.network, box.child.pid);

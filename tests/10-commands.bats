@@ -154,7 +154,7 @@ load boxes
     [ $((${EPOCHREALTIME/./} - start)) -lt 10000000 ] # the time that stop has
     assert_equal "$(of gentle status)" 9
     start=${EPOCHREALTIME/./}
-    run -0 "$full" stop --time 1 stubborn gentle
+    run -0 --separate-stderr "$full" stop --time 1 stubborn gentle
     assert_equal "$output" stubborn
     [ $((${EPOCHREALTIME/./} - start)) -ge 1000000 ]
     assert_equal "$(of stubborn status)" 137
