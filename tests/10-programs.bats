@@ -240,7 +240,8 @@ start_database() {
     run -0 "$full" stop -t 60 database
     run -0 "$full" logs database
     assert_contains "$output" "shut down"
-    refute_contains "$output" "FATAL"
+    # It may have been asked before it was ready.
+    refute_contains "$(grep -v "the database system is starting up" <<<"$output")" "FATAL"
     assert_equal "$(of database status)" 0
     run -0 "$full" rm database
     start_database
