@@ -5,14 +5,36 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
+#include "pump.h"
 #include "store.h"
 #include "tarfile.h"
 #include "workbox.h"
+
+/*
+ * PROGRAM from INPUT to OUTPUT. In a process of its own: to make a box is to block signals, and
+ * Ctrl-C has to end this one while it waits for a pipe.
+ */
+static int run(const char *path, const char *const *command, int input, int output)
+{
+    enum { INPUT = 3, OUTPUT = 4 }; /* their places, see process_start() */
+    const struct work work = {.command = command, .label = path, .input = INPUT, .output = OUTPUT};
+    pid_t process = process_start((int[]){-1, -1, input, output}, 4);
+
+    if (process == 0) {
+        struct worker_box worker = work_start(&work);
+        exit(work_wait(&worker) == 0 || work_tell(&worker) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+    }
+    if (process == -1)
+        return report("fork");
+    return process_wait(process) == 0 ? 0 : -EIO; /* it has said why */
+}
 
 /* What PROGRAM makes of INPUT, which is closed. Returns a descriptor or -errno. */
 static int filter(const char *path, const char *program, bool decompress, int input)
@@ -25,26 +47,27 @@ static int filter(const char *path, const char *program, bool decompress, int in
         file = store_nameless();
     else
         (void)refuse("%s: requires %s, which is not installed", path, program);
-    if (file >= 0) {
-        const struct work work = {
-            .command = command, .label = path, .input = input, .output = file};
-        struct worker_box worker = work_start(&work);
-        int error = work_wait(&worker) != 0 ? work_tell(&worker) : 0;
-        if (error != 0) {
-            close(file);
-            file = error;
-        } else {
-            lseek(file, 0, SEEK_SET);
-        }
-    }
+    int error = file >= 0 ? run(path, command, input, file) : file;
     close(input);
-    return file;
+    if (error != 0 && file >= 0)
+        close(file);
+    if (error == 0)
+        lseek(file, 0, SEEK_SET);
+    return error == 0 ? file : error;
+}
+
+/* The caller's standard input may be a socket, or another user's pipe: it can't be opened again. */
+static int open_input(const char *path)
+{
+    if (strcmp(path, "/dev/stdin") == 0)
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 int archive_open(const char *path)
 {
     struct stat status;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open_input(path);
 
     if (file == -1 || fstat(file, &status) == -1)
         return report("%s", path);
@@ -55,9 +78,9 @@ int archive_open(const char *path)
     }
     if (flows)
         file = filter(path, "cat", false, file);
-    const char *program = file >= 0 ? tar_decompressor(file, 0) : NULL;
-    if (program == NULL)
+    if (file < 0)
         return file;
     lseek(file, 0, SEEK_SET);
-    return filter(path, program, true, file);
+    const char *program = tar_decompressor(file, 0);
+    return program == NULL ? file : filter(path, program, true, file);
 }

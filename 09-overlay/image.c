@@ -15,16 +15,23 @@
 #include "source.h"
 #include "store.h"
 
-/* A name for FILE: its own without directory and ".tar", and behind a colon TAG, if there is one.
+/*
+ * A name for FILE: its own without directory and endings like ".tar.gz", and behind a colon TAG, if
+ * there is one.
  */
 static char *name_of_file(const char *file, const char *tag)
 {
+    static const char *const endings[] = {".gz",  ".zst", ".xz",  ".bz2",
+                                          ".tar", ".tgz", ".txz", ".tzst"};
     const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
     int length = (int)strlen(base);
     char *name;
 
-    if (length > 4 && strcmp(base + length - 4, ".tar") == 0)
-        length -= 4;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        int ending = (int)strlen(endings[i]);
+        if (length > ending && strncmp(base + length - ending, endings[i], (size_t)ending) == 0)
+            length -= ending;
+    }
     if (asprintf(&name, "%.*s%s%s", length, base, tag ? ":" : "", tag ? tag : "") == -1)
         return NULL;
     for (char *each = name; each < name + length; each++)

@@ -46,6 +46,8 @@ void place_descriptors(const int *descriptors, int count)
 pid_t process_start(const int *descriptors, int count)
 {
     pid_t parent = getpid();
+
+    signal(SIGCHLD, SIG_DFL); /* if our parent has us ignore it, there is no exit status */
     pid_t process = fork();
 
     if (process != 0)

@@ -52,6 +52,58 @@ setup() {
     assert_equal "$(find store/tmp -mindepth 1)" ""
 }
 
+@test "load: without a name in it, the image has the file's, be that compressed or not" {
+    local file
+    make_image
+    jq -c '.[0].RepoTags = []' manifest.json >nameless
+    tar -cf bird.tar --transform='s/^nameless$/manifest.json/' nameless config.json 1.tar 2.tar
+    for file in bird.tar bird.tar.gz bird.tgz; do
+        [ "$file" = bird.tar ] || gzip -c bird.tar >"$file"
+        run -0 "$full" load "$file"
+        assert_contains "$output" "bird:latest "
+    done
+}
+
+@test "load: what the caller has opened can be read, whoever the user is" {
+    make_image
+    install -d -o 65534 -g 65534 user
+    install -m 600 base.tar closed.tar
+    chmod 711 .
+    local load=("${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "$full" load)
+    run -125 "${load[@]}" closed.tar
+    run -0 sh -c '"$@" <closed.tar' sh "${load[@]}"
+    assert_contains "$output" base:1
+    run -0 sh -c 'cat closed.tar | "$@"' sh "${load[@]}"
+    assert_contains "$output" base:1
+}
+
+@test "load: a signal ends it while it waits for a pipe, and nothing is left" {
+    local name
+    mkfifo pipe
+    exec 9<>pipe
+    for name in INT TERM; do
+        env --default-signal=INT "$full" load <pipe 3>&- 4>&- 9>&- &
+        TOOL_PIDS+=("$!")
+        wait_until 5 reads_in_a_box "$!"
+        kill -s "$name" "$!"
+        wait_until 5 ended "$!"
+        wait_until 5 no_process_is_left
+        assert_equal "$(find store/tmp -mindepth 1)" ""
+    done
+}
+
+reads_in_a_box() {
+    [ "$(cat "/proc/$(last_descendant "$1")/comm")" = cat ]
+}
+
+@test "load and save: also if the caller has SIGCHLD ignored" {
+    make_image
+    gzip -k base.tar
+    run -0 env --ignore-signal=CHLD "$full" load base.tar.gz
+    run -0 env --ignore-signal=CHLD "$full" save base:1 again.tar
+    run -0 "$full" load again.tar
+}
+
 @test "save: -o before or behind the image, or to standard output" {
     make_image
     "$full" load base.tar
