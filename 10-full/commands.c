@@ -310,13 +310,13 @@ int command_stop(int argc, char **argv)
         if (!state.alive)
             continue;
         int seconds = given != -1 ? given : state.stop_timeout;
-        if (seconds > 0 && signal_is_ignored(state.pid, state.stop_signal)) {
+        send_signal(&state, state.stop_signal);
+        if (seconds > 0 && signal_was_dropped(state.pid, state.stop_signal)) {
             hint("'full run --init' starts boxes that end at once");
             (void)refuse("box %s: its PID 1 has no handler for the stop signal: SIGKILL follows "
-                         "in %d seconds",
-                         state.name, seconds);
+                         "in %d second%s",
+                         state.name, seconds, seconds == 1 ? "" : "s");
         }
-        send_signal(&state, state.stop_signal);
         if (!wait_for(state_process(&state), seconds * 1000))
             send_signal(&state, SIGKILL);
         finish(&state, monitor);

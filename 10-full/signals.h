@@ -15,9 +15,10 @@ int signal_number(const char *text);
 int signal_option(const char *text);
 
 /*
- * Host. Is FIRST the first process of a pid namespace, and without a handler for SIGNAL? Then the
- * kernel drops the signal: pid_namespaces(7). An init of ours waits for them without one.
+ * Host, after SIGNAL has been sent to FIRST. Is that the first process of a pid namespace, without
+ * a handler for it, and doesn't it block it to fetch it by sigwait(3) or signalfd(2)? Then the
+ * kernel has dropped the signal: pid_namespaces(7).
  */
-bool signal_is_ignored(pid_t first, int signal);
+bool signal_was_dropped(pid_t first, int signal);
 
 #endif

@@ -229,6 +229,19 @@ static int open_signals(void)
     return file;
 }
 
+/* At a raw terminal, a line would begin where the one above it has ended. */
+static void say_dropped(const char *name)
+{
+    bool raw = undo.terminal != -1 && !is_in_background(undo.terminal);
+
+    if (raw)
+        tcsetattr(undo.terminal, TCSADRAIN, &undo.before);
+    hint("a third one ends the box; with --init, each signal ends a command like this one");
+    (void)refuse("the command has no handler for %s, which PID 1 needs", name);
+    if (raw)
+        make_raw();
+}
+
 /*
  * PID 1 without a handler never sees Ctrl-C. The first one says so, the third ends the box, as with
  * docker.
@@ -238,13 +251,10 @@ static void insist(const struct child *child, int signal)
     enum { ENOUGH = 3 };
     static int dropped;
 
-    if ((signal != SIGINT && signal != SIGTERM) || !signal_is_ignored(child->pid, signal))
+    if ((signal != SIGINT && signal != SIGTERM) || !signal_was_dropped(child->pid, signal))
         return;
-    if (++dropped == 1) {
-        hint("a third one ends the box; with --init, each signal ends a command like this one");
-        (void)refuse("the command has no handler for SIG%s, which PID 1 needs",
-                     signal == SIGINT ? "INT" : "TERM");
-    }
+    if (++dropped == 1)
+        say_dropped(signal == SIGINT ? "SIGINT" : "SIGTERM");
     if (dropped == ENOUGH)
         syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 }
@@ -282,6 +292,22 @@ static bool flow_in(struct flow *flow)
     flow->start = 0;
     flow->end = got > 0 ? (size_t)got : 0;
     return got > 0;
+}
+
+/*
+ * Ctrl-C on its way to the box's terminal, which makes a signal of each for the group in front.
+ * Several may be read at once.
+ */
+static void watch_keys(const struct flow *in, const struct child *child)
+{
+    struct termios settings;
+
+    if (tcgetattr(in->to, &settings) == -1 || !(settings.c_lflag & ISIG) ||
+        tcgetpgrp(in->to) != child->pid)
+        return;
+    for (size_t i = in->start; i < in->end; i++)
+        if ((cc_t)in->bytes[i] == settings.c_cc[VINTR])
+            insist(child, SIGINT);
 }
 
 /* Write once; what is left stays for the next time. False if nobody reads any more. */
@@ -387,6 +413,8 @@ static void step(struct flow flows[STREAMS], int signals, const struct child *ch
     for (int i = 0; i < STREAMS; i++) {
         if (ready[FROM + i].revents && !flow_in(&flows[i]))
             put_end(&flows[i], i == STDIN_FILENO);
+        else if (ready[FROM + i].revents && i == STDIN_FILENO)
+            watch_keys(&flows[i], child);
         if (ready[TO + i].revents && !flow_out(&flows[i]))
             hang_up(flows, i);
     }

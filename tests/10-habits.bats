@@ -124,7 +124,7 @@ reads_in_a_box() {
     kill -INT "$TOOL_PID"
     wait_until 3 grep -q "no handler for SIGINT" "$BOX_OUT"
     grep -q "^hint: .*--init" "$BOX_OUT"
-    kill -INT "$TOOL_PID"
+    kill -TERM "$TOOL_PID" # two of one kind may become one
     run ! ended "$TOOL_PID"
     kill -INT "$TOOL_PID"
     wait_box 5
@@ -148,11 +148,47 @@ reads_in_a_box() {
     end_box
 }
 
+@test "an ordinary user's box: the same" {
+    requires userns
+    make_rootfs user
+    start_command as_user "$full" run "$ROOTFS" sleep 60
+    kill -TERM "$TOOL_PID"
+    wait_until 3 grep -q "no handler for SIGTERM" "$BOX_OUT"
+    kill -INT "$TOOL_PID"
+    kill -TERM "$TOOL_PID"
+    wait_box 5
+    assert_equal "$status" 137
+    start_command as_user "$full" run --init "$ROOTFS" sleep 60
+    kill -INT "$TOOL_PID"
+    wait_box 5
+    assert_equal "$status" 130
+    assert_equal "$(<"$BOX_OUT")" ""
+}
+
+@test "a command that blocks signals, and fetches them, is not spoken of either" {
+    local name
+    start_box full run "${alone[@]}" "$ROOTFS" /probe signals
+    wait_until 5 grep -q ready "$BOX_OUT"
+    for name in INT INT INT USR1; do
+        kill -s "$name" "$TOOL_PID"
+    done
+    wait_until 5 grep -qx 10 "$BOX_OUT"
+    kill -TERM "$TOOL_PID"
+    wait_box 5
+    assert_equal "$status" 0
+    refute_contains "$(<"$BOX_OUT")" "no handler"
+    detached bird "${alone[@]}" /probe signals
+    wait_until 5 sh -c "'$full' logs bird | grep -q ready"
+    run -0 --separate-stderr "$full" stop bird
+    assert_equal "$stderr" ""
+    assert_equal "$(of bird status)" 0
+}
+
 @test "stop: says at once why it has to wait" {
     detached bird "${alone[@]}" sleep 60
     run -0 --separate-stderr "$full" stop -t 1 bird
     assert_equal "$output" bird
-    assert_contains "$stderr" "no handler for the stop signal: SIGKILL follows in 1 seconds"
+    assert_contains "$stderr" "no handler for the stop signal: SIGKILL follows in 1 second"
     detached swift "${alone[@]}" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
     wait_until 5 sh -c "'$full' exec swift grep -q 'SigCgt:.*4' /proc/1/status"
     run -0 --separate-stderr "$full" stop swift

@@ -101,6 +101,44 @@ terminal_is_as_before() {
     terminal_is_as_before
 }
 
+@test "Ctrl-C for a command without a handler: with -t or without, the third one ends the box" {
+    requires command:tmux
+    local options
+    for options in -it ""; do
+        open_terminal
+        type_in "$(between "trap : INT; $full run $options --network none $ROOTFS sleep 73")" Enter
+        wait_until 10 runs_in_box 'sleep 73'
+        type_in C-c
+        wait_until 5 sees 'full run: the command has no handler for SIGINT'
+        wait_until 5 sees '^hint: .*--init'
+        runs_in_box 'sleep 73'
+        wait_until 5 ends_at_ctrl_c 'sleep 73' # two of them, unless the kernel takes them for one
+        wait_until 5 sees 'status 137'
+        terminal_is_as_before
+        tmux -S "$TMUX_SOCKET" kill-server
+        rm "$BATS_TEST_TMPDIR/after"
+    done
+    TMUX_SOCKET=
+}
+
+# What is typed right behind a Ctrl-C is thrown away with it.
+answers() {
+    type_in 'echo still $((40 + 2))' Enter
+    sees 'still 42'
+}
+
+@test "Ctrl-C for a shell, which handles it: as often as one likes" {
+    requires command:tmux
+    open_terminal
+    type_in "$full run -it --network none $ROOTFS bash --norc" Enter
+    type_in 'echo here $((40 + 1))' Enter
+    wait_until 10 sees 'here 41'
+    type_in C-c C-c C-c C-c
+    wait_until 5 answers
+    run ! sees 'no handler'
+    type_in 'exit 5' Enter
+}
+
 @test "exec -t: the same in a box that runs, also when it is killed" {
     requires command:tmux
     detached bird --network=none sleep 60
