@@ -67,7 +67,8 @@ static void read_source(const char *name, const uint8_t *data, size_t size)
         if (tar_write_end(tar) != 0)
             abort();
     }
-    if (source_open(&source, path) == 0)
+    /* For one that is compressed, programs of the machine would run, which are not tried here. */
+    if (tar_decompressor(tar, 0) == NULL && source_open(&source, path) == 0)
         source_close(&source);
     close(tar);
 }

@@ -7,6 +7,7 @@ on_a_machine() {
     env -i PATH="$PATH" HOME="$HOME" ${IN_VM:+"IN_VM=$IN_VM"} ${PLAYHOST_DISK:+"PLAYHOST_DISK=$PLAYHOST_DISK"} \
         "$COURSE/tests/playhost" bash -c "$(declare -f "$1" host_snapshot machine)"'
             unset PLAYHOST BIN_DIR
+            trap "rm -rf /run/tmp/tree /run/tmp/tree.said" EXIT # on a disk they would stay
             cd /run/tmp && "$@"' bash "$@"
 }
 
