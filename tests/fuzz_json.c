@@ -34,7 +34,8 @@ static void ask(const struct json *json)
             abort();
         for (size_t each = json_first(json, i); each != JSON_NONE; each = json_next(json, i, each))
             elements++;
-        if (elements != length || json_member(json, i, "no such name") != JSON_NONE)
+        size_t member = json_member(json, i, "config");
+        if (elements != length || (member != JSON_NONE && (member <= i || member >= value->after)))
             abort();
         if (string != NULL && strlen(string) > value->end - value->start)
             abort();
