@@ -18,12 +18,8 @@
 
 enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
 
-/*
- * The command line of a command that takes names of boxes and one option of its own, OWN, or none
- * if that is zero. Returns what was given with it, "" if it takes nothing; NULL without it.
- */
-static const char *parse(int argc, char **argv, const char *name, const char *usage,
-                         struct option own)
+const char *command_parse(int argc, char **argv, const char *name, const char *usage,
+                          struct option own)
 {
     struct option options[] = {TOOL_OPTIONS, {NULL, 0, NULL, 0}};
     const char *given = NULL;
@@ -39,6 +35,15 @@ static const char *parse(int argc, char **argv, const char *name, const char *us
         else
             tool_option(option);
     }
+    return given;
+}
+
+/* The same for a command that takes names of boxes, of which there has to be one. */
+static const char *parse(int argc, char **argv, const char *name, const char *usage,
+                         struct option own)
+{
+    const char *given = command_parse(argc, argv, name, usage, own);
+
     if (optind == argc)
         fail("the name of a box is missing");
     return given;

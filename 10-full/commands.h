@@ -5,11 +5,22 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+#include <getopt.h>
+
+/* Host. One for each word behind "full". */
 int command_ps(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_rm(int argc, char **argv);
+
+/*
+ * Host. The command line of a command with one option of its own, OWN, or none if that is zero; the
+ * operands begin at optind. Returns what was given with it, "" if it takes nothing; NULL without
+ * it.
+ */
+const char *command_parse(int argc, char **argv, const char *name, const char *usage,
+                          struct option own);
 
 #endif

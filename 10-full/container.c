@@ -16,6 +16,7 @@
 #include "../01-chroot/tool.h"
 #include "../09-overlay/descriptor.h"
 #include "../09-overlay/idmapped.h"
+#include "background.h"
 #include "box.h"
 #include "plan.h"
 #include "state.h"
@@ -147,59 +148,25 @@ static int send_mapped_mounts(void)
     return error;
 }
 
-/*
- * With --detach the caller goes on as the monitor, in the background. The process before it stays
- * until the box runs or has failed, and ends with the status that the monitor writes to the
- * descriptor returned.
- */
-static int detach(const char *name)
-{
-    unsigned char status = EXIT_TOOL, nothing;
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
-        die("socketpair");
-    pid_t monitor = fork();
-    if (monitor == -1)
-        die("fork");
-    if (monitor == 0) {
-        close(ends[0]);
-        setsid();
-        return ends[1];
-    }
-    close(ends[1]);
-    ssize_t got = read(ends[0], &status, 1);
-    if (got == -1)
-        die("wait for box %s", name);
-    if (got == 1 && status == EXIT_SUCCESS)
-        printf("%s\n", name);
-    else
-        (void)!read(ends[0], &nothing, 1); /* until the monitor has undone all, and ended */
-    exit(status);
-}
-
 /* The box runs, or could not: tell who waits, let go of the terminal. If nobody waits, end it. */
 static void tell_started(int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
-    unsigned char status = EXIT_SUCCESS;
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int status = EXIT_SUCCESS;
 
     if (!executed) {
         waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOWAIT);
-        status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
+        status = ended.si_code == CLD_EXITED ? ended.si_status : EXIT_TOOL;
     }
-    if (send(waiting, &status, 1, MSG_NOSIGNAL) == -1) {
+    if (background_tell(waiting, status) == -1) {
         if (errno != EPIPE)
             (void)report("tell what has become of box %s", box.state.name);
         exit(EXIT_TOOL);
     }
     box.started = executed;
-    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        dup2(nothing, file);
+    background_let_go();
     if (executed)
         close(waiting);
-    close(nothing);
 }
 
 static int open_log(const char *name)
@@ -268,7 +235,7 @@ int container_run(const struct run_options *options)
     umask(022); /* the caller's is neither for the box nor for what is made for it: umask(2) */
     plan_options(plan, options);
     if (options->detach)
-        waiting = detach(options->name);
+        waiting = background_begin(options->name);
     begin(options);
     if (options->detach)
         log = open_log(options->name);

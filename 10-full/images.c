@@ -10,11 +10,15 @@
 #include "../01-chroot/tool.h"
 #include "../07-net/lock.h"
 #include "../09-overlay/image.h"
+#include "commands.h"
 #include "state.h"
 #include "still.h"
 
-static char **check_count(int argc, char **argv, const char *name, int min, int max)
+/* The operands, MIN to MAX of them. What is behind OWN, unless that is zero, goes into *FILE. */
+static char **parse(int argc, char **argv, const char *name, const char *usage, int min, int max,
+                    struct option own, const char **file)
 {
+    *file = command_parse(argc, argv, name, usage, own);
     if (argc - optind < min || argc - optind > max) {
         hint("'%s --help' says what it takes", name);
         fail("too %s operands", argc - optind < min ? "few" : "many");
@@ -22,38 +26,13 @@ static char **check_count(int argc, char **argv, const char *name, int min, int 
     return argv + optind;
 }
 
-/*
- * The operands, MIN to MAX of them. FILE, for a command that has --input or --output, LETTER, gets
- * what is behind it, or stays.
- */
-static char **parse_file_operands(int argc, char **argv, const char *name, const char *usage,
-                                  int min, int max, struct option own, char **file)
-{
-    const struct option options[] = {own, TOOL_OPTIONS};
-    char letters[] = TOOL_FLAGS "x:";
-    int option;
-
-    letters[sizeof(TOOL_FLAGS) - 1] = (char)own.val;
-    tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1)
-        if (option == own.val)
-            *file = optarg;
-        else
-            tool_option(option);
-    return check_count(argc, argv, name, min, max);
-}
-
-/* The operands of a command that has no options but those of every tool. */
+/* The same for a command that has no options but those of every tool. */
 static char **parse_operands(int argc, char **argv, const char *name, const char *usage, int min,
                              int max)
 {
-    static const struct option options[] = {TOOL_OPTIONS};
-    int option;
+    const char *none;
 
-    tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
-        tool_option(option);
-    return check_count(argc, argv, name, min, max);
+    return parse(argc, argv, name, usage, min, max, (struct option){NULL, 0, NULL, 0}, &none);
 }
 
 static int exit_status(int error)
@@ -77,10 +56,10 @@ int command_load(int argc, char **argv)
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n"
         "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
-    char *file = NULL, id[SHA256_HEX + 1];
-    char **operands =
-        parse_file_operands(argc, argv, "full load", usage, 0, 2,
-                            (struct option){"input", required_argument, NULL, 'i'}, &file);
+    const struct option own = {"input", required_argument, NULL, 'i'};
+    const char *file;
+    char id[SHA256_HEX + 1];
+    char **operands = parse(argc, argv, "full load", usage, 0, 2, own, &file);
 
     if (file == NULL && operands[0] != NULL)
         file = *operands++;
@@ -159,10 +138,9 @@ int command_save(int argc, char **argv)
         "\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n";
-    char *file = NULL;
-    char **operands =
-        parse_file_operands(argc, argv, "full save", usage, 1, 3,
-                            (struct option){"output", required_argument, NULL, 'o'}, &file);
+    const struct option own = {"output", required_argument, NULL, 'o'};
+    const char *file;
+    char **operands = parse(argc, argv, "full save", usage, 1, 3, own, &file);
     char *image = *operands++;
 
     /* docker's own example has the option behind the image. */

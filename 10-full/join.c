@@ -17,6 +17,7 @@
 #include "../06-user/idmap.h"
 #include "../08-cgroup/group.h"
 #include "account.h"
+#include "background.h"
 #include "capability.h"
 #include "environment.h"
 #include "harden.h"
@@ -265,43 +266,16 @@ static void complete(struct options *options, const struct state *state)
         options->workdir = state->workdir;
 }
 
-/*
- * With --detach the caller goes on in the background, to see the command through to its end. The
- * process before it waits for the status that comes through the descriptor returned.
- */
-static int go_to_background(void)
-{
-    unsigned char status = EXIT_TOOL;
-    int ends[2];
-
-    if (pipe2(ends, O_CLOEXEC) == -1)
-        die("pipe");
-    pid_t pid = fork();
-    if (pid == -1)
-        die("fork");
-    if (pid == 0) {
-        close(ends[0]);
-        setsid();
-        return ends[1];
-    }
-    close(ends[1]);
-    if (read(ends[0], &status, 1) == -1)
-        die("wait for the command");
-    exit(status);
-}
-
 /* Its command runs, or can't: tell who waits, let go of the terminal, and wait for the end. */
 static int see_through(const struct child *child, int waiting)
 {
-    int executed = spawn_wait_exec(child), nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int result = executed == 1 ? EXIT_SUCCESS : spawn_wait(child);
-    unsigned char status = (unsigned char)result;
+    int executed = spawn_wait_exec(child);
+    int status = executed == 1 ? EXIT_SUCCESS : spawn_wait(child);
 
-    (void)!write(waiting, &status, 1);
+    (void)background_tell(waiting, status);
+    background_let_go();
     close(waiting);
-    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        dup2(nothing, file);
-    return executed == 1 ? spawn_wait(child) : result;
+    return executed == 1 ? spawn_wait(child) : status;
 }
 
 static void take_nothing(struct streams *streams)
@@ -324,13 +298,13 @@ int command_exec(int argc, char **argv)
         return EXIT_TOOL;
     complete(&options, &state);
     umask(022); /* as for the box's own command */
-    if (options.detach)
-        waiting = go_to_background();
-    if (options.detach)
+    if (options.detach) {
+        waiting = background_begin(NULL);
         take_nothing(&options.streams);
-    else
+    } else {
         streams_open(&options.streams, &(struct streams_plan){options.terminal, options.interactive,
                                                               -1, state.first_id});
+    }
     struct child child = enter_and_spawn(&state);
     if (child.pid == 0)
         run_inside(&options, &state, &child);
