@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/remove.h"
 #include "image.h"
 #include "import.h"
 #include "names.h"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/remove.h"
 #include "overlay.h"
 #include "pump.h"
 #include "store.h"

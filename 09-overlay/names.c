@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/remove.h"
 #include "store.h"
 
 enum { LONGEST_NAME = 200, SHORTEST_ID = 4 };

@@ -87,7 +87,4 @@ void store_free(char **names);
 char *store_encode(const char *name);
 char *store_decode(const char *file);
 
-/* Host. Remove a directory and all in it, even what can't be read. Returns 0, or -errno told. */
-int remove_tree(const char *path);
-
 #endif

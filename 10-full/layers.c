@@ -11,6 +11,7 @@
 
 #include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../07-net/remove.h"
 #include "../09-overlay/descriptor.h"
 #include "../09-overlay/idmapped.h"
 #include "../09-overlay/store.h"

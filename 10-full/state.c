@@ -19,6 +19,7 @@
 #include "../02-uts/spawn.h"
 #include "../07-net/lock.h"
 #include "../07-net/network.h"
+#include "../07-net/remove.h"
 #include "../08-cgroup/cgroup.h"
 #include "../09-overlay/store.h"
 

@@ -1,0 +1,13 @@
+/* Undoing what a claim has a line about: see claim.h. */
+#ifndef UNDO_H
+#define UNDO_H
+
+enum { UNDO_PATIENCE = 10000 }; /* milliseconds to wait for the end of a group's processes */
+
+/*
+ * Host. Undo LINE of a claim with this TOKEN. What isn't there (any more), or is somebody else's,
+ * is no error. PATIENCE is in milliseconds. Returns 0 or, after report(), -errno.
+ */
+int undo_line(const char *line, const char *token, int patience);
+
+#endif
