@@ -3,8 +3,8 @@
 #: make            build all tools
 #: make run        a first container: the view of host beside box, then a shell
 #: make doctor     what this machine can run, and what helps where it can't
-#: make test       check all chapters; installs what that needs first
-#: make test-02    check one chapter
+#: make test       check all chapters; says what that needs, and installs it
+#: make test-02    check one chapter; ONLY='part of a name' runs just those checks
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
@@ -12,7 +12,8 @@
 #: make sweep      make each system call of each tool fail, and see what comes of it
 #: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
-#: make setup      only install what the checks and 'make lint' need
+#: make setup      install what the checks need; setup-02: those of chapters 1 and 2
+#: make setup-lint install what 'make lint' needs
 #: make clean      remove what was built
 #: make help       print this
 
@@ -33,46 +34,56 @@ HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/nul
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
 override CPPFLAGS += $(HEADERS)
 
-# The course in its order. A chapter's modules are its .c files but main.c (and mkrootfs.c), and it
+# The course in its order. A chapter's modules are its .c files but main.c (and HELPERS), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
 CHAPTERS := $(sort $(patsubst %/main.c,%,$(wildcard [01][0-9]-*/main.c)))
-TOOLS    := $(foreach c,$(CHAPTERS),$(c)/$(lastword $(subst -, ,$(c)))) $(patsubst %.c,%,$(wildcard 01-chroot/mkrootfs.c))
+HELPERS  := 01-chroot/mkrootfs 01-chroot/escape
+TOOLS    := $(foreach c,$(CHAPTERS),$(c)/$(lastword $(subst -, ,$(c)))) $(HELPERS)
 BUILD    := .build
 
 all: $(TOOLS)
 
 define chapter
-modules += $$(filter-out %/main.o %/mkrootfs.o,$$(patsubst %.c,$(BUILD)/%.o,$$(wildcard $(1)/*.c)))
+modules += $$(filter-out %/main.o $(HELPERS:%=$(BUILD)/%.o),$$(patsubst %.c,$(BUILD)/%.o,$$(wildcard $(1)/*.c)))
 $(1)/$(lastword $(subst -, ,$(1))): $(BUILD)/$(1)/main.o $$(modules)
 endef
 $(foreach c,$(CHAPTERS),$(eval $(call chapter,$(c))))
-01-chroot/mkrootfs: $(BUILD)/01-chroot/mkrootfs.o $(filter $(BUILD)/01-chroot/%,$(modules))
+$(HELPERS): %: $(BUILD)/%.o $(filter $(BUILD)/01-chroot/%,$(modules))
+
+# A short line for each file; with V=1, the whole command. What is built belongs to the owner of the
+# tree, whoever called make: after 'sudo make run' a plain 'make' still works.
+QUIET := $(V)$(findstring s,$(firstword -$(MAKEFLAGS)))
+OWNER := $(if $(filter 0,$(shell id -u)),$(shell stat -c %u:%g .))
+define build
+@mkdir -p $(@D)
+$(if $(QUIET),,@echo '  $(1) $@')
+$(if $(V),,@)$(2)
+$(if $(OWNER),@chown $(OWNER) $(BUILD) $(@D) $(@:.o=.*))
+endef
+LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@
 
 $(TOOLS):
-	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
+	$(call build,link,$(LINK) $^)
 
 $(BUILD)/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk: $(BUILD)/%: tests/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt
-
-$(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $<
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
+	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt)
 
 $(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^
+	$(call build,link,$(LINK) $^)
 
 probes: $(BUILD)/inject $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
 	@tests/setup
+
+setup-%:
+	@tests/setup $*
 
 run: all
 	@tests/tour
@@ -83,8 +94,9 @@ doctor:
 test: setup all probes
 	@tests/run
 
-test-%: setup all probes
-	@tests/run tests/$*-*.bats
+test-%: all probes
+	@tests/setup --check $*
+	@ONLY='$(ONLY)' tests/run tests/$*-*.bats
 
 test-exercises: setup all probes
 	@tests/unsolved
@@ -104,7 +116,7 @@ sweep: setup all $(BUILD)/inject
 bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
 	@tests/bench
 
-lint: setup
+lint: setup-lint
 	@tests/lint
 
 clean:

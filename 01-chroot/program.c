@@ -1,9 +1,7 @@
 #include "program.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <limits.h>
-#include <link.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,53 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "inside.h"
 #include "tool.h"
 #include "view.h"
-
-static bool script_interpreter(const char *start, char *interpreter, size_t size)
-{
-    start += strlen("#!");
-    start += strspn(start, " \t");
-    size_t length = strcspn(start, " \t\n");
-    return length > 0 && snprintf(interpreter, size, "%.*s", (int)length, start) > 0;
-}
-
-/* ElfW(x) is Elf32_x or Elf64_x, whichever this machine's programs have. */
-static bool elf_interpreter(int file, const ElfW(Ehdr) * header, char *interpreter, size_t size)
-{
-    for (int i = 0; i < header->e_phnum; i++) {
-        ElfW(Phdr) segment;
-        off_t at = (off_t)(header->e_phoff + (size_t)i * sizeof(segment));
-        if (pread(file, &segment, sizeof(segment), at) != sizeof(segment))
-            return false;
-        if (segment.p_type != PT_INTERP || segment.p_filesz == 0 || segment.p_filesz > size)
-            continue;
-        ssize_t got = pread(file, interpreter, segment.p_filesz, (off_t)segment.p_offset);
-        return got == (ssize_t)segment.p_filesz && interpreter[got - 1] == '\0';
-    }
-    return false;
-}
-
-bool program_interpreter(const char *path, char *interpreter, size_t size)
-{
-    union {
-        ElfW(Ehdr) elf;
-        char text[256];
-    } start = {.text = ""};
-    bool found = false;
-    int file = open_file(path);
-
-    if (file == -1)
-        return false;
-    ssize_t length = pread(file, &start, sizeof(start) - 1, 0);
-    if (length > 2 && memcmp(start.text, "#!", 2) == 0)
-        found = script_interpreter(start.text, interpreter, size);
-    else if (length >= (ssize_t)sizeof(start.elf) && memcmp(start.text, ELFMAG, SELFMAG) == 0)
-        found = elf_interpreter(file, &start.elf, interpreter, size);
-    close(file);
-    return found;
-}
 
 /* A directory is no program, though it may be entered ("executed"). */
 static bool is_file(const char *path, int mode)
@@ -98,22 +51,19 @@ bool program_find(const char *name, char *path, size_t size)
     return false;
 }
 
-/* ENOENT has two meanings: no such program, or a program whose own interpreter is not there. */
+/* ENOENT has two meanings: no such program, or the file that has to start it is missing. */
 static void explain_failure(const char *path, int error)
 {
-    char interpreter[4096];
-    bool asks = program_interpreter(path, interpreter, sizeof(interpreter));
-
-    if (error == ENOEXEC)
+    if (error == ENOENT)
+        hint("%s is there, but the loader or interpreter that starts it is not in this root "
+             "directory: see 'ldd' and 'head -1' of it outside",
+             path);
+    else if (error == ENOEXEC)
         hint("%s is neither a program for this machine nor a script with '#!'", path);
-    else if (asks && access(interpreter, F_OK) == -1)
-        hint("%s is there, but its interpreter %s is not in this root directory", path,
-             interpreter);
-    else if (asks && error == EACCES)
-        hint("%s is there, but it or its interpreter %s is not executable for you", path,
-             interpreter);
     else if (error == EACCES)
-        hint("%s is not executable for you: see 'ls -ld' on it and on its directories", path);
+        hint("%s, or what starts it, is not executable for you: see 'ls -ld' on it and on its "
+             "directories",
+             path);
 }
 
 /*

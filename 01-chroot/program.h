@@ -7,13 +7,6 @@
 #include <stdnoreturn.h>
 
 /*
- * Either side. The program that the kernel starts first to run PATH: the dynamic loader that an ELF
- * file asks for (PT_INTERP, see elf(5)) or what a script has behind "#!" (see execve(2)). False if
- * PATH asks for none or can't be read.
- */
-bool program_interpreter(const char *path, char *interpreter, size_t size);
-
-/*
  * Either side. Look NAME up along $PATH, unless there is a "/" in it: PATH becomes the first file
  * of that name that can be executed, or else the first. False with errno if no such file is there.
  */

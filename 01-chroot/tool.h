@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <stdnoreturn.h>
 
 /* Exit statuses besides the command's own, as chroot(1), env(1) and docker(1) have them. */
@@ -41,9 +42,6 @@ void tool_option(int option);
 /* The operands from optind on are the command; without any it is /bin/sh. */
 char **tool_command(int argc, char **argv);
 
-/* TEXT as a whole number from MIN to MAX; anything else ends the tool and names WHAT was wrong. */
-long long tool_number(const char *text, const char *what, long long min, long long max);
-
 /* How many bytes the control character has that TEXT begins with, 0 if it begins with none. */
 size_t tool_control(const char *text);
 
@@ -70,17 +68,15 @@ void tool_errors_to(int file);
 /* Where errors go now. */
 int tool_errors(void);
 
-/* A system call failed: say what was tried and why it failed (errno), then end with 125. */
-noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The same without errno, for what the user got wrong. */
-noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* As die(), but return -errno: for callers that have something to undo first. */
+/* A system call failed: say what was tried and why it failed (errno). Returns -errno. */
 int report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* As fail(), but return -EINVAL. */
+/* The same without errno, for what the user got wrong. Returns -EINVAL. */
 int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Report or refuse, then end with 125. */
+#define die(...)  exit((report(__VA_ARGS__), EXIT_TOOL))
+#define fail(...) exit((refuse(__VA_ARGS__), EXIT_TOOL))
 
 /* The way out, printed as a "hint:" line below the next error. errno stays as it was. */
 void hint(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
 
@@ -152,7 +151,7 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
             hint("the way to that cgroup leads out of your branch of the tree: start this, too, by "
                  "'systemd-run --user --scope'");
         if (errno == EPERM && (namespaces & CLONE_NEWUSER))
-            hint("%s", cause_no_user_namespace());
+            hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
         report("clone3");
         return child;
     }

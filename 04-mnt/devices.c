@@ -7,8 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "inside.h"
 
 enum { DEVICES = 6 };
 

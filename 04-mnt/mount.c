@@ -13,9 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "inside.h"
 #include "tree.h"
 
 enum { MAX_MISSING = 200 }; /* directories to make and links to follow for one target */

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
+#include "number.h"
 
 enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../06-user/number.h"
 #include "link.h"
 #include "network.h"
 

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
 #include "link.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"

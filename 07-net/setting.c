@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 
 #define SETTINGS "/proc/sys/net/ipv4/"
 

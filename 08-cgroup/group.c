@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 
 #define MADE_UP "ten-steps-" /* and eight digits: a name that the user has not chosen */
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../06-user/number.h"
 #include "controller.h"
 
 /* Microseconds. The kernel takes no period outside of these, and no quota below the shorter. */

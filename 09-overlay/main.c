@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
 #include "descriptor.h"
 #include "diff.h"
 #include "enter.h"

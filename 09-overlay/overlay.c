@@ -13,9 +13,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
 
 enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
+#include "../04-mnt/inside.h"
 #include "../07-net/lock.h"
 #include "entries.h"
 #include "tarfile.h"

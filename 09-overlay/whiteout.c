@@ -15,8 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "diff.h"
 #include "entries.h"
 #include "tarfile.h"

@@ -16,11 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 
 enum { LARGEST_FILE = 4 << 20, MOST_FIELDS = 7 };
 

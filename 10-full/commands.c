@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../06-user/number.h"
 #include "json_print.h"
 #include "signals.h"
 #include "state.h"

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "../07-net/remove.h"
 #include "../09-overlay/descriptor.h"
 #include "../09-overlay/idmapped.h"

@@ -13,8 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 
 /* Covered in /proc: nothing can be read there, nothing written. */

@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 
 /*

@@ -7,8 +7,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../01-chroot/cause.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "../08-cgroup/controller.h"
 #include "../09-overlay/overlay.h"
 #include "range.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
+#include "../06-user/number.h"
 
 static const struct {
     const char *name;

@@ -17,8 +17,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "../01-chroot/inside.h"
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 #include "../09-overlay/descriptor.h"
 #include "memory.h"

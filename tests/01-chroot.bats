@@ -67,12 +67,17 @@ setup() {
     run -0 "$(tool chroot)" "$root" /bin/probe connect 7171
 }
 
-@test "the classic way out: a nested chroot leads back to the host's root" {
-    local secret
+@test "escape climbs out of the chroot, and leaves nothing in it" {
+    local secret before
     secret=$(random_name)
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
-    run -0 "$(tool chroot)" "$root" /bin/probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    install "$COURSE/01-chroot/escape" "$root/bin"
+    before=$(ls "$root")
+    run -0 "$(tool chroot)" "$root" /bin/escape cat "$BATS_TEST_TMPDIR/secret"
     assert_equal "$output" "$secret"
+    run -0 "$(tool chroot)" "$root" /bin/escape <<<"cat $BATS_TEST_TMPDIR/secret"
+    assert_equal "$output" "$secret"
+    assert_equal "$(ls "$root")" "$before"
 }
 
 @test "a script's interpreter is looked for inside" {
@@ -104,14 +109,14 @@ setup() {
     assert_hint mkrootfs
 }
 
-@test "a program whose interpreter is missing ends with 127 and a hint that names it" {
+@test "a program whose interpreter is missing ends with 127, and the hint says what to look for" {
     cp /bin/ls "$root/bin/ls"
     expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/ls
-    assert_hint ld-linux
+    assert_hint "/bin/ls is there, but the loader or interpreter"
     printf '#!/bin/perl-of-old\n' >"$root/bin/script"
     chmod +x "$root/bin/script"
     expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/script
-    assert_hint /bin/perl-of-old
+    assert_hint "/bin/script is there, but the loader or interpreter"
 }
 
 @test "a program whose library is missing ends with 127, and its loader names the library" {
@@ -130,14 +135,9 @@ setup() {
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin
 }
 
-@test "a fifo in the root, where the cause of an error is looked for, holds nobody up" {
-    requires command:strace
-    mkdir -p "$ROOT/proc/self/attr"
-    mkfifo "$ROOT/proc/self/attr/current" "$ROOT/proc/self/status"
+@test "a fifo in the root in place of a program holds nobody up" {
     mkfifo -m 755 "$ROOT/bin/fifo"
     expect_error 126 "Permission denied" timeout 10 "$(tool chroot)" "$ROOT" /bin/fifo
-    expect_error 125 "chdir /: Operation not permitted" timeout 10 strace -o /dev/null -e trace=chdir \
-        -e inject=chdir:error=EPERM "$(tool chroot)" "$ROOT" /bin/probe pwd
 }
 
 @test "a program of another machine, or a script without #!, ends with 126 and is not given to a shell" {

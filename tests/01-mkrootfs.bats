@@ -26,17 +26,15 @@ a_script() {
     chmod 755 "$BATS_TEST_TMPDIR/bin/$1"
 }
 
-@test "the everyday programs run in it" {
+@test "the everyday programs that the machine has run in it" {
     requires root
     mkrootfs "$new"
     local program
     for program in sh ls cat ps ip mount hostname ipcs id env grep sed awk; do
-        in_root /bin/sh -c "command -v $program"
+        ! type -P "$program" >/dev/null || in_root /bin/sh -c "command -v $program"
     done
     in_root ls /
-    in_root ip link
-    in_root hostname
-    in_root ipcs
+    in_root mount --version
     in_root awk 'BEGIN { print 6 * 7 }'
     assert_equal "$output" 42
     in_root id -un
@@ -67,14 +65,14 @@ a_script() {
     [ -f "$new/etc/nsswitch.conf" ]
 }
 
-@test "a program with two names is there once, and the link with it" {
+@test "a program that is reached by a link is there once, and the link with it" {
     requires root
     local text
     text=$(random_name)
     a_script one "$text"
     ln -s one "$BATS_TEST_TMPDIR/bin/two"
     mkrootfs "$new" "$BATS_TEST_TMPDIR/bin/two" sh
-    assert_equal "$(readlink "$new/$BATS_TEST_TMPDIR/bin/two")" one
+    assert_equal "$(readlink "$new/$BATS_TEST_TMPDIR/bin/two")" "$BATS_TEST_TMPDIR/bin/one"
     in_root "$BATS_TEST_TMPDIR/bin/two"
     assert_equal "$output" "$text"
 }
@@ -104,45 +102,33 @@ a_script() {
     new=$BATS_TEST_TMPDIR/own/new
     as_user "$(tool mkrootfs)" "$new"
     assert_equal "$(find "$new" ! -user 65534)" ""
-    as_user "$(tool mkrootfs)" "$new"
     run -0 as_user unshare --user --map-root-user chroot "$new" /bin/sh -c 'ls / && id -un'
     assert_equal "${lines[-1]}" root
 }
 
-@test "a second run renews and adds, and keeps what was edited" {
-    requires root
-    mkrootfs "$new" cat sleep sh
-    echo "nameserver 192.0.2.1" >"$new/etc/resolv.conf"
-    echo broken >"$new/$(realpath "$(type -P cat)")"
-    chroot "$new" sleep 60 3>&- &
-    local old=$!
-    wait_until 5 grep -q sleep "/proc/$old/comm"
-    mkrootfs "$new" cat sleep env
-    in_root cat /etc/resolv.conf
-    assert_equal "$output" "nameserver 192.0.2.1"
-    in_root env cat /etc/hosts
-    # what was running keeps the file that it was started from
-    assert_contains "$(readlink "/proc/$old/exe")" "(deleted)"
-    kill "$old"
-    wait "$old" || true
+@test "one that is there already stays as it is, edits and all" {
+    mkrootfs "$new" true
+    local mine
+    mine=$(random_name)
+    echo "$mine" >"$new/etc/hosts"
+    run -0 "$(tool mkrootfs)" "$new" true cat
+    assert_contains "$output" "is there already"
+    assert_equal "$(cat "$new/etc/hosts")" "$mine"
+    [ ! -e "$new$(realpath "$(type -P cat)")" ]
 }
 
-@test "a directory with something else in it is refused and left as it was" {
+@test "any other directory, a file, and a place that isn't there are refused and left alone" {
     mkdir "$new"
-    echo mine >"$new/file"
-    expect_error 125 "$new: has something in it that is not mkrootfs's" "$(tool mkrootfs)" "$new"
-    assert_hint "empty directory"
-    assert_equal "$(ls -A "$new")" file
-}
-
-@test "the host's root, a file, and a place that isn't there are refused" {
-    expect_error 125 "own root directory" "$(tool mkrootfs)" /
-    ln -s / "$BATS_TEST_TMPDIR/link"
-    expect_error 125 "own root directory" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/link"
+    expect_error 125 "$new: is there already, and was not made by mkrootfs" "$(tool mkrootfs)" "$new"
+    assert_hint "new directory"
+    assert_equal "$(ls -A "$new")" ""
+    [ ! -e "$new.new" ]
+    expect_error 125 "is there already" "$(tool mkrootfs)" /
     touch "$BATS_TEST_TMPDIR/file"
-    expect_error 125 "Not a directory" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/file"
+    expect_error 125 "is there already" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/file"
     expect_error 125 "No such file" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/missing/new"
     expect_error 125 "a directory is missing" "$(tool mkrootfs)"
+    rmdir "$new"
     run -125 "$(tool mkrootfs)" --view "$new"
     [ ! -e "$new" ]
 }
@@ -169,8 +155,7 @@ a_script() {
     refute_contains "${stderr_lines[1]}" "chapter 6"
     mkdir "$BATS_TEST_TMPDIR/disk"
     mount -t tmpfs -o ro disk "$BATS_TEST_TMPDIR/disk"
-    expect_error 125 "Read-only file system" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/disk"
-    assert_equal "${stderr_lines[1]-}" "" # a hint to remove it would be none
+    expect_error 125 "Read-only file system" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/disk/new"
     umount "$BATS_TEST_TMPDIR/disk"
 }
 
@@ -184,88 +169,41 @@ a_script() {
     assert_hint "allowed to read"
 }
 
-# Who was root in a box may have put links in the way, to get the next run to write on the host.
-@test "no link in it leads a later run out" {
-    local out=$BATS_TEST_TMPDIR/out link
-    mkdir "$out"
-    for link in "$out" "../../../../../../../../../..$out"; do
-        mkrootfs "$new" true
-        rm -r "${new:?}"/{etc,usr/bin,tmp}
-        ln -s "$link" "$new/etc"
-        ln -s "$link" "$new/usr/bin"
-        ln -s "$link" "$new/tmp"
-        run "$(tool mkrootfs)" "$new"
-        assert_equal "$(ls -A "$out")" ""
-        rm -r "$new"
-    done
-    # nor does a link in the place of a file
-    mkrootfs "$new" true
-    echo untouched >"$out/file"
-    ln -sf "$out/file" "$new/$(realpath "$(type -P true)")"
-    rm "$new/etc/passwd"
-    ln -s "$out/file" "$new/etc/passwd"
-    ln -s "$out/file" "$new/.mkrootfs.new"
-    mkrootfs "$new" true
-    assert_equal "$(cat "$out/file")" untouched
-    [ ! -L "$new/$(realpath "$(type -P true)")" ]
-    # nor does one in the place of its own mark
-    ln -sf "$out/file" "$new/.mkrootfs"
-    expect_error 125 "not mkrootfs's" "$(tool mkrootfs)" "$new" true
-    assert_equal "$(ls "$out")" file
-}
-
-@test "nothing is written to what is mounted in it" {
-    requires root
-    mkrootfs "$new" true
-    mkdir "$BATS_TEST_TMPDIR/out"
-    mount --bind "$BATS_TEST_TMPDIR/out" "$new/usr"
-    mount -t proc proc "$new/proc"
-    expect_error 125 "cross-device" "$(tool mkrootfs)" "$new" true
-    assert_hint "mounted inside"
-    umount "$new/usr"
-    assert_equal "$(ls -A "$BATS_TEST_TMPDIR/out")" ""
-    mkrootfs "$new" true
-    umount "$new/proc"
-}
-
-@test "a full disk is told, and leaves no half a file" {
+@test "a full disk is an error, and nothing is left" {
     requires root
     mkdir "$BATS_TEST_TMPDIR/disk"
     mount -t tmpfs -o size=1m disk "$BATS_TEST_TMPDIR/disk"
     expect_error 125 "No space left on device" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/disk/new"
-    assert_hint "no room"
-    [ ! -e "$BATS_TEST_TMPDIR/disk/new/.mkrootfs.new" ]
-    mount -o remount,size=500m "$BATS_TEST_TMPDIR/disk"
-    new=$BATS_TEST_TMPDIR/disk/new
-    mkrootfs "$new"
-    in_root ls /
+    assert_equal "$(ls -A "$BATS_TEST_TMPDIR/disk")" ""
     umount "$BATS_TEST_TMPDIR/disk"
 }
 
-@test "what a killed run has left is removed by the next, and two don't meet" {
-    requires command:strace
+@test "Ctrl-C leaves nothing; after kill -9 the next run says what to remove" {
+    local signal half=$new.new
+    for signal in INT KILL; do
+        "$(tool mkrootfs)" "$new" 3>&- &
+        wait_until 5 test -e "$half/etc/passwd"
+        kill -"$signal" "$!"
+        wait "$!" || true
+        [ ! -e "$new" ]
+        [ "$signal" = KILL ] || [ ! -e "$half" ] || fail "$half is left"
+    done
+    expect_error 125 "File exists" "$(tool mkrootfs)" "$new" true
+    assert_hint "rm -r $half"
+    rm -r "$half"
     mkrootfs "$new" true
-    echo half >"$new/.mkrootfs.new"
-    exec {lock}<"$new/.mkrootfs"
-    flock "$lock"
-    expect_error 125 "another mkrootfs is at work" "$(tool mkrootfs)" "$new" true
-    exec {lock}<&-
-    expect_error 125 "No locks available" \
-        strace -o /dev/null -e inject=flock:error=ENOLCK "$(tool mkrootfs)" "$new" true
-    mkrootfs "$new" true
-    assert_equal "$(find "$new" -name '.mkrootfs*')" "$new/.mkrootfs"
 }
 
-@test "--explain tells the commands that do the same" {
+@test "--explain prints the commands that do the same" {
     local script=$BATS_TEST_TMPDIR/bin/told other=$BATS_TEST_TMPDIR/other
     a_script told hello
     run -0 "$(tool mkrootfs)" --explain "$new" "$script"
-    assert_contains "$output" "cp $script $new$script"
+    assert_contains "$output" "cp $script ${script#/}"
     # typed in, in their order, they make the same files
-    mkdir "$other"
-    sed -n "s/^host# \(.*[^ ]\)   *[a-z_]*(.*/\1/p" <<<"$output" | grep -v -- --list >"$other.sh"
-    sed -i "s|$new/|$other/|g" "$other.sh"
-    run -0 sh -e "$other.sh"
+    sed -n "s/^host# \(.*[^ ]\)   *[a-z_]*(.*/\1/p" <<<"$output" | grep -v '^ldd' >"$other.sh"
+    sed -i "s|$new|$other|g" "$other.sh"
+    run -0 bash -e "$other.sh"
     assert_equal "$(cd "$other" && find . -type f -path "*lib*" -exec cksum {} + | sort)" \
         "$(cd "$new" && find . -type f -path "*lib*" -exec cksum {} + | sort)"
+    assert_equal "$(cd "$other" && find . | sort)" "$(cd "$new" && find . | sort)"
 }

@@ -95,7 +95,8 @@ in_box() {
     local secret
     secret=$(random_name)
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
-    run -1 "$(tool mnt)" --root "$ROOT" /bin/probe escape-chroot "$BATS_TEST_TMPDIR/secret"
+    install "$COURSE/01-chroot/escape" "$ROOT/bin"
+    run -1 "$(tool mnt)" --root "$ROOT" /bin/escape /bin/probe cat "$BATS_TEST_TMPDIR/secret"
     refute_contains "$output" "$secret"
     assert_contains "$output" "No such file"
 }

@@ -8,19 +8,17 @@ load helpers
 load escapes
 
 @test "escape: a chroot inside the chroot" {
-    install "$PROBE" "$ROOTFS/probe"
-    run -0 "$(tool chroot)" "$ROOTFS" /probe escape-chroot "$BATS_TEST_TMPDIR/host-file"
+    install "$COURSE/01-chroot/escape" "$ROOTFS/climb"
+    run -0 "$(tool chroot)" "$ROOTFS" /climb cat "$BATS_TEST_TMPDIR/host-file"
     assert_contains "$output" "$SECRET"
-    chmod 755 "$ROOTFS/way-out"
     local options
     for options in "--userns auto" "--userns host" "--userns host --cap-add ALL --seccomp off"; do
         # shellcheck disable=SC2086 # several words
-        run -1 "$(tool full)" run $options "$ROOTFS" /probe escape-chroot \
-            "$BATS_TEST_TMPDIR/host-file"
+        run -1 "$(tool full)" run $options "$ROOTFS" /climb cat "$BATS_TEST_TMPDIR/host-file"
         assert_contains "$output" "No such file or directory"
         refute_contains "$output" "$SECRET"
     done
-    rmdir "$ROOTFS/way-out"
+    rm "$ROOTFS/climb"
 }
 
 @test "escape: a directory's descriptor that leaked in" {

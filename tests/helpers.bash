@@ -52,12 +52,13 @@ make_rootfs() {
     local mkrootfs
     mkrootfs=$(tool mkrootfs)
     [ -x "$mkrootfs" ] || mkrootfs=$COURSE/01-chroot/mkrootfs
-    ROOTFS=$BATS_RUN_TMPDIR/rootfs.${1:-root}
+    ROOTFS=$BATS_RUN_TMPDIR/rootfs.${1:-root}/rootfs
     [ ! -d "$ROOTFS" ] || return 0
     if [ "${1:-root}" = user ]; then
-        install -d -o 65534 -g 65534 "$ROOTFS"
+        install -d -o 65534 -g 65534 "${ROOTFS%/*}"
         as_user "$mkrootfs" "$ROOTFS"
     else
+        mkdir "${ROOTFS%/*}"
         "$mkrootfs" "$ROOTFS"
     fi
     # For what a shell can't do. It is no part of a root filesystem.
@@ -430,12 +431,14 @@ host_snapshot() {
     for file in /proc/sysvipc/{msg,sem,shm}; do
         [ ! -r "$file" ] || while read -r line; do echo "${file##*/} $line"; done <"$file"
     done
-    {
+    if command -v ip >/dev/null; then
         ip -oneline address
         ip -oneline link
         ip route show table all
         ip rule
-    } | grep -v '^cache'
+    else
+        echo "interfaces:" /sys/class/net/*
+    fi | grep -v '^cache'
     [ ! -d /run/netns ] || echo "named network namespaces:" /run/netns/*
     ! command -v nft >/dev/null || nft --stateless list ruleset 2>&1
     # The tree of control groups is the machine's. Its own services come and go; what lies beside

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/msg.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -185,23 +187,13 @@ static int connect_to(const char *port)
     return 0;
 }
 
-/*
- * escape-chroot FILE: the classic way out of a chroot, then print FILE of the host. Enter a second
- * root below the first while the working directory stays above it, climb, and make the top the
- * root.
- */
-static int escape_chroot(const char *path)
+/* lo: switch the loopback interface on. */
+static int switch_on(void)
 {
-    if (mkdir("/way-out", 0700) == -1 && errno != EEXIST)
-        return failed("mkdir");
-    if (chroot("/way-out") == -1)
-        return failed("chroot");
-    for (int i = 0; i < 64; i++)
-        if (chdir("..") == -1)
-            return failed("chdir ..");
-    if (chroot(".") == -1)
-        return failed("chroot .");
-    return print_file(path);
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    return ioctl(any, SIOCSIFFLAGS, &request) == -1 ? failed("lo") : 0;
 }
 
 /* mq-make NAME, mq-open NAME: a POSIX message queue, made or found. */
@@ -270,8 +262,6 @@ static int with_one_argument(char **a)
         return listen_on(a[2]);
     if (strcmp(a[1], "connect") == 0)
         return connect_to(a[2]);
-    if (strcmp(a[1], "escape-chroot") == 0)
-        return escape_chroot(a[2]);
     if (strcmp(a[1], "queue-make") == 0)
         return make_queue(a[2]);
     if (strcmp(a[1], "mq-make") == 0)
@@ -289,6 +279,8 @@ static int with_one_argument(char **a)
 
 static int without_arguments(char **a)
 {
+    if (strcmp(a[1], "lo") == 0)
+        return switch_on();
     if (strcmp(a[1], "pause") == 0)
         stay();
     if (strcmp(a[1], "fds") == 0)

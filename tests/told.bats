@@ -61,12 +61,10 @@ view_of() {
     assert_equal "$(grep -c '^host name' <<<"$output")" 1
 }
 
-@test "--view without /proc is an error, and without sockets says what it could not read" {
-    requires command:strace tool:uts
+@test "--view without /proc is an error" {
+    requires tool:uts
     expect_error 125 "needs the host's /proc" \
         unshare --mount sh -c 'mount -t tmpfs none /proc && "$@"' sh "$(tool uts)" --view
-    run -0 strace -f -o /dev/null -e inject=socket:error=EMFILE "$(tool uts)" --view
-    assert_contains "$output" "can't be read"
 }
 
 # --- --explain -----------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 #ifndef INSIDE_H
 #define INSIDE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -17,5 +19,11 @@ int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve);
  * writes to would hold the reader up for ever, and to open some devices does things.
  */
 int open_file(const char *path);
+
+/* Either side. The first line of PATH into LINE without its newline; empty if it can't be read. */
+void first_line(const char *path, char *line, size_t size);
+
+/* Either side. Are we in a user namespace other than the initial one? See user_namespaces(7). */
+bool in_user_namespace(void);
 
 #endif

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,4 +32,24 @@ int open_file(const char *path)
         return -1;
     /* It could be another one by now. */
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+void first_line(const char *path, char *line, size_t size)
+{
+    int file = open_file(path);
+    ssize_t length = file == -1 ? 0 : read(file, line, size - 1);
+
+    if (file != -1)
+        close(file);
+    line[length > 0 ? length : 0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+}
+
+bool in_user_namespace(void)
+{
+    unsigned inside, outside, count;
+    char line[64];
+
+    first_line("/proc/self/uid_map", line, sizeof(line));
+    return sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && count != 4294967295U;
 }

@@ -1,0 +1,9 @@
+/* Numbers on the command line. */
+#ifndef NUMBER_H
+#define NUMBER_H
+
+/* Host. TEXT as a whole number from MIN to MAX; anything else ends the tool and names WHAT was
+ * wrong. */
+long long tool_number(const char *text, const char *what, long long min, long long max);
+
+#endif
