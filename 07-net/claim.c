@@ -45,7 +45,7 @@ const char *claim_home(void)
 
 static void pause_a_little(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
 }
 
 /* The directory HOME, which nobody else may write to or look into. MAKE it if it isn't there. */
