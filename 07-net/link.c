@@ -27,146 +27,83 @@ uint32_t link_mask(int prefix)
     return prefix == 0 ? 0 : ~0U << (32 - prefix);
 }
 
-void *link_one_more(void *array, int count, size_t size)
-{
-    bool full = count == 0 || (count >= 16 && (count & (count - 1)) == 0);
-    return full ? realloc(array, (count < 16 ? 16 : 2 * (size_t)count) * size) : array;
-}
-
-static int take_link(const struct nlmsghdr *message, struct links *links)
+static void take_link(const struct nlmsghdr *message, struct link *link)
 {
     const struct ifinfomsg *header = NLMSG_DATA(message);
-    struct link *grown = link_one_more(links->links, links->link_count, sizeof(*grown));
-
-    if (grown == NULL)
-        return -ENOMEM;
-    links->links = grown;
-    struct link *link = &grown[links->link_count++];
     const struct nlattr *info = netlink_find(message, sizeof(*header), IFLA_LINKINFO);
-    link->index = header->ifi_index;
-    link->up = header->ifi_flags & IFF_UP;
+    const struct nlattr *mac = netlink_find(message, sizeof(*header), IFLA_ADDRESS);
+
+    *link = (struct link){.index = header->ifi_index, .up = header->ifi_flags & IFF_UP};
     link->master = (int)netlink_number(netlink_find(message, sizeof(*header), IFLA_MASTER));
-    link->group = netlink_number(netlink_find(message, sizeof(*header), IFLA_GROUP));
     netlink_text(netlink_find(message, sizeof(*header), IFLA_IFNAME), link->name,
                  sizeof(link->name));
-    netlink_text(netlink_find(message, sizeof(*header), IFLA_IFALIAS), link->alias,
-                 sizeof(link->alias));
     netlink_text(netlink_find_in(info, IFLA_INFO_KIND), link->kind, sizeof(link->kind));
-    return 0;
+    if (mac != NULL && mac->nla_len == NLA_HDRLEN + sizeof(link->mac))
+        memcpy(&link->mac, (const char *)mac + NLA_HDRLEN, sizeof(link->mac));
 }
 
-static int take_address(const struct nlmsghdr *message, struct links *links)
+int link_find(struct netlink *netlink, const char *name, struct link *link)
 {
-    const struct ifaddrmsg *header = NLMSG_DATA(message);
-    struct address *grown = link_one_more(links->addresses, links->address_count, sizeof(*grown));
-
-    if (grown == NULL)
-        return -ENOMEM;
-    links->addresses = grown;
-    struct address *address = &grown[links->address_count++];
-    address->link = (int)header->ifa_index;
-    address->prefix = header->ifa_prefixlen;
-    address->address = ntohl(netlink_number(netlink_find(message, sizeof(*header), IFA_LOCAL)));
-    return 0;
-}
-
-static int ask_for_links(struct netlink *netlink, struct links *links)
-{
-    struct ifinfomsg any_link = {.ifi_family = AF_UNSPEC};
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
     const struct nlmsghdr *message;
 
-    netlink_message(netlink, RTM_GETLINK, NLM_F_DUMP, &any_link, sizeof(any_link),
-                    "ip -details link show\tRTM_GETLINK all");
+    netlink_message(netlink, RTM_GETLINK, NLM_F_ACK, &any, sizeof(any),
+                    "ip -details link show %s\tRTM_GETLINK %s", name, name);
+    netlink_put_string(netlink, IFLA_IFNAME, name);
     netlink_put_number(netlink, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     int error = netlink_ask(netlink);
     while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
-        if (message->nlmsg_type == RTM_NEWLINK)
-            error = take_link(message, links);
+        take_link(message, link);
     return error;
 }
 
-static int ask_for_addresses(struct netlink *netlink, struct links *links)
+static int ask_for_addresses(struct netlink *netlink, struct address **addresses)
 {
     struct ifaddrmsg any_address = {.ifa_family = AF_INET};
     const struct nlmsghdr *message;
+    int count = 0;
 
     netlink_message(netlink, RTM_GETADDR, NLM_F_DUMP, &any_address, sizeof(any_address),
                     "ip -4 address show\tRTM_GETADDR all");
     int error = netlink_ask(netlink);
-    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
-        if (message->nlmsg_type == RTM_NEWADDR)
-            error = take_address(message, links);
-    return error;
+    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL) {
+        const struct ifaddrmsg *header = NLMSG_DATA(message);
+        struct address *grown = realloc(*addresses, ((size_t)count + 1) * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        *addresses = grown;
+        grown[count++] = (struct address){
+            .link = (int)header->ifa_index,
+            .prefix = header->ifa_prefixlen,
+            .address = ntohl(netlink_number(netlink_find(message, sizeof(*header), IFA_LOCAL)))};
+    }
+    return error == 0 ? count : error;
 }
 
-int link_list(struct netlink *netlink, struct links *links)
+int link_addresses(struct netlink *netlink, struct address **addresses)
 {
-    bool torn;
-    int error;
+    int count;
 
-    memset(links, 0, sizeof(*links));
-    do { /* a list that was changed while it was told may lack something */
-        link_free(links);
-        error = ask_for_links(netlink, links);
-        torn = netlink->interrupted;
-        if (error == 0)
-            error = ask_for_addresses(netlink, links);
-    } while (error == 0 && (torn || netlink->interrupted));
-    return error;
+    *addresses = NULL;
+    do /* a list that was changed while it was read may lack something */
+        count = ask_for_addresses(netlink, addresses);
+    while (count >= 0 && netlink->interrupted);
+    return count;
 }
 
-void link_free(struct links *links)
-{
-    free(links->links);
-    free(links->addresses);
-    memset(links, 0, sizeof(*links));
-}
-
-void link_forget(struct links *links, int index)
-{
-    int kept = 0;
-
-    for (int i = 0; i < links->link_count; i++)
-        if (links->links[i].index != index)
-            links->links[kept++] = links->links[i];
-    links->link_count = kept;
-    kept = 0;
-    for (int i = 0; i < links->address_count; i++)
-        if (links->addresses[i].link != index)
-            links->addresses[kept++] = links->addresses[i];
-    links->address_count = kept;
-}
-
-struct link *link_named(const struct links *links, const char *name)
-{
-    for (int i = 0; i < links->link_count; i++)
-        if (strcmp(links->links[i].name, name) == 0)
-            return &links->links[i];
-    return NULL;
-}
-
-struct link *link_numbered(const struct links *links, int index)
-{
-    for (int i = 0; i < links->link_count; i++)
-        if (links->links[i].index == index)
-            return &links->links[i];
-    return NULL;
-}
-
-/*
- * A link's hardware address made of its IPv4 address (02: none that a manufacturer gives). So the
- * one is never seen with another one of the other: who has learned them may keep them, also when
- * the next box gets the address, or when the port goes whose hardware address a bridge would
- * borrow.
- */
-struct mac {
-    uint8_t bytes[6];
-};
-
-static struct mac mac_of(uint32_t address)
+/* Hardware addresses begin with 02: none that a manufacturer gives. */
+static struct mac mac_of_address(uint32_t address)
 {
     return (struct mac){{0x02, 0x10, (uint8_t)(address >> 24), (uint8_t)(address >> 16),
                          (uint8_t)(address >> 8), (uint8_t)address}};
+}
+
+static struct mac mac_of_token(const char *token)
+{
+    unsigned long long bits = strtoull(token, NULL, 16);
+
+    return (struct mac){{0x02, (uint8_t)(bits >> 56), (uint8_t)(bits >> 48), (uint8_t)(bits >> 40),
+                         (uint8_t)(bits >> 32), (uint8_t)(bits >> 24)}};
 }
 
 static const char *mac_text(struct mac mac, char *text)
@@ -177,31 +114,27 @@ static const char *mac_text(struct mac mac, char *text)
     return text;
 }
 
-void link_add_bridge(struct netlink *netlink, const char *name, uint32_t address, uint32_t group)
+bool link_has_token(const struct link *link, const char *token)
+{
+    struct mac mac = mac_of_token(token);
+
+    return memcmp(&link->mac, &mac, sizeof(mac)) == 0;
+}
+
+void link_add_bridge(struct netlink *netlink, const char *name, const char *token)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    struct mac mac = mac_of(address);
+    struct mac mac = mac_of_token(token);
     char text[24];
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s address %s group %u up type bridge\tRTM_NEWLINK bridge %s",
-                    name, mac_text(mac, text), group, name);
+                    "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name,
+                    mac_text(mac, text), name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
     netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    netlink_put_number(netlink, IFLA_GROUP, group);
     size_t info = netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "bridge");
     netlink_close_nest(netlink, info);
-}
-
-void link_set_alias(struct netlink *netlink, const char *name, const char *alias)
-{
-    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
-
-    netlink_message(netlink, RTM_NEWLINK, CHANGE, &header, sizeof(header),
-                    "ip link set %s alias '%s'\tRTM_NEWLINK %s alias", name, alias, name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put_string(netlink, IFLA_IFALIAS, alias);
 }
 
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
@@ -209,15 +142,14 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
-    struct mac mac = mac_of(address);
+    struct mac mac = mac_of_address(address);
     char text[24];
 
     netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s group %u master %s up type veth peer eth0 address %s netns BOX"
+                    "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
                     "\tRTM_NEWLINK veth %s",
-                    name, bridge->group, bridge->name, mac_text(mac, text), name);
+                    name, bridge->name, mac_text(mac, text), name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put_number(netlink, IFLA_GROUP, bridge->group);
     netlink_put_number(netlink, IFLA_MASTER, (uint32_t)bridge->index);
     size_t info = netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "veth");
@@ -256,15 +188,6 @@ void link_delete(struct netlink *netlink, const char *name)
     netlink_message(netlink, RTM_DELLINK, CHANGE, &header, sizeof(header),
                     "ip link delete %s\tRTM_DELLINK %s", name, name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
-}
-
-void link_delete_group(struct netlink *netlink, uint32_t group)
-{
-    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
-
-    netlink_message(netlink, RTM_DELLINK, CHANGE, &header, sizeof(header),
-                    "ip link delete group %u\tRTM_DELLINK group %u", group, group);
-    netlink_put_number(netlink, IFLA_GROUP, group);
 }
 
 void link_up(struct netlink *netlink, const char *name, bool without_ipv6)

@@ -13,16 +13,19 @@
 
 #include "netlink.h"
 
-enum { LINK_ADDRESS_TEXT = 16, LINK_ALIAS = 64 };
+enum { LINK_ADDRESS_TEXT = 16 };
+
+struct mac {
+    uint8_t bytes[6];
+};
 
 struct link {
     int index;
-    int master;     /* index of the bridge that it is a port of; 0 if none */
-    uint32_t group; /* links of one group can be deleted by one message */
+    int master; /* index of the bridge that it is a port of; 0 if none */
     bool up;
     char name[IF_NAMESIZE];
     char kind[16]; /* "bridge", "veth", …; "" for a piece of hardware */
-    char alias[LINK_ALIAS];
+    struct mac mac;
 };
 
 struct address {
@@ -31,45 +34,28 @@ struct address {
     uint32_t address;
 };
 
-/* All links, or all IPv4 addresses, of this process's network namespace. Memory of link_free(). */
-struct links {
-    struct link *links;
-    int link_count;
-    struct address *addresses;
-    int address_count;
-};
+/* Host. Look for the link NAME. Returns 0, -ENODEV or another -errno, for netlink_report(). */
+int link_find(struct netlink *netlink, const char *name, struct link *link);
 
-/* Either side. Room for one more in an array of COUNT elements of SIZE bytes, which grows by
- * doubling. NULL if there is no memory; ARRAY is valid then. */
-void *link_one_more(void *array, int count, size_t size);
+/* Host. All IPv4 addresses of this network namespace, in memory that the caller frees. Returns how
+ * many or -errno, for netlink_report(). */
+int link_addresses(struct netlink *netlink, struct address **addresses);
 
-/* Either side. Fill LINKS. Returns 0 or -errno, for netlink_report(); link_free() in either case.
- */
-int link_list(struct netlink *netlink, struct links *links);
-void link_free(struct links *links);
-
-/* Either side. The link with this index is gone, with its addresses: take it out of the list. */
-void link_forget(struct links *links, int index);
-
-/* Either side. A link of the list by its name or index, or NULL. */
-struct link *link_named(const struct links *links, const char *name);
-struct link *link_numbered(const struct links *links, int index);
-
-/* Host. A bridge, up, in GROUP, which will get ADDRESS. ALIAS is a note of ours: ip-link(8). */
-void link_add_bridge(struct netlink *netlink, const char *name, uint32_t address, uint32_t group);
-void link_set_alias(struct netlink *netlink, const char *name, const char *alias);
+/* Host. A bridge, up, whose hardware address is made of TOKEN. / Is LINK's? */
+void link_add_bridge(struct netlink *netlink, const char *name, const char *token);
+bool link_has_token(const struct link *link, const char *token);
 
 /*
- * Host. A veth pair: the end NAME here, up, a port of BRIDGE and in its group; the other end
- * "eth0", born in the network namespace open as NAMESPACE, which will get ADDRESS. See veth(4).
+ * Host. A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the
+ * network namespace open as NAME_SPACE, which will get ADDRESS. Its hardware address is made of
+ * that: so neighbours need not learn another one when the next box has it. See veth(4).
  * HAIRPIN: the bridge may send a packet back through the port that it came from.
  */
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
                    int name_space, uint32_t address, bool hairpin);
 
-/* Host. Delete the link NAME. / Delete all links of GROUP, which takes no longer than one. */
+/* Host. Delete the link NAME. */
 void link_delete(struct netlink *netlink, const char *name);
-void link_delete_group(struct netlink *netlink, uint32_t group);
 
 /* Either side. Set the link NAME up. WITHOUT_IPV6: it makes itself no link-local IPv6 address, the
  * check of which for duplicates takes a second or two. */

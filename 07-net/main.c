@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     static struct net_options options;
     char resolv[RESOLV_TEXT]; /* what /etc/resolv.conf shall say */
     struct network *network = &options.network;
+    struct claim name = CLAIM_NONE;
     bool linked;
     int error = 0;
 
@@ -69,20 +70,20 @@ int main(int argc, char **argv)
      * something to undo, so functions report an error and return it as a negative number, and what
      * was done is undone in a straight line below.
      */
-    named_sweep();
     if (linked)
         error = network_attach(network, child.pid);
     if (error == 0 && options.name != NULL)
-        error = named_make(options.name, child.pid);
+        error = named_make(&name, options.name, child.pid);
     if (error == 0)
         print_chosen_ports(network);
     if (error == 0)
         spawn_go(&child);
     else
         close(child.sync); /* the box will never hear "go", and ends */
+    claim_sweep(claim_home(), false);
     int status = spawn_wait(&child);
 
-    int left = options.name != NULL ? named_remove(options.name) : 0;
+    int left = claim_end(&name);
     int left_too = linked ? network_release(network) : 0;
     return error != 0 || left != 0 || left_too != 0 ? EXIT_TOOL : status;
 }

@@ -4,11 +4,9 @@
  * The order is spawn(CLONE_NEWNET | …); on the host network_attach(), spawn_go(), spawn_wait(),
  * network_release(); in the box spawn_wait_go(), network_configure().
  *
- * Who else has a box on this host is known from the kernel alone, so that neither kill -9 nor a
- * full disk can make it wrong: a box is a link with a note (its alias) of ours, its rules are a
- * table named after that link, what is to be restored in the end stands in the table's comment, and
- * a box lives while somebody holds a socket with the link's name.
- * Starts and ends take turns by a lock on the host's network namespace itself, see flock(2).
+ * What outlives its process has claims, see claim.h: one of the box's own about its ports, and
+ * three that boxes share: about the bridge, about the table of rules with the links that forward,
+ * and about the bridge's share in them.
  */
 #ifndef NETWORK_H
 #define NETWORK_H
@@ -18,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "claim.h"
 #include "nat.h"
 
 enum {
@@ -48,10 +47,10 @@ struct network {
 
     /* What has been done. */
     struct lease *lease;    /* in memory that both sides share */
-    char link[IF_NAMESIZE]; /* the host's end of the pair */
-    int held;               /* its name, until the box has ended; -1 if it is not */
+    char link[IF_NAMESIZE]; /* the host's end of the pair, named after the address: box-ac1b0002 */
+    bool first;             /* on the bridge */
     int name_space;         /* the box's, held until all is undone; -1 if there is none */
-    bool touched;           /* is there anything to undo? */
+    struct claim claim, rules_claim, table_claim, bridge_claim;
 };
 
 /* Host. The defaults. An error ends the tool. */
@@ -86,9 +85,5 @@ void network_loopback(void);
  * report().
  */
 int network_release(struct network *network);
-
-/* Host. Take back what is left of boxes that were killed with their tools. Returns 0, or -errno
- * after report(). */
-int network_clear(void);
 
 #endif

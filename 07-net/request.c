@@ -14,7 +14,9 @@
 void network_start(struct network *network)
 {
     memset(network, 0, sizeof(*network));
-    network->name_space = network->held = -1;
+    network->name_space = -1;
+    network->claim.file = network->rules_claim.file = -1;
+    network->table_claim.file = network->bridge_claim.file = -1;
     network->bridge = "br0";
     network->nat = true;
     network->has_ipv6 =
@@ -87,7 +89,7 @@ static void add_port(struct network *network, const struct publish *port)
     for (int i = 0; i < network->port_count && port->port != 0; i++) {
         const struct publish *other = &network->ports[i];
         if (other->port == port->port && other->protocol == port->protocol &&
-            (other->address == port->address || other->address == 0 || port->address == 0))
+            other->address == port->address)
             fail("publish: port %d is asked for twice", port->port);
     }
     network->ports[network->port_count++] = *port;

@@ -6,8 +6,8 @@
 
 #include "link.h"
 
-/* All values pass through register 1; the port of a DNAT sits in register 2. */
-enum { VALUE = NFT_REG_1, PORT = NFT_REG_2 };
+/* A value that is looked at alone goes through register 1, of sixteen bytes. */
+enum { VALUE = NFT_REG_1 };
 
 struct rule rule_begin(struct netlink *netlink, const char *table, const char *chain,
                        const char *rule)
@@ -47,20 +47,20 @@ static void put_value(struct rule *rule, int type, const void *value, size_t siz
     netlink_close_nest(rule->netlink, nest);
 }
 
-void rule_load_payload(struct rule *rule, int header, uint32_t offset, uint32_t length)
+void rule_load_payload(struct rule *rule, int into, int header, uint32_t offset, uint32_t length)
 {
     begin_expression(rule, "payload");
-    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_DREG, (uint32_t)into);
     netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_BASE, (uint32_t)header);
     netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_OFFSET, offset);
     netlink_put_big_endian(rule->netlink, NFTA_PAYLOAD_LEN, length);
     end_expression(rule);
 }
 
-void rule_load_meta(struct rule *rule, int key)
+void rule_load_meta(struct rule *rule, int into, int key)
 {
     begin_expression(rule, "meta");
-    netlink_put_big_endian(rule->netlink, NFTA_META_DREG, VALUE);
+    netlink_put_big_endian(rule->netlink, NFTA_META_DREG, (uint32_t)into);
     netlink_put_big_endian(rule->netlink, NFTA_META_KEY, (uint32_t)key);
     end_expression(rule);
 }
@@ -82,8 +82,7 @@ void rule_load_destination_kind(struct rule *rule)
     end_expression(rule);
 }
 
-/* Keep only the bits of MASK, four bytes. */
-static void mask_value(struct rule *rule, uint32_t mask)
+void rule_mask(struct rule *rule, uint32_t mask)
 {
     begin_expression(rule, "bitwise");
     netlink_put_big_endian(rule->netlink, NFTA_BITWISE_SREG, VALUE);
@@ -108,9 +107,9 @@ void rule_match_address(struct rule *rule, uint32_t field, int comparison, uint3
 {
     uint32_t value = htonl(address & link_mask(prefix));
 
-    rule_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, field, sizeof(value));
+    rule_load_payload(rule, VALUE, NFT_PAYLOAD_NETWORK_HEADER, field, sizeof(value));
     if (prefix < 32)
-        mask_value(rule, htonl(link_mask(prefix)));
+        rule_mask(rule, htonl(link_mask(prefix)));
     rule_match(rule, comparison, &value, sizeof(value));
 }
 
@@ -119,14 +118,14 @@ void rule_match_link(struct rule *rule, int key, int comparison, const char *nam
     char padded[IF_NAMESIZE] = "";
 
     snprintf(padded, sizeof(padded), "%s", name);
-    rule_load_meta(rule, key);
+    rule_load_meta(rule, VALUE, key);
     rule_match(rule, comparison, padded, sizeof(padded));
 }
 
 void rule_match_connection(struct rule *rule, int key, uint32_t bits, int comparison)
 {
     load_connection(rule, key);
-    mask_value(rule, bits);
+    rule_mask(rule, bits);
     rule_match(rule, comparison, &(uint32_t){0}, sizeof(uint32_t));
 }
 
@@ -136,12 +135,20 @@ void rule_masquerade(struct rule *rule)
     end_expression(rule);
 }
 
-static void put_immediate(struct rule *rule, int reg, const void *value, size_t size)
+void rule_look_up(struct rule *rule, const char *set, bool inverted)
 {
-    begin_expression(rule, "immediate");
-    netlink_put_big_endian(rule->netlink, NFTA_IMMEDIATE_DREG, (uint32_t)reg);
-    put_value(rule, NFTA_IMMEDIATE_DATA, value, size);
+    begin_expression(rule, "lookup");
+    netlink_put_string(rule->netlink, NFTA_LOOKUP_SET, set);
+    netlink_put_big_endian(rule->netlink, NFTA_LOOKUP_SREG, VALUE);
+    if (inverted)
+        netlink_put_big_endian(rule->netlink, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
     end_expression(rule);
+}
+
+void rule_match_link_in(struct rule *rule, int key, const char *set, bool inverted)
+{
+    rule_load_meta(rule, VALUE, key);
+    rule_look_up(rule, set, inverted);
 }
 
 void rule_drop(struct rule *rule)
@@ -156,14 +163,17 @@ void rule_drop(struct rule *rule)
     end_expression(rule);
 }
 
-void rule_dnat(struct rule *rule, uint32_t address, uint16_t port)
+void rule_dnat(struct rule *rule, const char *map)
 {
-    put_immediate(rule, VALUE, &(uint32_t){htonl(address)}, sizeof(uint32_t));
-    put_immediate(rule, PORT, &(uint16_t){htons(port)}, sizeof(uint16_t));
+    begin_expression(rule, "lookup");
+    netlink_put_string(rule->netlink, NFTA_LOOKUP_SET, map);
+    netlink_put_big_endian(rule->netlink, NFTA_LOOKUP_SREG, FIRST);
+    netlink_put_big_endian(rule->netlink, NFTA_LOOKUP_DREG, FIRST);
+    end_expression(rule);
     begin_expression(rule, "nat");
     netlink_put_big_endian(rule->netlink, NFTA_NAT_TYPE, NFT_NAT_DNAT);
     netlink_put_big_endian(rule->netlink, NFTA_NAT_FAMILY, NFPROTO_IPV4);
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_ADDR_MIN, VALUE);
-    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_PROTO_MIN, PORT);
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_ADDR_MIN, FIRST);
+    netlink_put_big_endian(rule->netlink, NFTA_NAT_REG_PROTO_MIN, SECOND);
     end_expression(rule);
 }

@@ -9,6 +9,7 @@
 #define RULE_H
 
 #include <netinet/in.h> /* libc's first: the kernel's own headers then leave out the same */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,11 +38,25 @@ struct rule rule_begin(struct netlink *netlink, const char *table, const char *c
                        const char *rule);
 void rule_end(struct rule *rule);
 
-/* Load LENGTH bytes at OFFSET of the HEADER NFT_PAYLOAD_*; what is known of the packet, NFT_META_*;
- * whether its destination is this host's own (RTN_LOCAL) or what else. */
-void rule_load_payload(struct rule *rule, int header, uint32_t offset, uint32_t length);
-void rule_load_meta(struct rule *rule, int key);
+/*
+ * The sixteen bytes of register 1 are also four registers of four bytes each. What is looked up in
+ * a set or map with a key of several parts lies in them, part after part.
+ */
+enum { FIRST = NFT_REG_1, SECOND = NFT_REG32_01, THIRD = NFT_REG32_02, NEXT_NAME = NFT_REG_2 };
+
+/* Load into register INTO: LENGTH bytes at OFFSET of the HEADER NFT_PAYLOAD_*; what is known of the
+ * packet, NFT_META_*; into the first one, whether its destination is this host's own (RTN_LOCAL).
+ */
+void rule_load_payload(struct rule *rule, int into, int header, uint32_t offset, uint32_t length);
+void rule_load_meta(struct rule *rule, int into, int key);
 void rule_load_destination_kind(struct rule *rule);
+
+/* Keep only the bits of MASK of the four bytes loaded into the first register. */
+void rule_mask(struct rule *rule, uint32_t mask);
+
+/* Go on only if what is loaded is in SET, or if it is INVERTED, if not. */
+void rule_look_up(struct rule *rule, const char *set, bool inverted);
+void rule_match_link_in(struct rule *rule, int key, const char *set, bool inverted);
 
 /* Go on only if the value loaded is the same (NFT_CMP_EQ) or is not (NFT_CMP_NEQ). */
 void rule_match(struct rule *rule, int comparison, const void *value, size_t size);
@@ -59,6 +74,8 @@ void rule_match_connection(struct rule *rule, int key, uint32_t bits, int compar
 /* What to do in the end. */
 void rule_masquerade(struct rule *rule);
 void rule_drop(struct rule *rule);
-void rule_dnat(struct rule *rule, uint32_t address, uint16_t port);
+
+/* The destination becomes what MAP has for the key loaded: address and port. Without one, go on. */
+void rule_dnat(struct rule *rule, const char *map);
 
 #endif

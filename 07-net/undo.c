@@ -12,12 +12,50 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "link.h"
+#include "nat.h"
 #include "remove.h"
+#include "setting.h"
 
 /* What follows the verb: a word without blanks, and the rest: SET and KEY, TARGET and PATH. */
 struct words {
     char first[PATH_MAX], second[PATH_MAX];
 };
+
+static int undo_rules(const char *verb, const struct words *words, const char *token)
+{
+    struct netlink filter;
+    int error = netlink_open(&filter, NETLINK_NETFILTER);
+
+    if (error == -EPROTONOSUPPORT)
+        return 0; /* then there are none */
+    if (error != 0)
+        error = nat_report(&filter, error);
+    else if (strcmp(verb, "table") == 0)
+        error = nat_remove_table(&filter, token);
+    else
+        error = nat_remove_element(&filter, words->first, words->second, token);
+    netlink_close(&filter);
+    return error;
+}
+
+static int undo_bridge(const char *name, const char *token)
+{
+    struct netlink route;
+    struct link bridge;
+    int error = netlink_open(&route, NETLINK_ROUTE);
+
+    if (error == 0)
+        error = link_find(&route, name, &bridge);
+    if (error == 0 && link_has_token(&bridge, token)) {
+        link_delete(&route, name);
+        error = netlink_send(&route);
+    }
+    if (error != 0 && error != -ENODEV)
+        error = netlink_report(&route, error);
+    netlink_close(&route);
+    return error == -ENODEV ? 0 : error;
+}
 
 /* A link whose target is another by now is somebody else's. Without names, their directory goes. */
 static int undo_symlink(const char *target, char *path)
@@ -104,7 +142,6 @@ int undo_line(const char *line, const char *token, int patience)
     struct words words = {"", ""};
     size_t skip = strcspn(line, " ");
 
-    (void)token;
     snprintf(verb, sizeof(verb), "%.*s", (int)skip, line);
     snprintf(text, sizeof(text), "%s", line + skip + (line[skip] == ' '));
     if (strcmp(verb, "group") == 0)
@@ -112,6 +149,16 @@ int undo_line(const char *line, const char *token, int patience)
     if (strcmp(verb, "tree") == 0)
         return remove_tree(text);
     sscanf(text, "%4095s %4095[^\n]", words.first, words.second);
+    if (strcmp(verb, "table") == 0 || strcmp(verb, "element") == 0)
+        return undo_rules(verb, &words, token);
+    if (strcmp(verb, "bridge") == 0)
+        return undo_bridge(words.first, token);
+    if (strcmp(verb, "setting") == 0)
+        return setting_read(words.first) == words.second[0]
+                   ? 0
+                   : setting_write(words.first, words.second[0]);
+    if (strcmp(verb, "forwarding") == 0)
+        return setting_stop_forwarding(words.first);
     if (strcmp(verb, "symlink") == 0)
         return undo_symlink(words.first, words.second);
     if (strcmp(verb, "token") == 0 || strcmp(verb, "made") == 0)

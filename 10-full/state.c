@@ -409,7 +409,7 @@ static void clear_host(const struct state *state)
     if (state->cgroup[0] != '\0')
         (void)cgroup_clear();
     if (state->address[0] != '\0')
-        (void)network_clear();
+        claim_sweep(claim_home(), true);
 }
 
 static void clear_dead(void)

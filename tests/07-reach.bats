@@ -55,7 +55,8 @@ load network
     run -0 ask tcp "$HOST" 8080
     assert_equal "$output" "box saw $HOST"
     run -0 ask tcp 172.27.0.1 8080
-    run ! ask tcp 127.0.0.1 8080
+    run -0 ask tcp 127.0.0.1 8080
+    assert_equal "$output" "box saw 172.27.0.1"
 }
 
 @test "--publish ADDRESS: that address alone" {
@@ -86,6 +87,57 @@ load network
     in_world ip address add 127.0.0.1/8 dev lo
 }
 
+@test "--publish at all addresses and at 127.0.0.1, in one box" {
+    start_box net --publish 8080:80 --publish 127.0.0.1:8080:81 sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 everywhere
+    serve "$BOX_PID" tcp 0.0.0.0 81 local
+    run -0 ask tcp 127.0.0.1 8080
+    assert_equal "$output" "local saw 172.27.0.1"
+    run -0 ask tcp 127.0.0.2 8080
+    assert_contains "$output" "everywhere saw"
+    run -0 in_world "$TALK" ask tcp "$HOST" 8080
+    assert_equal "$output" "everywhere saw $WORLD"
+}
+
+@test "a UDP client that keeps its port reaches the box that has the port now" {
+    local client=("$TALK" ask udp "$HOST" 5353 6000)
+    # A flow of which the kernel knows before anybody has published the port.
+    run in_world "${client[@]}"
+    start_box net --publish 5353:53/udp sleep 60
+    serve "$BOX_PID" udp 0.0.0.0 53 first
+    run -0 in_world "${client[@]}"
+    assert_contains "$output" first
+    end_boxes
+    run in_world "${client[@]}"
+    start_box net --publish 5353:53/udp sleep 60
+    serve "$BOX_PID" udp 0.0.0.0 53 second
+    run -0 in_world "${client[@]}"
+    assert_contains "$output" second
+}
+
+@test "the host does not become a router between its other links" {
+    local other
+    unshare --net sleep infinity 3>&- 4>&- &
+    other=$!
+    TOOL_PIDS+=("$other")
+    wait_until 3 sh -c "[ \$(readlink /proc/$other/ns/net) != $(readlink /proc/self/ns/net) ]"
+    ip link add lan type veth peer name eth0 netns "$other"
+    ip link set lan addrgenmode none
+    ip address add 10.8.0.1/24 dev lan
+    ip link set lan up
+    nsenter --target "$other" --net sh -ec 'ip link set lo up; ip link set eth0 addrgenmode none
+        ip address add 10.8.0.2/24 dev eth0; ip link set eth0 up; ip route add default via 10.8.0.1'
+    in_world ip route add 10.8.0.0/24 via "$HOST"
+    start_box net sleep 60
+    assert_equal "$(cat /proc/sys/net/ipv4/conf/{wan,lan}/forwarding | xargs)" "1 1"
+    run -0 in_box ping -c1 -W5 10.8.0.2
+    run ! in_world ping -c1 -W1 10.8.0.2
+    end_box
+    assert_equal "$(cat /proc/sys/net/ipv4/conf/{wan,lan}/forwarding | xargs)" "0 0"
+    in_world ip route delete 10.8.0.0/24
+    ip link delete lan
+}
+
 @test "a box does not reach the host's 127.0.0.1, not even by a trick" {
     start_box net --publish 127.0.0.1:8080:80 sleep 60
     serve $$ tcp 127.0.0.1 9000 secret
@@ -98,18 +150,19 @@ load network
 
 @test "--publish: the box itself and its neighbour, with the bridge's packets filtered or not" {
     local first filtered=/proc/sys/net/bridge/bridge-nf-call-iptables before=
-    start_box net --publish 8080:80 --publish 5353:53/udp sleep 60
-    first=$BOX_PID
-    start_box net sleep 60
-    serve "$first" tcp 0.0.0.0 80 box
-    serve "$first" udp 0.0.0.0 53 box
     [ ! -e "$filtered" ] || before=$(<"$filtered")
     for on in 0 1; do
         [ -z "$before" ] || echo "$on" >"$filtered"
+        start_box net --publish 8080:80 --publish 5353:53/udp sleep 60
+        first=$BOX_PID
+        start_box net sleep 60
+        serve "$first" tcp 0.0.0.0 80 box
+        serve "$first" udp 0.0.0.0 53 box
         run -0 inside "$first" net -- "$TALK" ask tcp "$HOST" 8080
         run -0 inside "$first" net -- "$TALK" ask udp "$HOST" 5353
         run -0 in_box "$TALK" ask tcp "$HOST" 8080
         run -0 in_box "$TALK" ask udp "$HOST" 5353
+        end_boxes
     done
     [ -z "$before" ] || echo "$before" >"$filtered"
 }
@@ -171,7 +224,7 @@ load network
     expect_error 125 "is not a whole number" "$net" --publish 80: true
     expect_error 125 "tcp or udp" "$net" --publish 80:80/sctp true
     expect_error 125 "is not an IPv4 address" "$net" --publish host:80:80 true
-    expect_error 125 "asked for twice" "$net" --publish 80:80 --publish 127.0.0.1:80:81 true
+    expect_error 125 "asked for twice" "$net" --publish 80:80 --publish 80:81 true
 }
 
 @test "a port that is published already, or that a server has, or an address that is not ours" {

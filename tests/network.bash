@@ -39,7 +39,7 @@ ask() {
 
 nothing_of_ours() {
     ! nft list tables | grep -q ten-steps && ! ip link | grep -q ten-steps &&
-        [ "$(</proc/sys/net/ipv4/ip_forward)" = 0 ]
+        [ "$(</proc/sys/net/ipv4/ip_forward)" = 0 ] && [ ! -e /run/ten-steps ]
 }
 
 # failing CALL ERROR N COMMAND…: the Nth such call of each process fails.

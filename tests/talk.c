@@ -2,7 +2,8 @@
  * talk: both ends of a conversation over the network, for the checks of chapter 7.
  *
  *   talk serve tcp|udp ADDRESS PORT NAME   answer everybody with "NAME saw THEIR-ADDRESS", for ever
- *   talk ask tcp|udp ADDRESS PORT          print the answer; 1 if there is none within a second
+ *   talk ask tcp|udp ADDRESS PORT [FROM]   print the answer; 1 if there is none within a second.
+ *                                          FROM is the client's own port
  *   talk dns ADDRESS ANSWER                be a nameserver for which all names have one address
  */
 #include <arpa/inet.h>
@@ -72,15 +73,16 @@ static noreturn void serve(const char *protocol, int file, const char *name)
     }
 }
 
-static int ask(const char *protocol, const char *where, const char *port)
+static int ask(const char *protocol, const char *where, const char *port, const char *from)
 {
-    struct sockaddr_in address = address_of(where, port);
+    struct sockaddr_in address = address_of(where, port), own = address_of("0.0.0.0", from);
     struct timeval second = {.tv_sec = 1};
     int file = open_socket(protocol);
     char text[128], rest[16];
 
     setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-    if (connect(file, (struct sockaddr *)&address, sizeof(address)) == -1) {
+    if (bind(file, (struct sockaddr *)&own, sizeof(own)) == -1 ||
+        connect(file, (struct sockaddr *)&address, sizeof(address)) == -1) {
         perror("talk: connect");
         return 1;
     }
@@ -131,8 +133,8 @@ int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "serve") == 0)
         serve(argv[2], listen_at(argv[2], argv[3], argv[4]), argv[5]);
-    if (argc == 5 && strcmp(argv[1], "ask") == 0)
-        return ask(argv[2], argv[3], argv[4]);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "ask") == 0)
+        return ask(argv[2], argv[3], argv[4], argc == 6 ? argv[5] : "0");
     if (argc == 4 && strcmp(argv[1], "dns") == 0)
         answer_names(listen_at("udp", argv[2], "53"), argv[3]);
     fprintf(stderr, "talk: see the head of talk.c\n");
