@@ -327,7 +327,7 @@ static void element_message(struct netlink *netlink, int type, int flags, const 
     size_t list = netlink_open_nest(netlink, NFTA_SET_ELEM_LIST_ELEMENTS);
     size_t item = netlink_open_nest(netlink, NFTA_LIST_ELEM);
     put_key(netlink, NFTA_SET_ELEM_KEY, key, size);
-    if (data[0] != '\0')
+    if (token != NULL && element->data != NULL)
         put_key(netlink, NFTA_SET_ELEM_DATA, bytes, encode(element->set, element->data, bytes));
     if (token != NULL)
         put_comment(netlink, NFTA_SET_ELEM_USERDATA, token);

@@ -84,23 +84,26 @@ static bool is_populated(int events)
 static int empty_group(int group, const char *path, int patience)
 {
     struct pollfd events = {.events = POLLPRI};
-    int kill = openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 
     events.fd = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
     for (int waited = 0; is_populated(events.fd) && waited <= patience; waited += 5) {
         if (waited == 0) {
             explain("echo 1 > %s/cgroup.kill\twrite(\"cgroup.kill\", \"1\")", path);
-            (void)!write(kill, "1", 1);
+            int kill = openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+            if (kill == -1 || write(kill, "1", 1) != 1) {
+                close(events.fd);
+                return report("kill the processes in %s", path);
+            }
+            close(kill);
         }
         poll(&events, 1, 5); /* the kernel wakes us when the text changes; or else we look again */
     }
     bool empty = !is_populated(events.fd);
-    if (kill != -1)
-        close(kill);
     if (events.fd != -1)
         close(events.fd);
     if (empty)
         return 0;
+    hint("a process is stuck in the kernel: see 'cat %s/cgroup.procs'", path);
     errno = ETIMEDOUT;
     return report("end the processes in %s", path);
 }
@@ -114,7 +117,8 @@ static int remove_group(const char *path)
     int error = 0;
 
     while (stream != NULL && error == 0 && (entry = readdir(stream)) != NULL)
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0 &&
             snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
             error = remove_group(below);
     if (stream != NULL)
@@ -125,7 +129,7 @@ static int remove_group(const char *path)
     return error;
 }
 
-static int undo_group(const char *path, int patience)
+static int undo_group(char *path, int patience)
 {
     int group = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -133,7 +137,15 @@ static int undo_group(const char *path, int patience)
         return errno == ENOENT ? 0 : report("open %s", path);
     int error = empty_group(group, path, patience);
     close(group);
-    return error != 0 ? error : remove_group(path);
+    if (error == 0)
+        error = remove_group(path);
+    /* With the last of our groups goes the one they all lie in. */
+    const char *name = strrchr(dirname(path), '/');
+    if (error == 0 && name != NULL && strcmp(name + 1, GROUP_PARENT) == 0) {
+        explain("rmdir %s\trmdir(\"%s\")", path, path);
+        (void)rmdir(path);
+    }
+    return error;
 }
 
 int undo_line(const char *line, const char *token, int patience)

@@ -2,6 +2,8 @@
 #ifndef UNDO_H
 #define UNDO_H
 
+#define GROUP_PARENT "ten-steps" /* all our cgroups lie in one of this name */
+
 enum { UNDO_PATIENCE = 10000 }; /* milliseconds to wait for the end of a group's processes */
 
 /*

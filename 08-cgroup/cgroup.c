@@ -5,18 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "../07-net/lock.h"
 #include "controller.h"
 #include "group.h"
 #include "parent.h"
 
-enum { LONGEST_WAIT = 10000 }; /* milliseconds, for another run's lock */
+enum { TRIES = 100 };
 
 void cgroup_check_name(const char *name)
 {
@@ -24,54 +22,6 @@ void cgroup_check_name(const char *name)
         fail("name: '%s' can't be a group's name: 1 to 128 characters without '/', the first not "
              "'.'",
              name);
-}
-
-/*
- * Runs that make and remove groups at the same time take turns: a controller must not be disabled
- * by one while another is about to rely on it. The lock is on a file, as the directory itself may
- * be locked: in a box it is the box's group. Returns the lock, to be closed, or -errno.
- */
-static int lock_tree(const struct cgroup_tree *tree)
-{
-    char path[LONGEST_GROUP];
-
-    snprintf(path, sizeof(path), "%s/cgroup.procs", tree->top);
-    int lock = open(path, O_RDONLY | O_CLOEXEC);
-    if (lock == -1)
-        return report("open %s", path);
-    if (lock_wait(lock, LONGEST_WAIT) == 0)
-        return lock;
-    if (errno == EWOULDBLOCK)
-        hint("another run is changing the tree and does not come to an end");
-    int error = report("lock %s", tree->top);
-    close(lock);
-    return error;
-}
-
-/* Remove the groups of killed runs in GROUP and below, and disable what nobody uses there any more.
- * What another user has left is not ours. */
-static void sweep(const char *group)
-{
-    char path[LONGEST_GROUP];
-    DIR *directory = opendir(group);
-
-    while (group_next(directory, group, path)) {
-        bool noted = controllers_are_used(path);
-        if (!noted && !group_is_made_up(path + strlen(group) + 1)) {
-            sweep(path);
-            continue;
-        }
-        int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool is_dead = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
-        /* A run that was killed before it could make its note had no process in the group yet. */
-        if (is_dead && group_is_writable(path) && (!noted || group_empty(path) == 0))
-            group_remove(path);
-        if (lock != -1)
-            close(lock);
-    }
-    if (directory != NULL)
-        closedir(directory);
-    controllers_release_in(group);
 }
 
 /* Below a group of threads, or one that mixes processes and controllers, no process can be born. */
@@ -89,31 +39,6 @@ static int check_type(const struct cgroup *group)
     hint("see 'cat %.300s/cgroup.type', and cgroups(7) on threaded groups: choose another --parent",
          group->parent);
     return refuse("a group below %s is of type '%s' and can't hold processes", group->parent, type);
-}
-
-/* Make the group, hold it, note that it is ours. The tree is locked meanwhile. */
-static int make_noted(struct cgroup *group, const char *name, unsigned controllers)
-{
-    int error = group_make(group->parent, name, group->path);
-
-    if (error != 0)
-        return error;
-    group->directory = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (group->directory == -1 || flock(group->directory, LOCK_EX | LOCK_NB) == -1)
-        error = report("lock %s", group->path);
-    else if ((error = controllers_note_use(group->path, controllers)) != 0) {
-        errno = -error;
-        report("note on %s", group->path);
-    } else {
-        error = check_type(group);
-    }
-    if (error != 0) {
-        if (group->directory != -1)
-            close(group->directory);
-        group->directory = -1;
-        group_remove(group->path);
-    }
-    return error;
 }
 
 /* The limits, one file after the other. */
@@ -147,95 +72,72 @@ static int write_limits(const struct cgroup *group, const struct cgroup_limits *
     return 0;
 }
 
-/* What needs the lock: from a clean tree to a group of our own with the files we need in it. */
-static int make_locked(struct cgroup *group, const struct cgroup_plan *plan)
+/*
+ * From the tree as it is to a group of our own with the files we need in it. -ENOENT, without a
+ * report, if another run's last group has just taken "ten-steps" along.
+ */
+static int make_once(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim)
 {
-    unsigned needed = limit_controllers(&plan->limits);
+    int error = plan->parent == NULL ? group_make(group->parent) : 0;
+
+    if (error != 0 && error != -EEXIST) {
+        errno = -error;
+        return report("mkdir %s", group->parent);
+    }
+    error = controllers_enable(&group->tree, group->parent, limit_controllers(&plan->limits),
+                               plan->wanted);
+    if (error != 0)
+        return error;
+    error = group_make(group->path);
+    if (error == 0 && plan->name != NULL)
+        error = claim_note(claim, "group %s", group->path);
+    else if (error == -EEXIST)
+        hint("another run has it; if nothing is in it: rmdir %.300s", group->path);
+    else if (error == -EAGAIN)
+        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
+    if (error == 0 || error == -ENOENT)
+        return error;
+    errno = -error;
+    return report("mkdir %s", group->path);
+}
+
+int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim)
+{
     int error;
 
-    sweep(group->tree.top);
-    error = parent_find(group, plan->parent, needed != 0);
-    if (error != 0)
-        return error;
-    error = controllers_enable(&group->tree, group->parent, needed, plan->wanted);
-    if (error != 0)
-        return error;
-    error = make_noted(group, plan->name, needed | plan->wanted);
-    if (error != 0)
-        controllers_release(&group->tree, group->parent);
-    return error;
-}
-
-int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan)
-{
     group->directory = -1;
     group->leaf[0] = '\0';
-    int error = tree_find(&group->tree);
-    if (error != 0)
+    group->leaf_claim = (struct claim)CLAIM_NONE;
+    if ((error = tree_find(&group->tree)) != 0 ||
+        (error = parent_find(group, plan->parent, limit_controllers(&plan->limits) != 0)) != 0)
         return error;
-
-    int lock = lock_tree(&group->tree);
-    if (lock < 0)
-        return lock;
-    error = make_locked(group, plan);
-    if (error != 0)
-        parent_leave(group);
-    close(lock);
-    if (error != 0)
-        return error;
-
-    error = write_limits(group, &plan->limits);
-    if (error != 0)
-        cgroup_remove(group);
-    return error;
-}
-
-int cgroup_kill(const struct cgroup *group)
-{
-    int error = group_empty(group->path);
-
+    snprintf(group->path, sizeof(group->path), "%.*s/%s", LONGEST_GROUP - 256, group->parent,
+             plan->name != NULL ? plan->name : claim->token);
+    /* A name that the user has chosen may be somebody else's: its line comes when it is ours. */
+    if (plan->name == NULL)
+        error = claim_note(claim, "group %s", group->path);
     if (error == 0)
-        return 0;
-    if (error == -ETIMEDOUT)
-        hint("a process is stuck in the kernel: see 'cat %.300s/cgroup.procs'", group->path);
-    else if (error == -ENOENT)
-        hint("cgroup.kill needs Linux 5.14");
-    errno = -error;
-    return report("end the processes in %s", group->path);
+        error = -ENOENT;
+    for (int tries = 0; error == -ENOENT && tries < TRIES; tries++)
+        error = make_once(group, plan, claim);
+    if (error == -ENOENT)
+        error = refuse("%s: another run removes it again and again", group->parent);
+    if (error == 0)
+        error = check_type(group);
+    if (error != 0)
+        return error;
+    group->directory = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (group->directory == -1)
+        return report("open %s", group->path);
+    return write_limits(group, &plan->limits);
 }
 
-int cgroup_remove(struct cgroup *group)
+void cgroup_leave(struct cgroup *group)
 {
-    int error = cgroup_kill(group);
-    int lock = lock_tree(&group->tree);
-
-    if (error == 0) {
-        error = group_remove(group->path);
-        errno = -error;
-        if (error != 0)
-            report("rmdir %s", group->path);
-    }
-    controllers_release(&group->tree, group->parent);
+    if (group->directory != -1)
+        close(group->directory);
+    group->directory = -1;
     parent_leave(group);
-    close(group->directory);
-    if (lock >= 0)
-        close(lock);
-    else if (error == 0)
-        error = lock;
-    return error;
-}
-
-int cgroup_clear(void)
-{
-    struct cgroup_tree tree;
-    int error = tree_find(&tree);
-    int lock = error == 0 ? lock_tree(&tree) : error;
-
-    if (lock < 0)
-        return lock;
-    sweep(tree.top);
-    close(lock);
-    return 0;
 }
 
 void cgroup_mount(const struct cgroup_tree *tree)

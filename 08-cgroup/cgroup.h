@@ -2,14 +2,14 @@
  * A group of our own in the cgroup v2 tree: made before the command is, so that the command is born
  * in it, and removed when the command has ended, with all that is still in it.
  *
- * A group stays when the process that made it is killed. So each group of ours bears a note (an
- * extended attribute) and its directory is held open and locked by its maker, flock(2): the kernel
- * lets go of that lock however the maker ends. A noted group that can be locked is a dead run's,
- * and the next run removes it.
+ * A group stays when the process that made it is killed. So it has a line in a claim, see
+ * 07-net/claim.h. All our groups lie below one, "ten-steps", which goes with the last of them:
+ * rmdir(2) refuses as long as there is another.
  */
 #ifndef CGROUP_H
 #define CGROUP_H
 
+#include "../07-net/claim.h"
 #include "limit.h"
 #include "tree.h"
 
@@ -17,14 +17,16 @@ struct cgroup {
     char path[LONGEST_GROUP];   /* its directory, below the tree's top */
     char parent[LONGEST_GROUP]; /* the directory above */
     char leaf[LONGEST_GROUP];   /* where this process makes room for it, see cgroup_make(), or "" */
-    int directory;              /* it, open and locked: for spawn_into_cgroup() */
+    struct claim leaf_claim;
+    int directory; /* it, open: CLONE_INTO_CGROUP takes that */
     struct cgroup_tree tree;
 };
 
 /* What to make. */
 struct cgroup_plan {
     const char *name;   /* NULL: a name that nobody else has */
-    const char *parent; /* in the tree, from its top: "/demo"; NULL: the top, or what is ours */
+    const char *parent; /* in the tree, from its top: "/demo"; NULL: "ten-steps" at the top, or in
+                           one's own branch */
     unsigned wanted;    /* controllers to have for counting, if they are to be had */
     struct cgroup_limits limits;
 };
@@ -33,24 +35,15 @@ struct cgroup_plan {
 void cgroup_check_name(const char *name);
 
 /*
- * Host. Make the group with its limits, after removing those that killed runs have left. Where the
+ * Host. Make the group with its limits, with a line in CLAIM, which the caller has taken. Where the
  * only group that is ours is the one in which this process stands, alone, it moves into a leaf
- * below it until cgroup_remove(): a group with processes hands no controllers down. Reports an
- * error and returns it as -errno, with nothing left behind.
+ * below it until cgroup_leave(): a group with processes hands no controllers down. Reports an error
+ * and returns it as -errno; what was made by then, claim_end() removes.
  */
-int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan);
+int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim);
 
-/* Host. End all processes in the group and wait until they are gone. Reports; returns -errno. */
-int cgroup_kill(const struct cgroup *group);
-
-/*
- * Host. Remove the group with all in it, and disable the controllers that nobody else needs and
- * that were off before. Reports; returns -errno.
- */
-int cgroup_remove(struct cgroup *group);
-
-/* Host. Remove the groups that killed runs have left. Reports; returns -errno. */
-int cgroup_clear(void);
+/* Host. Let go of the group, which claim_end() has removed, and of the leaf. */
+void cgroup_leave(struct cgroup *group);
 
 /*
  * Box, in new mount and cgroup namespaces, born in the group: let the place where the host has the

@@ -1,24 +1,15 @@
 /*
  * One group: a directory of the cgroup v2 tree, in which every setting is a file. See cgroups(7)
- * and the kernel's Documentation/admin-guide/cgroup-v2.rst.
- *
- * From here on functions return 0 or a negative errno: a tool that has made a group has something
- * to undo before it ends.
+ * and the kernel's Documentation/admin-guide/cgroup-v2.rst. What ends and removes a group is
+ * chapter 7's claim, with the line "group PATH".
  */
 #ifndef CGROUP_GROUP_H
 #define CGROUP_GROUP_H
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 enum { LONGEST_GROUP = 1024 }; /* a group's directory */
-
-/*
- * Either side. The next group directly below GROUP, whose directory is open as DIRECTORY (NULL if
- * it could not be opened): its path goes into PATH of LONGEST_GROUP bytes. False if there is none.
- */
-bool group_next(DIR *directory, const char *group, char *path);
 
 /*
  * Either side. The text of FILE in the directory GROUP, without the last newline. Returns -errno,
@@ -40,21 +31,7 @@ int group_first_process(const char *group, char *name, size_t size);
 /* Either side. May this user make groups in GROUP and move processes there? */
 bool group_is_writable(const char *group);
 
-/*
- * Host. Make the group NAME in PARENT, or with NULL one with a name that nobody else has; its path
- * goes into PATH of LONGEST_GROUP bytes. Reports; returns -errno.
- */
-int group_make(const char *parent, const char *name, char *path);
-
-/* Either side. Is NAME, without the path, one that group_make() has made up? */
-bool group_is_made_up(const char *name);
-
-/* Host. Kill what is in GROUP and below, and wait until nothing is. Returns -errno; says nothing.
- * Needs Linux 5.14. */
-int group_empty(const char *group);
-
-/* Host. Remove GROUP and the groups below it, the lowest first: rmdir(2) takes a group without
- * children or processes. Returns -errno; says nothing. */
-int group_remove(const char *group);
+/* Host. Make the group PATH. Returns -errno; says nothing. */
+int group_make(const char *path);
 
 #endif

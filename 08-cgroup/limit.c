@@ -16,7 +16,7 @@
 /* Microseconds. The kernel takes no period outside of these, and no quota below the shorter. */
 enum { CPU_PERIOD = 100000, SHORTEST_PERIOD = 1000, LONGEST_PERIOD = 1000000 };
 
-static const long long most_bytes = 1LL << 60;
+static const long long max_bytes = 1LL << 60;
 
 static void add(struct cgroup_limits *limits, const char *file, const char *value)
 {
@@ -26,8 +26,8 @@ static void add(struct cgroup_limits *limits, const char *file, const char *valu
     while (i < limits->count &&
            (strcmp(limits->settings[i].file, file) != 0 || strcmp(file, "io.max") == 0))
         i++;
-    if (i == MOST_SETTINGS)
-        fail("more than %d limits", MOST_SETTINGS);
+    if (i == MAX_SETTINGS)
+        fail("more than %d limits", MAX_SETTINGS);
     struct cgroup_setting *setting = &limits->settings[i];
     if (strlen(file) >= sizeof(setting->file) || strlen(value) >= sizeof(setting->value))
         fail("%s: the value is too long", file);
@@ -36,21 +36,22 @@ static void add(struct cgroup_limits *limits, const char *file, const char *valu
     limits->count += i == limits->count;
 }
 
-static void limit_cpus(struct cgroup_limits *limits, const char *text)
+/* "0.2" processors, as cpu.max takes them: so many microseconds of each period. */
+static void add_cpus(struct cgroup_limits *limits, const char *text)
 {
     char *end = NULL, value[64];
-    long most = sysconf(_SC_NPROCESSORS_CONF);
+    long max = sysconf(_SC_NPROCESSORS_CONF);
     double cpus = isdigit((unsigned char)text[0]) || text[0] == '.' ? strtod(text, &end) : -1;
 
     if (end == NULL || end == text || *end != '\0' || strpbrk(text, "xXeEpP") != NULL)
         fail("cpus: '%s' is not a number of processors, such as 0.5", text);
-    if (cpus < 0.01 || cpus > (double)most)
-        fail("cpus: %s is not between 0.01 and %ld, the number of this machine's", text, most);
+    if (cpus < 0.01 || cpus > (double)max)
+        fail("cpus: %s is not between 0.01 and %ld, the number of this machine's", text, max);
     snprintf(value, sizeof(value), "%.0f %d", cpus * CPU_PERIOD, CPU_PERIOD);
     add(limits, "cpu.max", value);
 }
 
-static void limit_cpu_max(struct cgroup_limits *limits, const char *text)
+static void add_quota(struct cgroup_limits *limits, const char *text)
 {
     char quota[32] = "", period[32] = "", rest;
 
@@ -62,12 +63,6 @@ static void limit_cpu_max(struct cgroup_limits *limits, const char *text)
     if (words == 2)
         tool_number(period, "cpu-max: period", SHORTEST_PERIOD, LONGEST_PERIOD);
     add(limits, "cpu.max", text);
-}
-
-static void limit_cpu_weight(struct cgroup_limits *limits, const char *text)
-{
-    tool_number(text, "cpu-weight", 1, 10000);
-    add(limits, "cpu.weight", text);
 }
 
 /* One range of a list, "2" or "0-3", from *TEXT on, which moves past it. False if it is none. */
@@ -110,7 +105,7 @@ bool cpu_list_within(const char *wanted, const char *there)
     return true;
 }
 
-static void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text)
+static void check_list(const char *text)
 {
     const char *rest = text;
     long first, last;
@@ -120,7 +115,6 @@ static void limit_cpuset_cpus(struct cgroup_limits *limits, const char *text)
         good = read_range(&rest, &first, &last);
     if (!good)
         fail("cpuset-cpus: '%s' is not a list of processors, such as 0,2-3", text);
-    add(limits, "cpuset.cpus", text);
 }
 
 long long limit_bytes(const char *text, const char *what, long long min)
@@ -137,40 +131,12 @@ long long limit_bytes(const char *text, const char *what, long long min)
     rest += unit != NULL;
     if (!good || (*rest != '\0' && strcasecmp(rest, "B") != 0 && strcasecmp(rest, "iB") != 0))
         fail("%s: '%s' is not a size, such as 64M or 1.5G", what, text);
-    if (bytes < (long double)min || bytes > (long double)most_bytes)
-        fail("%s: %s is not between %lld bytes and %lldT", what, text, min, most_bytes >> 40);
+    if (bytes < (long double)min || bytes > (long double)max_bytes)
+        fail("%s: %s is not between %lld bytes and %lldT", what, text, min, max_bytes >> 40);
     return (long long)bytes;
 }
 
-static void add_bytes(struct cgroup_limits *limits, const char *file, const char *what,
-                      const char *text, long long min)
-{
-    char value[32] = "max";
-
-    if (strcmp(text, "max") != 0)
-        snprintf(value, sizeof(value), "%lld", limit_bytes(text, what, min));
-    add(limits, file, value);
-}
-
-static void limit_memory(struct cgroup_limits *limits, const char *text)
-{
-    /* Below this not even the fork of the command gets through. */
-    add_bytes(limits, "memory.max", "memory", text, 1 << 20);
-}
-
-static void limit_memory_swap(struct cgroup_limits *limits, const char *text)
-{
-    add_bytes(limits, "memory.swap.max", "memory-swap", text, 0);
-}
-
-static void limit_pids(struct cgroup_limits *limits, const char *text)
-{
-    if (strcmp(text, "max") != 0)
-        tool_number(text, "pids", 1, 4194304); /* PID_MAX_LIMIT of the kernel */
-    add(limits, "pids.max", text);
-}
-
-static void limit_io_max(struct cgroup_limits *limits, const char *text)
+static void add_io(struct cgroup_limits *limits, const char *text)
 {
     static const char *const keys[] = {"rbps", "wbps", "riops", "wiops"};
     char copy[192], value[192], *save = NULL;
@@ -214,7 +180,7 @@ static void limit_io_max(struct cgroup_limits *limits, const char *text)
     add(limits, "io.max", value);
 }
 
-static void limit_set(struct cgroup_limits *limits, const char *text)
+static void add_any(struct cgroup_limits *limits, const char *text)
 {
     static const char *const ours[] = {"cgroup.procs", "cgroup.threads", "cgroup.kill",
                                        "cgroup.subtree_control", "cgroup.type"};
@@ -236,37 +202,60 @@ static void limit_set(struct cgroup_limits *limits, const char *text)
 
 bool limit_option(struct cgroup_limits *limits, int option, const char *text)
 {
-    switch (option) {
-    case LIMIT_CPUS:
-        limit_cpus(limits, text);
-        return true;
-    case LIMIT_CPU_MAX:
-        limit_cpu_max(limits, text);
-        return true;
-    case LIMIT_CPU_WEIGHT:
-        limit_cpu_weight(limits, text);
-        return true;
-    case LIMIT_CPUSET_CPUS:
-        limit_cpuset_cpus(limits, text);
-        return true;
-    case LIMIT_MEMORY:
-        limit_memory(limits, text);
-        return true;
-    case LIMIT_MEMORY_SWAP:
-        limit_memory_swap(limits, text);
-        return true;
-    case LIMIT_PIDS:
-        limit_pids(limits, text);
-        return true;
-    case LIMIT_IO_MAX:
-        limit_io_max(limits, text);
-        return true;
-    case LIMIT_SET:
-        limit_set(limits, text);
-        return true;
-    default:
+    enum kind { NUMBER, BYTES, LIST, CPUS, QUOTA, IO, ANY };
+    static const struct {
+        const char *name, *file;
+        enum kind kind;
+        long long min, max;
+    } table[] = {
+        {"cpus", "cpu.max", CPUS, 0, 0},
+        {"cpu-max", "cpu.max", QUOTA, 0, 0},
+        {"cpu-weight", "cpu.weight", NUMBER, 1, 10000},
+        {"cpuset-cpus", "cpuset.cpus", LIST, 0, 0},
+        /* Below this not even the fork of the command gets through. */
+        {"memory", "memory.max", BYTES, 1 << 20, 0},
+        {"memory-swap", "memory.swap.max", BYTES, 0, 0},
+        {"pids", "pids.max", NUMBER, 1, 4194304}, /* PID_MAX_LIMIT of the kernel */
+        {"io-max", "io.max", IO, 0, 0},
+        {"set", NULL, ANY, 0, 0},
+    };
+    size_t row = (size_t)(option - LIMIT_FIRST);
+    char value[32];
+
+    if (option < LIMIT_FIRST || row >= sizeof(table) / sizeof(table[0]))
         return false;
+    bool no_limit = strcmp(text, "max") == 0 && option != LIMIT_CPU_WEIGHT;
+    snprintf(value, sizeof(value), "max");
+    switch (table[row].kind) {
+    case NUMBER:
+        if (!no_limit)
+            tool_number(text, table[row].name, table[row].min, table[row].max);
+        add(limits, table[row].file, text);
+        break;
+    case BYTES:
+        if (!no_limit)
+            snprintf(value, sizeof(value), "%lld",
+                     limit_bytes(text, table[row].name, table[row].min));
+        add(limits, table[row].file, value);
+        break;
+    case LIST:
+        check_list(text);
+        add(limits, table[row].file, text);
+        break;
+    case CPUS:
+        add_cpus(limits, text);
+        break;
+    case QUOTA:
+        add_quota(limits, text);
+        break;
+    case IO:
+        add_io(limits, text);
+        break;
+    case ANY:
+        add_any(limits, text);
+        break;
     }
+    return true;
 }
 
 void limit_complete(struct cgroup_limits *limits)

@@ -1,4 +1,4 @@
-/* Limits as the user writes them, turned into what the files of a group take. */
+/* Limits as the user writes them, turned into the values that a group's files take. */
 #ifndef LIMIT_H
 #define LIMIT_H
 
@@ -11,17 +11,14 @@ struct cgroup_setting {
     bool if_there; /* leave it out if the kernel has no such file */
 };
 
-enum { MOST_SETTINGS = 32 };
+enum { MAX_SETTINGS = 32 };
 
 struct cgroup_limits {
     int count;
-    struct cgroup_setting settings[MOST_SETTINGS];
+    struct cgroup_setting settings[MAX_SETTINGS];
 };
 
-/*
- * The options of a tool that set limits, for its table of long options, from LIMIT_FIRST on; so
- * that they are the same in each tool that has them.
- */
+/* The options that set limits, for the table of a tool that has all of them. */
 enum {
     LIMIT_FIRST = 1024, /* above every tool's own */
     LIMIT_CPUS = LIMIT_FIRST,

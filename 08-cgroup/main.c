@@ -32,9 +32,9 @@ static const char usage[] =
     "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
     "                         a disk's bytes and operations a second; /dev/NAME will do, too\n"
     "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
-    "  -n, --name=NAME        the group's name (default: ten-steps- and a random number)\n"
-    "      --parent=PATH      the group to make it in, from the top of the tree (default: the\n"
-    "                         top, or where the tree is writable)\n"
+    "  -n, --name=NAME        the group's name (default: a random number)\n"
+    "      --parent=PATH      the group to make it in, from the top of the tree (default:\n"
+    "                         ten-steps, at the top or where the tree is writable)\n"
     "  -s, --stat             say at the end what was used, and how often a limit held it back\n"
     "@\n"
     "Limits are off by default.\n"
@@ -117,11 +117,18 @@ int main(int argc, char **argv)
     uid_t user = geteuid();
     gid_t user_group = getegid();
     uint64_t namespaces = CLONE_NEWCGROUP | CLONE_NEWNS | (user != 0 ? CLONE_NEWUSER : 0);
+    struct claim claim;
     struct cgroup group;
 
     spawn_block_signals(); /* from here on there is something to undo */
-    if (cgroup_make(&group, &options.plan) != 0)
+    int error = claim_take(&claim, claim_home(), NULL);
+    if (error == 0)
+        error = cgroup_make(&group, &options.plan, &claim);
+    if (error != 0) {
+        (void)claim_end(&claim);
+        cgroup_leave(&group);
         return EXIT_TOOL;
+    }
     int birthplace = -1;
     /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
     birthplace = group.directory;
@@ -136,13 +143,13 @@ int main(int argc, char **argv)
         spawn_exec(&child, options.command);
     }
 
+    claim_sweep(claim_home(), false);
     int status = child.pid == -1 ? EXIT_TOOL : spawn_wait(&child); /* on the host */
-    int error = cgroup_kill(&group);
     if (options.stat) {
         struct cgroup_usage used = usage_read(group.path, seconds_now() - start);
         usage_print(&used, &options.plan.limits);
     }
-    if (error == 0)
-        error = cgroup_remove(&group);
+    error = claim_end(&claim);
+    cgroup_leave(&group);
     return error == 0 ? status : EXIT_TOOL;
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/undo.h"
+#include "controller.h"
 
 /* Is this process in GROUP, and no other? */
 static bool is_alone_in(const char *group)
@@ -24,19 +26,24 @@ static bool is_alone_in(const char *group)
 static int step_aside(struct cgroup *group)
 {
     struct cgroup_tree *tree = &group->tree;
-    int error = group_make(tree->own, NULL, group->leaf);
+    struct claim *claim = &group->leaf_claim;
+    int error = claim_take(claim, claim_home(), NULL);
 
+    if (error != 0)
+        return error;
     snprintf(group->parent, sizeof(group->parent), "%s", tree->own);
-    if (error == 0 && (error = group_write(group->leaf, "cgroup.procs", "0")) != 0) {
+    snprintf(group->leaf, sizeof(group->leaf), "%.*s/%s", LONGEST_GROUP - 256, tree->own,
+             claim->token);
+    error = claim_note(claim, "group %s", group->leaf);
+    if (error != 0)
+        return error;
+    if ((error = group_make(group->leaf)) != 0 ||
+        (error = group_write(group->leaf, "cgroup.procs", "0")) != 0) {
         errno = -error;
-        report("go into %s", group->leaf);
-        rmdir(group->leaf);
+        return report("go into %s", group->leaf);
     }
-    if (error == 0)
-        snprintf(tree->own, sizeof(tree->own), "%s", group->leaf);
-    else
-        group->leaf[0] = '\0';
-    return error;
+    snprintf(tree->own, sizeof(tree->own), "%s", group->leaf);
+    return 0;
 }
 
 /*
@@ -82,7 +89,7 @@ static int find_parent(const struct cgroup_tree *tree, const char *wanted, char 
     if (strstr(wanted, "..") != NULL || strstr(wanted, "//") != NULL)
         return refuse("parent: '%s' is not the plain path of a group", wanted);
     if (snprintf(parent, LONGEST_GROUP, "%s%s%s", tree->top, *wanted ? "/" : "", wanted) >=
-        LONGEST_GROUP - 256) {
+        LONGEST_GROUP - 300) {
         errno = ENAMETOOLONG;
         return report("parent");
     }
@@ -128,15 +135,27 @@ int parent_find(struct cgroup *group, const char *wanted, bool hands_down)
         error = find_parent(&group->tree, wanted, group->parent);
     else
         error = choose_parent(group, hands_down);
-    return error == 0 ? check_move(&group->tree, group->parent) : error;
+    if (error == 0)
+        error = check_move(&group->tree, group->parent);
+    if (wanted == NULL)
+        strncat(group->parent, "/" GROUP_PARENT, sizeof(group->parent) - strlen(group->parent) - 1);
+    return error;
 }
 
-/* And back. While another run needs the controllers that can't be: the next run removes the leaf.
- */
+/* And back. Where another run's groups need the controllers that can't be; then the leaf stays
+ * until this process has ended, and the next run removes it. */
 void parent_leave(struct cgroup *group)
 {
-    if (group->leaf[0] == '\0' || group_write(group->parent, "cgroup.procs", "0") != 0)
+    char home[LONGEST_GROUP];
+
+    if (group->leaf[0] == '\0')
         return;
-    group_remove(group->leaf);
+    snprintf(home, sizeof(home), "%.*s", (int)(strrchr(group->leaf, '/') - group->leaf),
+             group->leaf);
+    controllers_disable(home);
+    if (group_write(home, "cgroup.procs", "0") == 0)
+        (void)claim_end(&group->leaf_claim);
+    else
+        claim_close(&group->leaf_claim);
     group->leaf[0] = '\0';
 }

@@ -6,9 +6,10 @@
 
 /*
  * Host. Find the parent of a new group, and note it in GROUP, whose tree is known: WANTED, as the
- * user names it, or with NULL the top of the tree or the nearest group that is the user's. With
- * HANDS_DOWN it has to be one without processes. Where there is none but the group in which this
- * process stands alone, the process moves into a leaf below it. Reports; returns -errno.
+ * user names it, or with NULL "ten-steps" at the top of the tree or in the nearest group that is
+ * the user's. With HANDS_DOWN it has to be one without processes. Where there is none but the group
+ * in which this process stands alone, the process moves into a leaf below it. Reports; returns
+ * -errno.
  */
 int parent_find(struct cgroup *group, const char *wanted, bool hands_down);
 

@@ -32,7 +32,7 @@ static long long read_number(const char *group, const char *file)
 
 struct cgroup_usage usage_read(const char *group, double seconds)
 {
-    return (struct cgroup_usage){
+    struct cgroup_usage usage = {
         .seconds = seconds,
         .cpu_us = group_number(group, "cpu.stat", "usage_usec"),
         .periods = group_number(group, "cpu.stat", "nr_periods"),
@@ -40,12 +40,17 @@ struct cgroup_usage usage_read(const char *group, double seconds)
         .throttled_us = group_number(group, "cpu.stat", "throttled_usec"),
         .memory_peak = read_number(group, "memory.peak"),
         .memory_limit_hit = group_number(group, "memory.events", "max"),
-        .oom_kills = group_number(group, "memory.events", "oom_kill"),
+        .oom_kills = -1,
         .pids_peak = read_number(group, "pids.peak"),
         .pids_refused = group_number(group, "pids.events", "max"),
         .io_read = sum_io(group, " rbytes="),
         .io_written = sum_io(group, " wbytes="),
     };
+
+    /* EXERCISE 8.4: how many processes did the kernel kill to keep the limit? cgroups(7) */
+    usage.oom_kills = group_number(group, "memory.events", "oom_kill");
+    /* END */
+    return usage;
 }
 
 /* BYTES as people write them: "63.9M". */

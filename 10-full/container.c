@@ -30,6 +30,7 @@ static struct {
     bool started; /* if not, there is nothing that the name could be kept for */
     int lock;     /* of its state */
     struct state state;
+    struct claim claim;  /* 07: of the group */
     struct cgroup group; /* 08 */
     struct plan plan;    /* 07: its network; 09: its layers */
 } box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
@@ -51,8 +52,9 @@ static void undo(void)
     }
     if (box.plan.network.lease != NULL)
         error |= network_release(&box.plan.network); /* 07 */
+    error |= claim_end(&box.claim); /* 08 */
     if (box.has_group)
-        error |= cgroup_remove(&box.group); /* 08 */
+        cgroup_leave(&box.group);
     error |= state_tell(box.lock, box.state.status);
     box.state.pid = 0;
     if (box.state.keep && box.started) {
@@ -97,6 +99,7 @@ static void begin(const struct run_options *options)
     box.lock = state_begin(options->name);
     if (box.lock < 0)
         exit(EXIT_TOOL);
+    box.claim = (struct claim)CLAIM_NONE;
     box.monitor = getpid();
     atexit(undo);
 }
@@ -241,9 +244,11 @@ int container_run(const struct run_options *options)
         log = open_log(options->name);
     if (plan_root(plan) != 0) /* 09, 06 */
         return EXIT_TOOL;
-    if (plan->grouped && cgroup_make(&box.group, &plan->group) != 0) /* 08 */
+    if (plan->grouped && claim_take(&box.claim, claim_home(), NULL) != 0)
         return EXIT_TOOL;
     box.has_group = plan->grouped;
+    if (plan->grouped && cgroup_make(&box.group, &plan->group, &box.claim) != 0) /* 08 */
+        return EXIT_TOOL;
     if (note() != 0)
         return EXIT_TOOL;
     if (plan->layers.upper[0] != '\0' && layers_keep(&plan->layers) != 0) /* 09 */

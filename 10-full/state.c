@@ -20,7 +20,6 @@
 #include "../07-net/lock.h"
 #include "../07-net/network.h"
 #include "../07-net/remove.h"
-#include "../08-cgroup/cgroup.h"
 #include "../09-overlay/store.h"
 
 enum {
@@ -406,10 +405,7 @@ static void clear_host(const struct state *state)
         poll(&process, 1, LONGEST_WAIT);
         close(process.fd);
     }
-    if (state->cgroup[0] != '\0')
-        (void)cgroup_clear();
-    if (state->address[0] != '\0')
-        claim_sweep(claim_home(), true);
+    claim_sweep(claim_home(), true);
 }
 
 static void clear_dead(void)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Chapter 8: the tree of control groups: where the group is made, what is enabled for it and disabled
-# again, and that nothing is left, whoever runs it.
+# Chapter 8: the tree of control groups: where the group is made, what is enabled for it, and
+# that nothing is left, whoever runs it.
 #
 # shellcheck disable=SC2154 # $stderr is set by bats's run
 load helpers
@@ -14,7 +14,7 @@ load groups
     assert_equal "$(group_of "$BOX_PID")" "$top/$name/inner"
     assert_equal "$(<"$top/$name/inner/pids.max")" 9
     start_box cgroup --parent "$top/$name/" sleep 60
-    assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps-"
+    assert_equal "$(dirname "$(group_of "$BOX_PID")")" "$top/$name"
     expect_error 125 "File exists" "$(tool cgroup)" --parent "$name" --name inner true
 }
 
@@ -25,7 +25,7 @@ load groups
     expect_error 125 "Not a directory" "$(tool cgroup)" --parent cgroup.procs true
 }
 
-@test "controllers are handed down as far as needed, and no further" {
+@test "controllers are handed down as far as needed, and stay" {
     [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
     local name
     name=$(random_name)
@@ -33,45 +33,23 @@ load groups
     start_box cgroup --parent "$name" --cpus 0.5 sleep 60
     assert_equal "$(<$top/cgroup.subtree_control)" cpu
     assert_equal "$(<"$top/$name/cgroup.subtree_control")" cpu
-    assert_equal "$(<"$top/$name"/ten-steps-*/cgroup.subtree_control)" ""
+    assert_equal "$(<"$(group_of "$BOX_PID")/cgroup.subtree_control")" ""
     end_box
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
-    assert_equal "$(<$top/cgroup.subtree_control)" ""
+    assert_equal "$(<"$top/$name/cgroup.subtree_control")" cpu
+    assert_equal "$(<$top/cgroup.subtree_control)" cpu
 }
 
-@test "the last run that uses a controller disables it, not the first that ends" {
-    [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
-    local first
-    start_box cgroup --cpus 0.5 sleep 60
-    first=$TOOL_PID
-    start_box cgroup --cpus 0.5 --pids 9 sleep 60
-    kill -TERM "$first"
-    wait_until 5 ended "$first"
-    wait "$first" || true
-    assert_equal "$(<$top/cgroup.subtree_control)" "cpu pids"
-    assert_equal "$(<"$(group_of "$BOX_PID")/cpu.max")" "50000 100000"
-    end_box
-    assert_equal "$(<$top/cgroup.subtree_control)" ""
-}
-
-@test "what was on before stays on" {
-    echo +pids >$top/cgroup.subtree_control
-    run -0 "$(tool cgroup)" --pids 9 --cpus 0.5 true
-    assert_contains " $(<$top/cgroup.subtree_control) " " pids "
-    [[ $handed_down == *pids* ]] || echo -pids >$top/cgroup.subtree_control
-}
-
-@test "a limit that somebody else has set meanwhile is not lost" {
+@test "what somebody else has set in a group beside it is not lost when the last run ends" {
     local name
     name=$(random_name)
-    start_box cgroup --pids 9 sleep 60
+    start_box cgroup --pids 9 --cpus 0.5 sleep 60
     make_group "$name"
     echo 77 >"$top/$name/pids.max"
+    echo 20000 >"$top/$name/cpu.max.burst"
+    echo 50 >"$top/$name/cpu.weight"
     end_box
-    assert_equal "$(<"$top/$name/pids.max")" 77
-    rmdir "$top/$name"
-    run -0 "$(tool cgroup)" true # takes back what the first could not
-    run -0 "$(tool cgroup)" --pids 9 true
+    run -0 "$(tool cgroup)" true
+    assert_equal "$(cat "$top/$name"/{pids.max,cpu.max.burst,cpu.weight})" $'77\n20000\n50'
 }
 
 @test "a group that holds processes hands nothing down: the error says who is in it" {
@@ -125,21 +103,19 @@ killed_at() {
 
 @test "wherever a run was killed, the next one takes back all of it" {
     requires command:strace
-    [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"
     local name call steps=0 each
     name=$(random_name)
     make_group "$name"
-    for call in setxattr write mkdir clone3 rmdir removexattr; do
-        for ((each = 1; ; each++)); do
+    for call in write mkdir clone3 rmdir flock openat; do
+        for ((each = 1; each < 40; each++)); do
             killed_at "$call" "$each" "$(tool cgroup)" --parent "$name" --pids 9 true || break
             steps=$((steps + 1))
             run -0 "$(tool cgroup)" true
-            assert_equal "$call $each: $(<$top/cgroup.subtree_control)" "$call $each: "
-            assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
-            assert_equal "$(find "$top/$name" -mindepth 1 -type d)" ""
+            assert_equal "$call $each: $(find "$top/$name" -mindepth 1 -type d)" "$call $each: "
+            assert_equal "$(our_groups)" ""
         done
     done
-    [ "$steps" -ge 8 ]
+    [ "$steps" -ge 20 ]
 }
 
 @test "and leaves alone what is alive" {
@@ -150,15 +126,31 @@ killed_at() {
     kill -0 "$BOX_PID"
 }
 
-@test "and what only looks like one of ours" {
-    make_group ten-steps-0123abcd
+@test "and what somebody else has put beside it" {
+    local name
+    name=$(random_name)
+    make_group ten-steps
+    make_group "ten-steps/$name"
     sleep 60 3>&- &
     TOOL_PIDS+=($!)
-    echo $! >$top/ten-steps-0123abcd/cgroup.procs
-    make_group ten-steps-course
+    echo $! >"$top/ten-steps/$name/cgroup.procs"
     run -0 "$(tool cgroup)" true
     kill -0 "${TOOL_PIDS[0]}"
-    [ -e $top/ten-steps-course ]
+    [ -e "$top/ten-steps/$name" ]
+    kill "${TOOL_PIDS[0]}"
+    wait_until 5 ended "${TOOL_PIDS[0]}"
+    rmdir "$top/ten-steps/$name"
+    run -0 "$(tool cgroup)" true
+    [ ! -e "$top/ten-steps" ]
+}
+
+@test "no user of the host can hold a run up" {
+    "${AS_USER[@]}" flock --no-fork "$top/cgroup.procs" sleep 600 3>&- &
+    TOOL_PIDS+=("$!")
+    wait_until 3 sh -c "! flock --nonblock $top/cgroup.procs true"
+    run -0 timeout 5 "$(tool cgroup)" true
+    start_box cgroup sleep 60
+    run ! as_user flock --nonblock /run/ten-steps true
 }
 
 @test "a signal at any moment leaves nothing" {
@@ -221,12 +213,10 @@ delegate() {
     assert_contains "$output" 65534
     refute_contains "$output" "$name"
     start_command in_branch "$top/$name/leaf" "$(tool cgroup)" --pids 9 sleep 60
-    assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps-"
+    assert_contains "$(group_of "$BOX_PID")" "$top/$name/ten-steps/"
     assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
     end_box
     assert_equal "$(ls -d "$top/$name"/*/)" "$top/$name/leaf/"
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
-    hand_down_as_before
 }
 
 # As systemd starts a service with User= and Delegate=, or a scope in a session that isn't the user's.
@@ -239,7 +229,7 @@ delegate() {
     start_command in_branch "$top/$name" "$(tool cgroup)" --pids 9 --memory 20M sleep 60
     aside=$(group_of "$TOOL_PID")
     assert_equal "$(<"$branch/cgroup.procs")" ""
-    assert_equal "$(dirname "$aside") $(dirname "$(group_of "$BOX_PID")")" "$branch $branch"
+    assert_equal "$(dirname "$aside") $(dirname "$(group_of "$BOX_PID")")" "$branch $branch/ten-steps"
     assert_equal "$(<"$aside/cgroup.procs")" "$TOOL_PID"
     assert_equal "$(<"$(group_of "$BOX_PID")/pids.max")" 9
     end_box
@@ -254,12 +244,10 @@ delegate() {
     wait_until 5 ended "$TOOL_PID"
     run -0 in_branch "$top/$name/leaf" "$(tool cgroup)" --pids 9 true
     as_before
-    hand_down_as_before
 }
 
 as_before() {
     assert_equal "$(ls -d "$top/$name"/*/)" "$top/$name/leaf/"
-    assert_equal "$(<"$top/$name/cgroup.subtree_control")" ""
 }
 
 @test "and moves nobody else: the error says what to do" {
@@ -274,7 +262,6 @@ as_before() {
     expect_error 125 "no group of $top is yours to write" in_branch "$top/$name" "$(tool cgroup)" --pids 9 true
     assert_hint "has room for a group"
     assert_equal "$(<"$top/$name/cgroup.procs")" "${TOOL_PIDS[0]}"
-    hand_down_as_before
 }
 
 @test "without root, a controller that was not handed down is named" {
@@ -284,7 +271,6 @@ as_before() {
     echo "+pids" >$top/cgroup.subtree_control
     expect_error 125 "enable memory in $top: Permission denied" \
         in_branch "$top/$name/leaf" "$(tool cgroup)" --memory 20M true
-    hand_down_as_before
 }
 
 @test "without root and without a branch: the error says what to do" {
