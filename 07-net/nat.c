@@ -54,10 +54,11 @@ static void put_comment(struct netlink *netlink, int type, const char *text)
 static bool has_comment(const struct nlattr *userdata, const char *text)
 {
     size_t length = strlen(text) + 1;
-    const char *bytes = (const char *)userdata + NLA_HDRLEN;
 
-    return userdata != NULL && userdata->nla_len == NLA_HDRLEN + 2 + length && bytes[0] == 0 &&
-           memcmp(bytes + 2, text, length) == 0;
+    if (userdata == NULL || userdata->nla_len != NLA_HDRLEN + 2 + length)
+        return false;
+    const char *bytes = (const char *)userdata + NLA_HDRLEN;
+    return bytes[0] == 0 && memcmp(bytes + 2, text, length) == 0;
 }
 
 static void add_set(struct netlink *netlink, const char *name, const char *type, uint32_t key_type,

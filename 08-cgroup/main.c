@@ -118,7 +118,7 @@ int main(int argc, char **argv)
     gid_t user_group = getegid();
     uint64_t namespaces = CLONE_NEWCGROUP | CLONE_NEWNS | (user != 0 ? CLONE_NEWUSER : 0);
     struct claim claim;
-    struct cgroup group;
+    struct cgroup group = {.directory = -1};
 
     spawn_block_signals(); /* from here on there is something to undo */
     int error = claim_take(&claim, claim_home(), NULL);

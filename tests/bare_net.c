@@ -2,8 +2,8 @@
  * bare_net: the kernel operations of one run of 'net true' with nothing around them, to measure
  * against: nothing is looked up, checked, explained or prepared for what might go wrong.
  *
- *   bare_net once            bridge, box, rules, and everything away again
- *   bare_net keep NAME       the same on the bridge NAME, which is there and stays
+ *   bare_net once            bridge, rules, box, and everything away again
+ *   bare_net keep NAME       the box alone, on the bridge NAME, which is there and stays
  *   bare_net time COUNT PAUSE COMMAND…
  *                            the median time of COUNT runs of a command in microseconds, with PAUSE
  *                            microseconds between them
@@ -23,7 +23,9 @@
 #include "../07-net/link.h"
 #include "../07-net/nat.h"
 
-enum { BRIDGE = 0x0a580001, BOX = 0x0a580002, PREFIX = 24, GROUP = 88 };
+#define TOKEN "0123456789abcdef"
+
+enum { BRIDGE = 0x0a580001, BOX = 0x0a580002, PREFIX = 24 };
 
 static struct netlink route, filter;
 
@@ -43,7 +45,7 @@ static void write_file(const char *path, const char *text)
 
 static void make_bridge(struct link *bridge)
 {
-    link_add_bridge(&route, bridge->name, BRIDGE, GROUP);
+    link_add_bridge(&route, bridge->name, TOKEN);
     must(netlink_send(&route));
     bridge->index = (int)if_nametoindex(bridge->name);
     link_add_address(&route, bridge->name, bridge->index, BRIDGE, PREFIX);
@@ -72,12 +74,15 @@ static void be_the_box(int go)
 
 static void run(struct link *bridge, bool keep)
 {
-    struct nat nat = {.table = "bare", .bridge = bridge->name, .address = BOX, .masquerade = true};
-    char path[64], name[IF_NAMESIZE];
+    char path[64], name[IF_NAMESIZE], forwarding[64];
     int go[2];
 
-    if (!keep)
+    snprintf(forwarding, sizeof(forwarding), "/proc/sys/net/ipv4/conf/%s/forwarding", bridge->name);
+    if (!keep) {
         make_bridge(bridge);
+        must(nat_add_table(&filter, TOKEN));
+        write_file(forwarding, "1");
+    }
     if (pipe2(go, O_CLOEXEC) == -1)
         exit(1);
     /* As clone3 does it: both namespaces at once. */
@@ -93,17 +98,14 @@ static void run(struct link *bridge, bool keep)
     link_add_pair(&route, name, bridge, name_space, BOX, false);
     must(netlink_send(&route));
     close(name_space);
-    must(nat_add(&filter, &nat));
-    write_file("/proc/sys/net/ipv4/ip_forward", "1");
     if (write(go[1], "g", 1) != 1)
         exit(1);
     close(go[0]);
     close(go[1]);
     waitpid(box, NULL, 0);
-    write_file("/proc/sys/net/ipv4/ip_forward", "0");
-    must(nat_delete(&filter, "bare"));
     if (!keep) {
-        link_delete_group(&route, GROUP);
+        must(nat_remove_table(&filter, TOKEN));
+        link_delete(&route, bridge->name);
         must(netlink_send(&route));
     }
 }
@@ -151,7 +153,7 @@ static int time_many(int count, useconds_t gap, char **command)
 int main(int argc, char **argv)
 {
     bool keep = argc == 3 && strcmp(argv[1], "keep") == 0;
-    struct link bridge = {.group = GROUP};
+    struct link bridge = {.index = 0};
 
     if (argc > 4 && strcmp(argv[1], "time") == 0)
         return time_many(atoi(argv[2]), (useconds_t)atoi(argv[3]), argv + 4);
