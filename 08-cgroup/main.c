@@ -6,7 +6,6 @@
  */
 #include <sched.h>
 #include <stddef.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -97,13 +96,6 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* An ordinary user needs a user namespace for the others, and stays in it who he is. */
 static void map_myself(uid_t user, gid_t group)
 {
@@ -133,9 +125,11 @@ int main(int argc, char **argv)
     /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
     birthplace = group.directory;
     /* END */
-    double start = seconds_now();
+    double start = usage_clock();
     struct child child = spawn_into_cgroup(namespaces, birthplace);
     if (child.pid == 0) { /* in the box */
+        claim_close(&claim);
+        claim_close(&group.leaf_claim);
         if (user != 0)
             map_myself(user, user_group);
         mounts_make_private();
@@ -146,7 +140,7 @@ int main(int argc, char **argv)
     claim_sweep(claim_home(), false);
     int status = child.pid == -1 ? EXIT_TOOL : spawn_wait(&child); /* on the host */
     if (options.stat) {
-        struct cgroup_usage used = usage_read(group.path, seconds_now() - start);
+        struct cgroup_usage used = usage_read(group.path, usage_clock() - start);
         usage_print(&used, &options.plan.limits);
     }
     error = claim_end(&claim);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tree.h"
@@ -28,6 +29,13 @@ static long long read_number(const char *group, const char *file)
 {
     char text[32];
     return group_read(group, file, text, sizeof(text)) == 0 ? strtoll(text, NULL, 10) : -1;
+}
+
+double usage_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 struct cgroup_usage usage_read(const char *group, double seconds)

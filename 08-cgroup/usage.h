@@ -19,6 +19,9 @@ struct cgroup_usage {
     long long io_read, io_written; /* bytes, over all disks */
 };
 
+/* Host. Seconds since some fixed moment. */
+double usage_clock(void);
+
 /* Host. Read the accounts of the group whose directory is GROUP, which has existed for SECONDS. */
 struct cgroup_usage usage_read(const char *group, double seconds);
 

@@ -52,7 +52,7 @@ static void undo(void)
     }
     if (box.plan.network.lease != NULL)
         error |= network_release(&box.plan.network); /* 07 */
-    error |= claim_end(&box.claim); /* 08 */
+    error |= claim_end(&box.claim);                  /* 08 */
     if (box.has_group)
         cgroup_leave(&box.group);
     error |= state_tell(box.lock, box.state.status);
@@ -258,8 +258,10 @@ int container_run(const struct run_options *options)
                                                         log, plan->first_id}); /* 10 */
     struct child child =
         spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
-    if (child.pid == 0)
+    if (child.pid == 0) {
+        claim_close(&box.claim);
         box_run(plan, &child);
+    }
     if (child.pid == -1)
         return EXIT_TOOL;
     box.child = child;

@@ -125,6 +125,10 @@ walk_through() {
 @test "lesson 08-cgroup" {
     requires cgroup_v2
     second_processor 1
+    local name # what earlier checks have enabled stays so
+    for name in $(</sys/fs/cgroup/cgroup.subtree_control); do
+        echo "-$name" >/sys/fs/cgroup/cgroup.subtree_control
+    done
     follow 08-cgroup
     second_processor 0
 }
