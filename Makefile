@@ -37,7 +37,7 @@ override CPPFLAGS += $(HEADERS)
 # The course in its order. A chapter's modules are its .c files but main.c (and HELPERS), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
 CHAPTERS := $(sort $(patsubst %/main.c,%,$(wildcard [01][0-9]-*/main.c)))
-HELPERS  := 01-chroot/mkrootfs 01-chroot/escape
+HELPERS  := 01-chroot/mkrootfs 01-chroot/escape 02-uts/enter
 TOOLS    := $(foreach c,$(CHAPTERS),$(c)/$(lastword $(subst -, ,$(c)))) $(HELPERS)
 BUILD    := .build
 
@@ -48,7 +48,7 @@ modules += $$(filter-out %/main.o $(HELPERS:%=$(BUILD)/%.o),$$(patsubst %.c,$(BU
 $(1)/$(lastword $(subst -, ,$(1))): $(BUILD)/$(1)/main.o $$(modules)
 endef
 $(foreach c,$(CHAPTERS),$(eval $(call chapter,$(c))))
-$(HELPERS): %: $(BUILD)/%.o $(filter $(BUILD)/01-chroot/%,$(modules))
+$(HELPERS): %: $(BUILD)/%.o $(filter $(BUILD)/01-chroot/% $(BUILD)/02-uts/%,$(modules))
 
 # A short line for each file; with V=1, the whole command. What is built belongs to the owner of the
 # tree, whoever called make: after 'sudo make run' a plain 'make' still works.

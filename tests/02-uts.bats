@@ -88,3 +88,30 @@ domainname_of() {
     expect_error 125 "Operation not permitted" as_user "$(tool uts)" true
     assert_hint root
 }
+
+@test "enter: a command in the namespaces of a box, and in no other" {
+    local name
+    name=$(random_name)
+    start_box uts --hostname "$name" sleep 60
+    run -0 "$(tool enter)" "$BOX_PID" uname -n
+    assert_equal "$output" "$name"
+    run -0 "$(tool enter)" "$BOX_PID" readlink /proc/self/ns/uts /proc/self/ns/pid
+    assert_equal "${lines[0]}" "$(namespace_of "$BOX_PID" uts)"
+    assert_equal "${lines[1]}" "$(namespace_of $$ pid)"
+    assert_differ "$(uname -n)" "$name"
+    run -7 "$(tool enter)" "$BOX_PID" sh -c 'exit 7'
+}
+
+@test "enter: a pid namespace, in which the command is a process of the box's" {
+    requires tool:pid
+    start_box pid sleep 60
+    run -0 "$(tool enter)" "$BOX_PID" ps -eo args=
+    assert_contains "$output" "sleep 60"
+    assert_equal "${#lines[@]}" 2
+}
+
+@test "enter: no process, and what isn't one" {
+    expect_error 125 "No such process" "$(tool enter)" 4194304 true
+    expect_error 125 "a process is missing" "$(tool enter)"
+    expect_error 125 "a process is missing" "$(tool enter)" x true
+}
