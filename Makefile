@@ -29,6 +29,9 @@ STATIC  ?= $(shell echo 'int main(void){return 0;}' | \
              $(CC) -static -x c -o /dev/null - 2>/dev/null && echo -static)
 STATIC  := $(STATIC)
 
+# 'full exec' copies its own program, which is half as long without symbols. For gdb(1): make STRIP=
+STRIP   ?= -s
+
 # A libc that is not the machine's own, as with musl-gcc, comes without the kernel's headers.
 HEADERS := $(shell $(CC) -E -include linux/capability.h -x c /dev/null >/dev/null 2>&1 || \
              echo -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
@@ -63,7 +66,7 @@ endef
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@
 
 $(TOOLS):
-	$(call build,link,$(LINK) $^)
+	$(call build,link,$(LINK) $(STRIP) $^)
 
 $(BUILD)/%.o: %.c Makefile
 	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<)

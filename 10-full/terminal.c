@@ -21,7 +21,6 @@
 #include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 #include "../09-overlay/descriptor.h"
-#include "memory.h"
 #include "signals.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
@@ -364,9 +363,6 @@ static void hang_up(struct flow flows[STREAMS], int standard)
     flow->from = flow->to = -1;
 }
 
-/* So many milliseconds without a byte, and it is worth while to give memory back. */
-enum { IDLE = 200 };
-
 /* The master that is copied to and from; -1 if there is none. */
 static int master_of(const struct flow flows[STREAMS])
 {
@@ -398,9 +394,7 @@ static void step(struct flow flows[STREAMS], int signals, const struct child *ch
             (struct pollfd){is_empty(flow) && flow->to != -1 ? flow->from : -1, POLLIN, 0};
         ready[TO + i] = (struct pollfd){is_empty(flow) ? -1 : flow->to, POLLOUT, 0};
     }
-    int moved = poll(ready, COUNT, IDLE);
-    if (moved == 0)
-        moved = memory_poll(ready, COUNT);
+    int moved = poll(ready, COUNT, -1);
     if (moved == -1 && errno != EINTR)
         die("poll");
     if (moved == -1)

@@ -40,8 +40,8 @@ int terminal_receive(const struct child *child);
  * what STREAMS says until the child has ended and all that it wrote has come out; pass signals on.
  * With a MASTER, it is the other end of standard input and output. The window's size is followed
  * then, and if input is a terminal it is raw meanwhile, and afterwards as before, also if the tool
- * crashes or is killed. MASTER is -1 if the box has no terminal of its own. The wait takes as
- * little memory as can be. Errors end the tool, with the terminal restored.
+ * crashes or is killed. MASTER is -1 if the box has no terminal of its own. Errors end
+ * the tool, with the terminal restored.
  */
 void terminal_relay(int master, const struct child *child, const struct streams *streams);
 
