@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
 #include "json_print.h"
+#include "log.h"
 #include "signals.h"
 #include "state.h"
 
@@ -228,7 +228,7 @@ int command_ps(int argc, char **argv)
 
 static const char logs_usage[] =
     "Usage: full logs [OPTION]... BOX\n"
-    "Print what a detached box has written.\n"
+    "Print what a detached box has written, the last 10 to 20 MB of it.\n"
     "\n"
     "  -f, --follow           go on until the box ends (default: stop)\n"
     "@\n"
@@ -238,37 +238,6 @@ static const char logs_usage[] =
     "The same in the shell:\n"
     "  tail -f /run/ten-steps/boxes/web/log\n";
 
-static void copy_rest(int log)
-{
-    char text[16384];
-    ssize_t got;
-
-    while ((got = read(log, text, sizeof(text))) > 0)
-        for (ssize_t done = 0, wrote; done < got; done += wrote)
-            if ((wrote = write(STDOUT_FILENO, text + done, (size_t)(got - done))) == -1)
-                die("write");
-}
-
-/* Copy what comes until the box's monitor ends; it may write to the last moment. */
-static void follow(int log, const char *name, const char *path)
-{
-    char events[4096];
-    struct pollfd files[] = {
-        {.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
-        {.fd = open_monitor(name), .events = POLLIN},
-    };
-
-    if (files[0].fd == -1 || inotify_add_watch(files[0].fd, path, IN_MODIFY) == -1)
-        die("watch %s", path);
-    while (files[1].fd != -1 && files[1].revents == 0) {
-        copy_rest(log);
-        poll(files, 2, FOREVER);
-        while (read(files[0].fd, events, sizeof(events)) > 0)
-            ;
-    }
-    copy_rest(log);
-}
-
 int command_logs(int argc, char **argv)
 {
     const struct option own = {"follow", no_argument, NULL, 'f'};
@@ -277,15 +246,7 @@ int command_logs(int argc, char **argv)
 
     struct state state = box_named(argv[optind]);
     state_path(state.name, "log", path, sizeof(path));
-    int log = open(path, O_RDONLY | O_CLOEXEC);
-    if (log == -1) {
-        if (errno == ENOENT)
-            hint("only a box started with --detach has a log");
-        die("open %s", path);
-    }
-    if (following)
-        follow(log, state.name, path);
-    copy_rest(log);
+    log_print(path, following ? open_monitor(state.name) : -1);
     return EXIT_SUCCESS;
 }
 

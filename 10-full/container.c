@@ -18,6 +18,7 @@
 #include "../09-overlay/idmapped.h"
 #include "background.h"
 #include "box.h"
+#include "log.h"
 #include "plan.h"
 #include "state.h"
 #include "terminal.h"
@@ -177,10 +178,7 @@ static int open_log(const char *name)
     char path[1024];
 
     state_path(name, "log", path, sizeof(path));
-    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log == -1)
-        die("open %s", path);
-    return log;
+    return log_open(path);
 }
 
 /* Note what the box is, before there is anything that only this note would tell of. */

@@ -21,6 +21,7 @@
 #include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 #include "../09-overlay/descriptor.h"
+#include "log.h"
 #include "signals.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
@@ -312,10 +313,8 @@ static void watch_keys(const struct flow *in, const struct child *child)
 /* Write once; what is left stays for the next time. False if nobody reads any more. */
 static bool flow_out(struct flow *flow)
 {
-    ssize_t put = write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
+    ssize_t put = log_write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
 
-    if (put == -1 && errno == ENOSPC && flow->to > STDERR_FILENO)
-        put = (ssize_t)(flow->end - flow->start); /* lost to the log, but the box goes on */
     if (put > 0)
         flow->start += (size_t)put;
     return put >= 0 || errno == EINTR || errno == EAGAIN;

@@ -87,3 +87,45 @@ piped() {
     run -0 bash -c '"$@" | head -1' bash "$full" run "${alone[@]}" --init "$ROOTFS" yes
     assert_equal "$output" y
 }
+
+# What is in the directories of all boxes, in bytes.
+kept_of_boxes() {
+    find /run/ten-steps "${TEN_STEPS_HOME:-/var/lib/ten-steps}" -name 'log*' -type f -printf '%s\n' 2>/dev/null |
+        awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+@test "-d: the log keeps the last 10 to 20 MB, without a gap" {
+    detached bird "${alone[@]}" --init sh -c 'seq 6400000; sleep 60' # 50 MB
+    wait_until 30 sh -c "'$full' logs bird | tail -n 1 | grep -qx 6400000"
+    [ "$(kept_of_boxes)" -le 20000000 ]
+    [ "$(kept_of_boxes)" -ge 10000000 ]
+    run -0 sh -c "'$full' logs bird | tail -n +2 | awk 'NR > 1 && \$1 != last + 1 { print \"gap at \" last } { last = \$1 }'"
+    assert_equal "$output" ""
+    run -0 "$full" rm -f bird
+    assert_equal "$(kept_of_boxes)" 0
+}
+
+@test "-d: logs -f misses nothing when the log begins a new file" {
+    detached bird "${alone[@]}" --tmpfs=/tmp sh -c 'mkfifo /tmp/go; read -r x </tmp/go; seq 2000000' # 15 MB
+    "$full" logs -f bird >"$BATS_TEST_TMPDIR/followed" 3>&- 4>&- &
+    local follower=$!
+    wait_until 5 "$full" exec bird sh -c '[ -p /tmp/go ] && echo >/tmp/go'
+    wait "$follower"
+    assert_equal "$(cksum <"$BATS_TEST_TMPDIR/followed")" "$(seq 2000000 | cksum)"
+    assert_equal "$("$full" logs bird | cksum)" "$(seq 2000000 | cksum)"
+}
+
+@test "-d: no process of the box holds the log, which it could cut off" {
+    local options
+    for options in "" "--init" "--userns host"; do
+        # shellcheck disable=SC2086 # several words
+        detached bird "${alone[@]}" $options sh -c 'echo one; sleep 60'
+        wait_until 5 sh -c "'$full' logs bird | grep -q one"
+        run -0 find -L "/proc/$(of bird pid)/fd" -type f
+        assert_equal "$output" ""
+        run "$full" exec bird truncate -s 0 /proc/1/fd/1 /proc/1/fd/2
+        run -0 "$full" logs bird
+        assert_equal "$output" one
+        run -0 "$full" rm -f bird
+    done
+}
