@@ -24,190 +24,157 @@
  * so once in a while all of them do, and it is tried again. */
 enum { PAUSE = 5, ONE_TRY = 1000, LONGEST_WAIT = 10000 };
 
-/* What this process has stopped, and nobody else: oldest first, as /proc lists them. */
-static struct {
-    pid_t pid;
-    uint64_t born;
-} * stopped;
-static size_t stopped_count;
+/* --- a group is frozen ------------------------------------------------------------------------ */
 
-static void pause_briefly(void)
+static int set_frozen(const struct state *state, const char *value)
 {
-    nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
-}
-
-static int time_is_up(const struct state *state)
-{
-    hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' says where");
-    return refuse("box %s: does not stand still", state->name);
-}
-
-/* --- frozen ----------------------------------------------------------------------------------- */
-
-static int freeze(const struct state *state)
-{
-    int error = group_write(state->cgroup, "cgroup.freeze", "1");
-
-    for (int waited = 0; error == 0; waited += PAUSE) {
-        if (group_number(state->cgroup, "cgroup.events", "frozen") != 0)
-            return 0; /* or the group has gone, with the box */
-        if (waited >= LONGEST_WAIT)
-            return time_is_up(state);
-        pause_briefly();
-    }
-    if (error == -ENOENT || error == -ENODEV)
-        return 0;
-    errno = -error;
-    return report("freeze %s", state->cgroup);
-}
-
-static int thaw(const struct state *state)
-{
-    int error = group_write(state->cgroup, "cgroup.freeze", "0");
+    int error = group_write(state->cgroup, "cgroup.freeze", value);
 
     if (error == 0 || error == -ENOENT || error == -ENODEV)
-        return 0;
+        return 0; /* or the group has gone, with the box */
     errno = -error;
-    return report("thaw %s", state->cgroup);
+    return report("freeze or thaw %s", state->cgroup);
 }
 
-/* --- stopped ---------------------------------------------------------------------------------- */
+/* --- processes are stopped -------------------------------------------------------------------- */
 
-/* Is the pid namespace of PID that of the BOX, or one made inside of it? ioctl_nsfs(2) */
-static bool is_within(pid_t pid, const struct stat *box)
+/* The pid namespace of the box, and what has been stopped in it and goes on at the end. */
+static struct {
+    ino_t namespace;
+    DIR *processes;
+    pid_t *stopped;
+    size_t count;
+} box;
+
+static int find_box(const struct state *state)
 {
     struct stat status;
     char path[64];
-    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", state->pid);
+    box.processes = opendir("/proc");
+    if (box.processes == NULL)
+        return report("read /proc");
+    if (stat(path, &status) == 0)
+        box.namespace = status.st_ino;
+    else if (errno != ENOENT)
+        return report("box %s: %s", state->name, path);
+    return 0;
+}
+
+/* Is the pid namespace of PID the box's, or one made inside of it? ioctl_nsfs(2) */
+static bool is_within(pid_t pid)
+{
+    struct stat status;
+    char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
     int namespace = open(path, O_RDONLY | O_CLOEXEC);
-    while (namespace != -1 && !found && fstat(namespace, &status) == 0) {
-        found = status.st_ino == box->st_ino && status.st_dev == box->st_dev;
+    while (namespace != -1 && (fstat(namespace, &status) == -1 || status.st_ino != box.namespace)) {
         int parent = ioctl(namespace, NS_GET_PARENT);
         close(namespace);
         namespace = parent;
     }
-    if (namespace != -1)
-        close(namespace);
-    return found;
+    return namespace != -1 && close(namespace) == 0;
 }
 
-/* Have all threads of PID stopped, or ended? Field 3 of /proc/PID/task/TID/stat in proc(5). */
-static bool is_still(pid_t pid)
+/* Has a thread of PID neither stopped nor ended? Field 3 of /proc/PID/task/TID/stat in proc(5). */
+static bool runs(pid_t pid)
 {
     char path[300], text[512];
     struct dirent *entry;
-    bool still = true;
+    bool found = false;
 
     snprintf(path, sizeof(path), "/proc/%d/task", pid);
     DIR *threads = opendir(path);
-    while (threads != NULL && still && (entry = readdir(threads)) != NULL) {
+    while (threads != NULL && !found && (entry = readdir(threads)) != NULL) {
         snprintf(path, sizeof(path), "/proc/%d/task/%s", pid, entry->d_name);
         if (entry->d_name[0] == '.' || group_read(path, "stat", text, sizeof(text)) != 0)
             continue;
         const char *name_end = strrchr(text, ')'); /* the name before it may hold anything */
-        still = name_end == NULL || strchr("TtZX", name_end[2]) != NULL;
+        found = name_end != NULL && strchr("TtZX", name_end[2]) == NULL;
     }
     if (threads != NULL)
         closedir(threads);
-    return still;
+    return found;
 }
 
-/* One more place in the list, before it is needed: what has been stopped must not be forgotten. */
-static int make_room(void)
-{
-    void *larger = realloc(stopped, (stopped_count + 1) * sizeof(*stopped));
-
-    if (larger == NULL)
-        return report("stop the box");
-    stopped = larger;
-    return 0;
-}
-
-/* Stop PID, if it is a process of the BOX; remember it unless we did before. */
-static void stop(pid_t pid, const struct stat *box)
+/* It is still there to be sent a signal: so it, and none with its number, was looked at. */
+static void send_signal(pid_t pid, int signal)
 {
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    uint64_t born = state_birth(pid);
-    size_t i = 0;
 
-    /* It is still there to be sent a signal: so it, and none with its number, was looked at. */
-    bool sent = process != -1 && is_within(pid, box) &&
-                syscall(SYS_pidfd_send_signal, process, SIGSTOP, NULL, 0) == 0;
-    if (process != -1)
-        close(process);
-    while (i < stopped_count && (stopped[i].pid != pid || stopped[i].born != born))
-        i++;
-    if (!sent || i < stopped_count)
+    if (process == -1)
         return;
-    stopped[stopped_count].pid = pid;
-    stopped[stopped_count++].born = born;
+    if (is_within(pid))
+        syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+    close(process);
 }
 
-/* Stop what runs in the BOX. Returns how many processes that were; -errno after report(). */
-static int stop_all(const struct stat *box)
+/* What can't be remembered is not stopped, and the box does not stand still. */
+static bool remember(pid_t pid)
 {
-    DIR *processes = opendir("/proc");
+    for (size_t i = 0; i < box.count; i++)
+        if (box.stopped[i] == pid)
+            return true;
+    pid_t *larger = realloc(box.stopped, (box.count + 1) * sizeof(*larger));
+    if (larger == NULL)
+        return false;
+    box.stopped = larger;
+    box.stopped[box.count++] = pid;
+    return true;
+}
+
+/* Stop what runs. Returns how many processes that were. */
+static int stop_all(void)
+{
     struct dirent *entry;
     int count = 0;
 
-    if (processes == NULL)
-        return report("read /proc");
-    while (count >= 0 && (entry = readdir(processes)) != NULL) {
+    rewinddir(box.processes);
+    while ((entry = readdir(box.processes)) != NULL) {
         pid_t pid = atoi(entry->d_name);
-        if (pid <= 0 || !is_within(pid, box) || is_still(pid))
+        if (pid <= 0 || !is_within(pid) || !runs(pid))
             continue;
-        int error = make_room();
-        if (error == 0)
-            stop(pid, box);
-        count = error == 0 ? count + 1 : error;
+        if (remember(pid))
+            send_signal(pid, SIGSTOP);
+        count++;
     }
-    closedir(processes);
     return count;
 }
 
 /* Children before their parents, which then don't see them stopped: so the youngest first. */
 static void go_on(void)
 {
-    for (; stopped_count > 0; stopped_count--) {
-        pid_t pid = stopped[stopped_count - 1].pid;
-        int process = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (process != -1 && state_birth(pid) == stopped[stopped_count - 1].born)
-            syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0);
-        if (process != -1)
-            close(process);
-    }
-}
-
-/*
- * Until nothing ran any more at two looks, one after the other: what ran at the first may have let
- * something go on that had been looked at already.
- */
-static int stop_box(const struct state *state)
-{
-    struct stat box;
-    char path[64];
-    int looks = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/ns/pid", state->pid);
-    if (stat(path, &box) == -1)
-        return errno == ENOENT ? 0 : report("box %s: %s", state->name, path);
-    for (int waited = 0; looks < 2; waited += PAUSE) {
-        int running = stop_all(&box);
-        if (running < 0)
-            return running;
-        looks = running == 0 ? looks + 1 : 0;
-        if (waited >= LONGEST_WAIT)
-            return time_is_up(state);
-        if (looks == 0 && waited % ONE_TRY == ONE_TRY - PAUSE)
-            go_on();
-        pause_briefly();
-    }
-    return 0;
+    while (box.count > 0)
+        send_signal(box.stopped[--box.count], SIGCONT);
 }
 
 /* --- kept so ---------------------------------------------------------------------------------- */
+
+/*
+ * Processes stand still when none ran at two looks, one after the other: what ran at the first may
+ * have let something go on that had been looked at already.
+ */
+static int wait_until_still(const struct state *state, bool grouped)
+{
+    int looks = 0;
+
+    for (int waited = 0; looks < 2; waited += PAUSE) {
+        if (grouped)
+            looks = group_number(state->cgroup, "cgroup.events", "frozen") != 0 ? 2 : 0;
+        else
+            looks = stop_all() == 0 ? looks + 1 : 0;
+        if (waited >= LONGEST_WAIT) {
+            hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' says where");
+            return refuse("box %s: does not stand still", state->name);
+        }
+        if (looks == 0 && waited % ONE_TRY == ONE_TRY - PAUSE)
+            go_on();
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
+    }
+    return 0;
+}
 
 /*
  * The keeper. It is in a session of its own, where no terminal's signals reach it, and holds all
@@ -222,13 +189,14 @@ static noreturn void keep_still(const struct state *state, int socket)
     setsid();
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    int error = grouped ? freeze(state) : stop_box(state);
+    int error = grouped ? set_frozen(state, "1") : find_box(state);
+    if (error == 0)
+        error = wait_until_still(state, grouped);
     if (error == 0 && send(socket, &byte, 1, 0) == 1)
         (void)recv(socket, &byte, 1, 0);
+    go_on();
     if (grouped)
-        error |= thaw(state);
-    else
-        go_on();
+        error |= set_frozen(state, "0");
     _exit(error == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 
