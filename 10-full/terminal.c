@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,10 +25,6 @@
 #include "log.h"
 #include "signals.h"
 
-#ifndef DEVPTS_SUPER_MAGIC
-#define DEVPTS_SUPER_MAGIC 0x1cd1
-#endif
-
 /* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
 static void follow_size(int master)
 {
@@ -42,27 +39,19 @@ static void follow_size(int master)
 
 /* The box's side. */
 
-static void check_devpts(int file)
-{
-    struct statfs system;
-
-    if (fstatfs(file, &system) == -1)
-        die("look at /dev/pts in the box");
-    if (system.f_type != DEVPTS_SUPER_MAGIC)
-        fail("/dev/pts in the box: is not a devpts file system");
-}
-
 /*
  * A new master. What is called ptmx could be anything of the image's, and to open some devices does
  * things: so look before, and stay in the devpts that was looked at.
  */
 static int open_master(const struct root *dev)
 {
+    struct statfs system;
     int pts = root_find(dev, "/pts");
 
-    if (pts == -1)
+    if (pts == -1 || fstatfs(pts, &system) == -1)
         die("/dev/pts in the box");
-    check_devpts(pts);
+    if (system.f_type != DEVPTS_SUPER_MAGIC)
+        fail("/dev/pts in the box: expected a devpts file system");
     int master = open_inside(pts, "ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     if (master == -1)
         die("open /dev/pts/ptmx in the box");
@@ -174,29 +163,24 @@ static void start_guard(void)
 
     if (pipe2(ends, O_CLOEXEC) == -1)
         die("pipe");
+    undo.guard = ends[1];
     undo.guard_pid = fork();
     if (undo.guard_pid == -1)
         die("fork");
-    if (undo.guard_pid > 0) {
-        close(ends[0]);
-        undo.guard = ends[1];
-        return;
+    if (undo.guard_pid == 0) {
+        setsid();
+        dup2(undo.terminal, 0);
+        dup2(ends[0], 1);
+        syscall(SYS_close_range, 2, ~0U, 0); /* lest others wait for the end of what it holds */
+        while (read(1, &byte, 1) == -1 && errno == EINTR)
+            ;
+        tcsetattr(0, TCSANOW, &undo.before);
+        _exit(0);
     }
-    setsid();
-    int terminal = dup2(undo.terminal, 0);
-    int pipe_end = dup2(ends[0], 1);
-    syscall(SYS_close_range, 2, ~0U, 0); /* lest others wait for the end of what it holds */
-    ssize_t got;
-    do
-        got = read(pipe_end, &byte, 1);
-    while (got == -1 && errno == EINTR);
-    if (got == 0)
-        tcsetattr(terminal, TCSANOW, &undo.before);
-    _exit(0);
+    close(ends[0]);
 }
 
-/* Raw: each key goes to the box as it is, Ctrl-C and Ctrl-Z too; what they do, its terminal knows.
- */
+/* Raw: each key goes to the box as it is, Ctrl-C too; what it does, the box's terminal knows. */
 static void make_raw(void)
 {
     struct termios raw = undo.before;
@@ -216,6 +200,22 @@ static void take_terminal(int terminal)
     make_raw();
 }
 
+/* The monitor's loop: what it copies, and whose signals it passes on. */
+
+/* Bytes on their way in one direction. FROM and TO are -1 once they have ended. */
+struct flow {
+    int from, to;
+    size_t start, end;
+    char bytes[1024];
+};
+
+struct relay {
+    const struct child *child;
+    int master; /* -1 if the box has no terminal of its own */
+    int signals;
+    struct flow flows[STREAMS];
+};
+
 static int open_signals(void)
 {
     sigset_t set = spawn_signals();
@@ -229,22 +229,9 @@ static int open_signals(void)
     return file;
 }
 
-/* At a raw terminal, a line would begin where the one above it has ended. */
-static void say_dropped(const char *name)
-{
-    bool raw = undo.terminal != -1 && !is_in_background(undo.terminal);
-
-    if (raw)
-        tcsetattr(undo.terminal, TCSADRAIN, &undo.before);
-    hint("a third one ends the box; with --init, each signal ends a command like this one");
-    (void)refuse("the command has no handler for %s, which PID 1 needs", name);
-    if (raw)
-        make_raw();
-}
-
 /*
  * PID 1 without a handler never sees Ctrl-C. The first one says so, the third ends the box, as with
- * docker.
+ * docker. At a raw terminal, a line would begin where the one above it has ended.
  */
 static void insist(const struct child *child, int signal)
 {
@@ -253,34 +240,58 @@ static void insist(const struct child *child, int signal)
 
     if ((signal != SIGINT && signal != SIGTERM) || !signal_was_dropped(child->pid, signal))
         return;
-    if (++dropped == 1)
-        say_dropped(signal == SIGINT ? "SIGINT" : "SIGTERM");
-    if (dropped == ENOUGH)
+    if (++dropped == ENOUGH)
         syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+    if (dropped != 1)
+        return;
+    bool raw = undo.terminal != -1 && !is_in_background(undo.terminal);
+    if (raw)
+        tcsetattr(undo.terminal, TCSADRAIN, &undo.before);
+    hint("a third one ends the box; with --init, each signal ends a command like this one");
+    (void)refuse("the command has no handler for %s, which PID 1 needs",
+                 signal == SIGINT ? "SIGINT" : "SIGTERM");
+    if (raw)
+        make_raw();
 }
 
-static void take_signal(int signals, int master, const struct child *child)
+static void take_signal(const struct relay *relay)
 {
     struct signalfd_siginfo info;
 
-    if (read(signals, &info, sizeof(info)) != sizeof(info))
+    if (read(relay->signals, &info, sizeof(info)) != sizeof(info))
         return;
-    if (info.ssi_signo == SIGCONT || (info.ssi_signo == SIGWINCH && master != -1)) {
-        if (info.ssi_signo == SIGCONT && undo.terminal != -1)
-            make_raw(); /* the shell that continued us has set it to its own taste */
-        follow_size(master);
+    int signal = (int)info.ssi_signo;
+    if (signal == SIGCONT && undo.terminal != -1)
+        make_raw(); /* the shell that continued us has set it to its own taste */
+    if (signal == SIGCONT || (signal == SIGWINCH && relay->master != -1)) {
+        follow_size(relay->master);
         return;
     }
-    syscall(SYS_pidfd_send_signal, child->pidfd, (int)info.ssi_signo, NULL, 0);
-    insist(child, (int)info.ssi_signo);
+    syscall(SYS_pidfd_send_signal, relay->child->pidfd, signal, NULL, 0);
+    insist(relay->child, signal);
 }
 
-/* Bytes on their way in one direction. FROM and TO are -1 once they have ended. */
-struct flow {
-    int from, to;
-    size_t start, end;
-    char bytes[1024];
-};
+/*
+ * Ctrl-C on its way to the box's terminal, which makes a signal of each for the group in front.
+ * Several may be read at once.
+ */
+static void watch_keys(const struct relay *relay)
+{
+    const struct flow *in = &relay->flows[STDIN_FILENO];
+    struct termios settings;
+
+    if (relay->master == -1 || tcgetattr(relay->master, &settings) == -1 ||
+        !(settings.c_lflag & ISIG) || tcgetpgrp(relay->master) != relay->child->pid)
+        return;
+    for (size_t i = in->start; i < in->end; i++)
+        if ((cc_t)in->bytes[i] == settings.c_cc[VINTR])
+            insist(relay->child, SIGINT);
+}
+
+static bool is_empty(const struct flow *flow)
+{
+    return flow->start == flow->end;
+}
 
 /* Read once. False at the end: end-of-file, or EIO from a terminal that nobody holds any more. */
 static bool flow_in(struct flow *flow)
@@ -294,22 +305,6 @@ static bool flow_in(struct flow *flow)
     return got > 0;
 }
 
-/*
- * Ctrl-C on its way to the box's terminal, which makes a signal of each for the group in front.
- * Several may be read at once.
- */
-static void watch_keys(const struct flow *in, const struct child *child)
-{
-    struct termios settings;
-
-    if (tcgetattr(in->to, &settings) == -1 || !(settings.c_lflag & ISIG) ||
-        tcgetpgrp(in->to) != child->pid)
-        return;
-    for (size_t i = in->start; i < in->end; i++)
-        if ((cc_t)in->bytes[i] == settings.c_cc[VINTR])
-            insist(child, SIGINT);
-}
-
 /* Write once; what is left stays for the next time. False if nobody reads any more. */
 static bool flow_out(struct flow *flow)
 {
@@ -320,30 +315,24 @@ static bool flow_out(struct flow *flow)
     return put >= 0 || errno == EINTR || errno == EAGAIN;
 }
 
-static bool is_empty(const struct flow *flow)
-{
-    return flow->start == flow->end;
-}
-
 /*
  * The end of what comes in. The box's pipe is closed. Its terminal can't be closed by halves, and
  * what a person would type says the same: Ctrl-D, twice, because the first only ends a line.
  */
-static void put_end(struct flow *flow, bool is_input)
+static void end_input(struct relay *relay)
 {
+    struct flow *in = &relay->flows[STDIN_FILENO];
     struct termios settings;
 
-    flow->from = -1;
-    if (!is_input)
-        return;
-    if (tcgetattr(flow->to, &settings) == -1) {
-        close(flow->to);
-        flow->to = -1;
-        return;
+    in->from = -1;
+    if (relay->master == -1) {
+        close(in->to);
+        in->to = -1;
+    } else if (tcgetattr(relay->master, &settings) == 0) {
+        in->bytes[0] = in->bytes[1] = (char)settings.c_cc[VEOF];
+        in->start = 0;
+        in->end = 2;
     }
-    flow->bytes[0] = flow->bytes[1] = (char)settings.c_cc[VEOF];
-    flow->start = 0;
-    flow->end = 2;
 }
 
 /*
@@ -351,112 +340,117 @@ static void put_end(struct flow *flow, bool is_input)
  * that writes on to a pipe gets a SIGPIPE. Its terminal is hung up without the master: the session
  * gets a SIGHUP, and writing is an error, as on a terminal whose window has been closed.
  */
-static void hang_up(struct flow flows[STREAMS], int standard)
+static void hang_up(struct relay *relay, int standard)
 {
-    struct flow *in = &flows[STDIN_FILENO], *flow = &flows[standard];
+    struct flow *in = &relay->flows[STDIN_FILENO], *flow = &relay->flows[standard];
 
     if (flow != in)
         close(flow->from);
-    if (flow == in || in->to == flow->from)
+    if (flow == in || relay->master != -1)
         in->from = in->to = -1;
-    flow->from = flow->to = -1;
-}
-
-/* The master that is copied to and from; -1 if there is none. */
-static int master_of(const struct flow flows[STREAMS])
-{
-    return flows[STDIN_FILENO].to == flows[STDOUT_FILENO].from ? flows[STDIN_FILENO].to : -1;
+    flow->from = flow->to = relay->master = -1;
 }
 
 /*
  * Reading a terminal from the background stops the job (SIGTTIN), but poll(2) there doesn't. To
  * read nothing does, as if the box's program had the terminal; or it is an error, and so the end.
  */
-static void check_job(struct flow *in)
+static void check_job(struct relay *relay)
 {
+    struct flow *in = &relay->flows[STDIN_FILENO];
+
     if (is_empty(in) && in->from != -1 && in->to != -1 && read(in->from, in->bytes, 0) == -1 &&
         errno == EIO)
-        put_end(in, true);
+        end_input(relay);
 }
 
-/* One round: wait until something can move, and move it. */
-static void step(struct flow flows[STREAMS], int signals, const struct child *child,
-                 struct pollfd *died)
+/* One of the streams can move: write what has been read, or read. */
+static void move(struct relay *relay, int standard)
 {
-    enum { SIGNALS, DIED, FROM, TO = FROM + STREAMS, COUNT = TO + STREAMS };
-    struct pollfd ready[COUNT] = {{signals, POLLIN, 0}, {child->pidfd, POLLIN, 0}};
+    struct flow *flow = &relay->flows[standard];
 
-    check_job(&flows[STDIN_FILENO]);
-    for (int i = 0; i < STREAMS; i++) {
-        struct flow *flow = &flows[i];
-        ready[FROM + i] =
-            (struct pollfd){is_empty(flow) && flow->to != -1 ? flow->from : -1, POLLIN, 0};
-        ready[TO + i] = (struct pollfd){is_empty(flow) ? -1 : flow->to, POLLOUT, 0};
-    }
-    int moved = poll(ready, COUNT, -1);
-    if (moved == -1 && errno != EINTR)
-        die("poll");
-    if (moved == -1)
-        return;
-    *died = ready[DIED];
-    if (died->revents) /* what it wrote is drain()'s; from the background, to read would stop us */
-        return;
-    if (ready[SIGNALS].revents)
-        take_signal(signals, master_of(flows), child);
-    for (int i = 0; i < STREAMS; i++) {
-        if (ready[FROM + i].revents && !flow_in(&flows[i]))
-            put_end(&flows[i], i == STDIN_FILENO);
-        else if (ready[FROM + i].revents && i == STDIN_FILENO)
-            watch_keys(&flows[i], child);
-        if (ready[TO + i].revents && !flow_out(&flows[i]))
-            hang_up(flows, i);
+    if (!is_empty(flow)) {
+        if (!flow_out(flow))
+            hang_up(relay, standard);
+    } else if (flow_in(flow)) {
+        if (standard == STDIN_FILENO)
+            watch_keys(relay);
+    } else if (standard == STDIN_FILENO) {
+        end_input(relay);
+    } else {
+        flow->from = -1;
     }
 }
 
-/* The box has ended: what it wrote may still be in the terminal. No more than that: a process that
+/* One round: wait until something can move, and move it. False once the box has ended. */
+static bool step(struct relay *relay)
+{
+    enum { SIGNALS, DIED, FLOWS, COUNT = FLOWS + STREAMS };
+    struct pollfd ready[COUNT] = {{relay->signals, POLLIN, 0}, {relay->child->pidfd, POLLIN, 0}};
+
+    check_job(relay);
+    for (int i = 0; i < STREAMS; i++) {
+        struct flow *flow = &relay->flows[i];
+        if (!is_empty(flow))
+            ready[FLOWS + i] = (struct pollfd){flow->to, POLLOUT, 0};
+        else
+            ready[FLOWS + i] = (struct pollfd){flow->to != -1 ? flow->from : -1, POLLIN, 0};
+    }
+    if (poll(ready, COUNT, -1) == -1) {
+        if (errno != EINTR)
+            die("poll");
+        return true;
+    }
+    if (ready[DIED].revents) /* what it wrote is drain()'s; to read in the background would stop */
+        return false;
+    if (ready[SIGNALS].revents)
+        take_signal(relay);
+    for (int i = 0; i < STREAMS; i++)
+        if (ready[FLOWS + i].revents)
+            move(relay, i);
+    return true;
+}
+
+/* The box has ended: what it wrote may still be on the way. No more than that: a process that
  * 'exec -t' left behind could write for ever. */
 static void drain(struct flow *out)
 {
     struct pollfd ready = {out->from, POLLIN, 0};
-    size_t most = 1 << 20;
 
-    while (out->to != -1 && (!is_empty(out) || (most > 0 && poll(&ready, 1, 0) == 1))) {
-        if (is_empty(out) && !flow_in(out))
-            break;
-        most -= out->end < most ? out->end : most;
-        while (!is_empty(out) && flow_out(out))
-            ;
-        if (!is_empty(out))
-            break;
+    for (int reads = 0; out->to != -1;) {
+        if (is_empty(out) && (++reads > 1 << 10 || poll(&ready, 1, 0) != 1 || !flow_in(out)))
+            return;
+        if (!is_empty(out) && !flow_out(out))
+            return;
     }
 }
 
 void terminal_relay(int master, const struct child *child, const struct streams *streams)
 {
-    struct flow flows[STREAMS] = {{.from = -1}};
-    struct pollfd died = {0};
-    int signals = open_signals();
+    static struct relay relay;
+
+    relay = (struct relay){.child = child, .master = master, .signals = open_signals()};
     spawn_hold_stops(false);
+    for (int i = 0; i < STREAMS; i++)
+        relay.flows[i] =
+            (struct flow){.from = streams->routes[i].from, .to = streams->routes[i].to};
     /* Held so that the master does not end when the box's programs close theirs for a while. */
     int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-    for (int i = 0; i < STREAMS; i++)
-        flows[i] = (struct flow){.from = streams->routes[i].from, .to = streams->routes[i].to};
     if (master != -1) {
-        flows[STDIN_FILENO].to = flows[STDOUT_FILENO].from = master;
+        relay.flows[STDIN_FILENO].to = relay.flows[STDOUT_FILENO].from = master;
         fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-        take_terminal(flows[STDIN_FILENO].from);
+        take_terminal(relay.flows[STDIN_FILENO].from);
         follow_size(master);
     }
-    while (!died.revents)
-        step(flows, signals, child, &died);
+    while (step(&relay))
+        ;
     spawn_hold_stops(true); /* from here on it's undoing */
-    drain(&flows[STDOUT_FILENO]);
-    drain(&flows[STDERR_FILENO]);
+    drain(&relay.flows[STDOUT_FILENO]);
+    drain(&relay.flows[STDERR_FILENO]);
     restore_terminal();
-    close(signals);
+    close(relay.signals);
     if (slave != -1)
         close(slave);
-    if (flows[STDIN_FILENO].to != -1)
-        close(flows[STDIN_FILENO].to);
+    if (relay.flows[STDIN_FILENO].to != -1)
+        close(relay.flows[STDIN_FILENO].to);
 }
