@@ -11,52 +11,27 @@
 #include <time.h>
 
 #include "../01-chroot/tool.h"
+#include "../08-cgroup/group.h"
 
 /* Real-time signals as most programs in a box count them. libc keeps the first few of them for
  * itself: glibc two, and musl, whose SIGRTMIN would be another number here, three. */
 enum { FIRST_REAL_TIME = 34, LAST_REAL_TIME = 64 };
 
+/* The index is the number, the same on x86-64 and arm64. signal(7) */
+static const char *const names[] = {
+    NULL,   "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
+    "SEGV", "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
+    "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS"};
+_Static_assert(SIGTERM == 15 && SIGTTOU == 22 && SIGSYS == 31, "the order is the kernel's");
+
 static const struct {
     const char *name;
     int number;
-} signals[] = {
-    {"HUP", SIGHUP},
-    {"INT", SIGINT},
-    {"QUIT", SIGQUIT},
-    {"ILL", SIGILL},
-    {"TRAP", SIGTRAP},
-    {"ABRT", SIGABRT},
-    {"IOT", SIGIOT},
-    {"BUS", SIGBUS},
-    {"FPE", SIGFPE},
-    {"KILL", SIGKILL},
-    {"USR1", SIGUSR1},
-    {"SEGV", SIGSEGV},
-    {"USR2", SIGUSR2},
-    {"PIPE", SIGPIPE},
-    {"ALRM", SIGALRM},
-    {"TERM", SIGTERM},
-    {"STKFLT", SIGSTKFLT},
-    {"CHLD", SIGCHLD},
-    {"CLD", SIGCHLD},
-    {"CONT", SIGCONT},
-    {"STOP", SIGSTOP},
-    {"TSTP", SIGTSTP},
-    {"TTIN", SIGTTIN},
-    {"TTOU", SIGTTOU},
-    {"URG", SIGURG},
-    {"XCPU", SIGXCPU},
-    {"XFSZ", SIGXFSZ},
-    {"VTALRM", SIGVTALRM},
-    {"PROF", SIGPROF},
-    {"IO", SIGIO},
-    {"POLL", SIGPOLL},
-    {"WINCH", SIGWINCH},
-    {"PWR", SIGPWR},
-    {"SYS", SIGSYS},
-    {"RTMIN", FIRST_REAL_TIME},
-    {"RTMAX", LAST_REAL_TIME},
-};
+} others[] = {{"IOT", SIGABRT},
+              {"CLD", SIGCHLD},
+              {"POLL", SIGIO},
+              {"RTMIN", FIRST_REAL_TIME},
+              {"RTMAX", LAST_REAL_TIME}};
 
 /* All of TEXT as a number from 0 to MAX; -1 if it is something else. */
 static int small_number(const char *text, int max)
@@ -75,9 +50,12 @@ int signal_number(const char *text)
     }
     if (strncasecmp(text, "SIG", 3) == 0)
         text += 3;
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        if (strcasecmp(text, signals[i].name) == 0)
-            return signals[i].number;
+    for (int i = 1; i <= SIGSYS; i++)
+        if (strcasecmp(text, names[i]) == 0)
+            return i;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcasecmp(text, others[i].name) == 0)
+            return others[i].number;
 
     bool up = strncasecmp(text, "RTMIN+", 6) == 0, down = strncasecmp(text, "RTMAX-", 6) == 0;
     int offset = up || down ? small_number(text + 6, LAST_REAL_TIME - FIRST_REAL_TIME) : -1;
@@ -98,41 +76,27 @@ int signal_option(const char *text)
 }
 
 /*
- * Is FIRST inside sigwait(3), as the init of chapter 3 and others are? For so long, /proc doesn't
- * show the signals as blocked. What can't be looked into counts as waiting.
+ * Does PID 1 of a namespace neither catch nor block SIGNAL, nor has yet to get it? While it is
+ * inside sigwait(3), as the init of chapter 3 and others are, /proc doesn't show the signals as
+ * blocked. What can't be looked into counts as waiting.
  */
-static bool waits_for_signals(pid_t first)
-{
-    char path[32], call[256];
-
-    snprintf(path, sizeof(path), "/proc/%d/syscall", first);
-    FILE *file = fopen(path, "re");
-    bool waits = file == NULL || fgets(call, sizeof(call), file) == NULL ||
-                 strtol(call, NULL, 10) == SYS_rt_sigtimedwait;
-    if (file != NULL)
-        fclose(file);
-    return waits;
-}
-
 static bool looks_dropped(pid_t first, int signal)
 {
-    char path[32], line[256], name[8];
-    unsigned long long mask, kept = 0; /* what it catches or blocks, or has yet to get */
-    bool is_first = false;
+    static const char *const keeping[] = {"\nSigPnd:", "\nShdPnd:", "\nSigBlk:", "\nSigCgt:"};
+    char directory[32], status[4096], call[256];
 
-    snprintf(path, sizeof(path), "/proc/%d/status", first);
-    FILE *status = fopen(path, "re");
-    while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
-        if (sscanf(line, "%7[A-Za-z]: %llx", name, &mask) == 2 &&
-            strstr("SigPnd ShdPnd SigBlk SigCgt", name) != NULL)
-            kept |= mask;
-        if (strncmp(line, "NSpid:", strlen("NSpid:")) == 0)
-            is_first = strcmp(strrchr(line, '\t'), "\t1\n") == 0;
+    snprintf(directory, sizeof(directory), "/proc/%d", first);
+    if (group_read(directory, "status", status, sizeof(status)) != 0 ||
+        group_read(directory, "syscall", call, sizeof(call)) != 0 ||
+        strtol(call, NULL, 10) == SYS_rt_sigtimedwait)
+        return false;
+    for (size_t i = 0; i < sizeof(keeping) / sizeof(keeping[0]); i++) {
+        const char *line = strstr(status, keeping[i]);
+        if (line != NULL && strtoull(strchr(line, ':') + 1, NULL, 16) >> (signal - 1) & 1)
+            return false;
     }
-    if (status != NULL)
-        fclose(status);
-    return is_first && signal != SIGKILL && signal != SIGSTOP && (kept >> (signal - 1) & 1) == 0 &&
-           !waits_for_signals(first);
+    const char *ids = strstr(status, "\nNSpid:"); /* the last one is its own */
+    return ids != NULL && strncmp(strchrnul(ids + 1, '\n') - 2, "\t1", 2) == 0;
 }
 
 /* Between two rounds of sigwait(3) there is a moment in which nothing tells. So look again. */
@@ -141,6 +105,8 @@ bool signal_was_dropped(pid_t first, int signal)
     enum { LOOKS = 3 };
     const struct timespec pause = {.tv_nsec = 5000000};
 
+    if (signal == SIGKILL || signal == SIGSTOP)
+        return false;
     for (int i = 0; i < LOOKS; i++) {
         if (i > 0)
             nanosleep(&pause, NULL);
