@@ -31,6 +31,7 @@
      CLONE_NEWNET)
 #define X32_CALLS          0x40000000 /* __X32_SYSCALL_BIT */
 #define REFUSE_WITH(error) (SECCOMP_RET_ERRNO | (error))
+#define LENGTH(array)      (sizeof(array) / sizeof((array)[0]))
 #define FIELD(name)        ((uint32_t)offsetof(struct seccomp_data, name))
 
 /* Numbers FIRST up to the next range's FIRST get the same ANSWER. */
@@ -57,56 +58,26 @@ static void put_return(struct filter *filter, uint32_t action)
     put(filter, BPF_RET | BPF_K, action, 0, 0);
 }
 
-/* If what was loaded equals VALUE, that's the ACTION; else go on below. */
-static void put_case(struct filter *filter, uint32_t value, uint32_t action)
-{
-    put(filter, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
-    put_return(filter, action);
-}
-
 /*
- * The kernel reads only the lower 32 bits of the four arguments that are looked at here. To compare
- * all 64 is a known mistake: junk in the upper half then walks past the check (CVE-2019-10063).
+ * The ACTION if the argument is one of COUNT VALUES, else OTHERWISE. The kernel reads only the
+ * lower 32 bits of the four arguments that are looked at here. To compare all 64 is a known
+ * mistake: junk in the upper half then walks past the check (CVE-2019-10063).
  */
-static void put_check_clone(struct filter *filter)
+static void put_choice(struct filter *filter, uint32_t argument, const uint32_t *values,
+                       size_t count, uint32_t action, uint32_t otherwise)
 {
-    put_load(filter, FIELD(args[0]));
-    put(filter, BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1);
-    put_return(filter, REFUSE_WITH(EPERM));
-    put_return(filter, SECCOMP_RET_ALLOW);
+    put_load(filter, argument);
+    for (size_t i = 0; i < count; i++) {
+        put(filter, BPF_JMP | BPF_JEQ | BPF_K, values[i], 0, 1);
+        put_return(filter, action);
+    }
+    put_return(filter, otherwise);
 }
 
-static void put_check_ioctl(struct filter *filter)
-{
-    put_load(filter, FIELD(args[1]));
-    put_case(filter, TIOCSTI, REFUSE_WITH(EPERM));
-    put_case(filter, TIOCLINUX, REFUSE_WITH(EPERM));
-    put_return(filter, SECCOMP_RET_ALLOW);
-}
-
-static void put_check_personality(struct filter *filter)
-{
-    const uint32_t ask = 0xffffffff; /* changes nothing, only tells */
-
-    put_load(filter, FIELD(args[0]));
-    put_case(filter, PER_LINUX, SECCOMP_RET_ALLOW);
-    put_case(filter, PER_LINUX32, SECCOMP_RET_ALLOW);
-    put_case(filter, UNAME26, SECCOMP_RET_ALLOW);
-    put_case(filter, PER_LINUX32 | UNAME26, SECCOMP_RET_ALLOW);
-    put_case(filter, ask, SECCOMP_RET_ALLOW);
-    put_return(filter, REFUSE_WITH(EPERM));
-}
-
-static void put_check_socket(struct filter *filter)
-{
-    put_load(filter, FIELD(args[0]));
-    put_case(filter, AF_UNIX, SECCOMP_RET_ALLOW);
-    put_case(filter, AF_INET, SECCOMP_RET_ALLOW);
-    put_case(filter, AF_INET6, SECCOMP_RET_ALLOW);
-    put_case(filter, AF_NETLINK, SECCOMP_RET_ALLOW);
-    put_case(filter, AF_PACKET, SECCOMP_RET_ALLOW);
-    put_return(filter, REFUSE_WITH(EAFNOSUPPORT));
-}
+static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
+static const uint32_t families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
+static const uint32_t personas[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
+                                    0xffffffff /* changes nothing, only tells */};
 
 /* A leaf of the tree. */
 static void put_answer(struct filter *filter, enum answer answer)
@@ -123,16 +94,22 @@ static void put_answer(struct filter *filter, enum answer answer)
         put_return(filter, REFUSE_WITH(ENOSYS));
         break;
     case CHECK_CLONE:
-        put_check_clone(filter);
+        put_load(filter, FIELD(args[0]));
+        put(filter, BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1);
+        put_return(filter, REFUSE_WITH(EPERM));
+        put_return(filter, SECCOMP_RET_ALLOW);
         break;
     case CHECK_IOCTL:
-        put_check_ioctl(filter);
+        put_choice(filter, FIELD(args[1]), typing, LENGTH(typing), REFUSE_WITH(EPERM),
+                   SECCOMP_RET_ALLOW);
         break;
     case CHECK_PERSONALITY:
-        put_check_personality(filter);
+        put_choice(filter, FIELD(args[0]), personas, LENGTH(personas), SECCOMP_RET_ALLOW,
+                   REFUSE_WITH(EPERM));
         break;
     case CHECK_SOCKET:
-        put_check_socket(filter);
+        put_choice(filter, FIELD(args[0]), families, LENGTH(families), SECCOMP_RET_ALLOW,
+                   REFUSE_WITH(EAFNOSUPPORT));
         break;
     }
 }

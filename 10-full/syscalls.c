@@ -6,57 +6,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* Calls that older headers don't have. From 424 on, numbers are the same on all machines. */
-#ifndef SYS_quotactl_fd
-#define SYS_quotactl_fd 443
-#endif
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
-#ifndef SYS_process_mrelease
-#define SYS_process_mrelease 448
-#endif
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
-#ifndef SYS_set_mempolicy_home_node
-#define SYS_set_mempolicy_home_node 450
-#endif
-#ifndef SYS_cachestat
-#define SYS_cachestat        451
-#define SYS_fchmodat2        452
-#define SYS_map_shadow_stack 453
-#define SYS_futex_wake       454
-#define SYS_futex_wait       455
-#define SYS_futex_requeue    456
-#endif
-#ifndef SYS_statmount
-#define SYS_statmount         457
-#define SYS_listmount         458
-#define SYS_lsm_get_self_attr 459
-#define SYS_lsm_set_self_attr 460
-#define SYS_lsm_list_modules  461
-#endif
-#ifndef SYS_mseal
-#define SYS_mseal 462
-#endif
-#ifndef SYS_setxattrat
-#define SYS_setxattrat    463
-#define SYS_getxattrat    464
-#define SYS_listxattrat   465
-#define SYS_removexattrat 466
-#endif
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-#ifndef SYS_file_getattr
-#define SYS_file_getattr 468
-#define SYS_file_setattr 469
-#endif
-
 #define CAP(name)  (UINT64_C(1) << CAP_##name)
 #define CALLS(...) ((const short[]){__VA_ARGS__, -1})
-#define CALL(name) SYS_##name
 
 struct group {
     const char *what; /* what these calls are for, or why they are refused */
@@ -66,207 +17,211 @@ struct group {
 };
 
 /* clang-format off */
+
+/* Newer than some headers. From 424 on, numbers are the same on all machines. */
+enum {
+    NEW_quotactl_fd = 443, NEW_memfd_secret = 447, NEW_process_mrelease, NEW_futex_waitv,
+    NEW_set_mempolicy_home_node, NEW_cachestat, NEW_fchmodat2, NEW_map_shadow_stack, NEW_futex_wake,
+    NEW_futex_wait, NEW_futex_requeue, NEW_statmount, NEW_listmount, NEW_lsm_get_self_attr,
+    NEW_lsm_set_self_attr, NEW_lsm_list_modules, NEW_mseal, NEW_setxattrat, NEW_getxattrat,
+    NEW_listxattrat, NEW_removexattrat, NEW_open_tree_attr, NEW_file_getattr, NEW_file_setattr
+};
+_Static_assert(NEW_file_setattr == 469, "none is left out");
+
 static const struct group groups[] = {
 
 /* What nearly every program does. */
 
-{"read, write and move about in open files", ANSWER_ALLOW, 0, CALLS(
-    CALL(read), CALL(write), CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev),
-    CALL(preadv), CALL(pwritev), CALL(preadv2), CALL(pwritev2), CALL(lseek), CALL(sendfile),
-    CALL(splice), CALL(tee), CALL(vmsplice), CALL(copy_file_range), CALL(readahead),
-    CALL(fadvise64), CALL(fallocate), CALL(ftruncate), CALL(truncate), CALL(fsync),
-    CALL(fdatasync), CALL(sync), CALL(syncfs), CALL(sync_file_range), CALL(cachestat))},
+{"read, write and move about in open files", ANSWER_ALLOW, 0,
+ CALLS(SYS_read, SYS_write, SYS_pread64, SYS_pwrite64, SYS_readv, SYS_writev, SYS_preadv,
+    SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_lseek, SYS_sendfile, SYS_splice, SYS_tee,
+    SYS_vmsplice, SYS_copy_file_range, SYS_readahead, SYS_fadvise64, SYS_fallocate, SYS_ftruncate,
+    SYS_truncate, SYS_fsync, SYS_fdatasync, SYS_sync, SYS_syncfs, SYS_sync_file_range,
+    NEW_cachestat)},
 
-{"open and close files, duplicate and lock descriptors", ANSWER_ALLOW, 0, CALLS(
-    CALL(openat), CALL(openat2), CALL(close), CALL(close_range), CALL(dup), CALL(dup3),
-    CALL(fcntl), CALL(flock), CALL(pipe2), CALL(memfd_create), CALL(memfd_secret),
-    CALL(name_to_handle_at))},
+{"open and close files, duplicate and lock descriptors", ANSWER_ALLOW, 0,
+ CALLS(SYS_openat, SYS_openat2, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_fcntl,
+    SYS_flock, SYS_pipe2, SYS_memfd_create, NEW_memfd_secret, SYS_name_to_handle_at)},
 
-{"look at files and directories", ANSWER_ALLOW, 0, CALLS(
-    CALL(newfstatat), CALL(fstat), CALL(statx), CALL(statfs), CALL(fstatfs), CALL(faccessat),
-    CALL(faccessat2), CALL(getdents64), CALL(readlinkat), CALL(getcwd), CALL(chdir), CALL(fchdir),
-    CALL(getxattr), CALL(lgetxattr), CALL(fgetxattr), CALL(getxattrat), CALL(listxattr),
-    CALL(llistxattr), CALL(flistxattr), CALL(listxattrat), CALL(file_getattr))},
+{"look at files and directories", ANSWER_ALLOW, 0,
+ CALLS(SYS_newfstatat, SYS_fstat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat,
+    SYS_faccessat2, SYS_getdents64, SYS_readlinkat, SYS_getcwd, SYS_chdir, SYS_fchdir, SYS_getxattr,
+    SYS_lgetxattr, SYS_fgetxattr, NEW_getxattrat, SYS_listxattr, SYS_llistxattr, SYS_flistxattr,
+    NEW_listxattrat, NEW_file_getattr)},
 
-{"make, change and remove files; mknod asks for a capability for devices", ANSWER_ALLOW, 0, CALLS(
-    CALL(mkdirat), CALL(mknodat), CALL(linkat), CALL(symlinkat), CALL(unlinkat), CALL(renameat),
-    CALL(renameat2), CALL(fchmod), CALL(fchmodat), CALL(fchmodat2), CALL(fchown), CALL(fchownat),
-    CALL(utimensat), CALL(umask), CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr),
-    CALL(setxattrat), CALL(removexattr), CALL(lremovexattr), CALL(fremovexattr),
-    CALL(removexattrat), CALL(file_setattr))},
+{"make, change and remove files; mknod asks for a capability for devices", ANSWER_ALLOW, 0,
+ CALLS(SYS_mkdirat, SYS_mknodat, SYS_linkat, SYS_symlinkat, SYS_unlinkat, SYS_renameat,
+    SYS_renameat2, SYS_fchmod, SYS_fchmodat, NEW_fchmodat2, SYS_fchown, SYS_fchownat, SYS_utimensat,
+    SYS_umask, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, NEW_setxattrat, SYS_removexattr,
+    SYS_lremovexattr, SYS_fremovexattr, NEW_removexattrat, NEW_file_setattr)},
 
-{"wait for events", ANSWER_ALLOW, 0, CALLS(
-    CALL(ppoll), CALL(pselect6), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait),
-    CALL(epoll_pwait2), CALL(eventfd2), CALL(signalfd4), CALL(timerfd_create),
-    CALL(timerfd_settime), CALL(timerfd_gettime), CALL(inotify_init1), CALL(inotify_add_watch),
-    CALL(inotify_rm_watch), CALL(fanotify_mark))},
+{"wait for events", ANSWER_ALLOW, 0,
+ CALLS(SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait,
+    SYS_epoll_pwait2, SYS_eventfd2, SYS_signalfd4, SYS_timerfd_create, SYS_timerfd_settime,
+    SYS_timerfd_gettime, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch,
+    SYS_fanotify_mark)},
 
-{"asynchronous input and output of the old kind", ANSWER_ALLOW, 0, CALLS(
-    CALL(io_setup), CALL(io_destroy), CALL(io_submit), CALL(io_cancel), CALL(io_getevents),
-    CALL(io_pgetevents))},
+{"asynchronous input and output of the old kind", ANSWER_ALLOW, 0,
+ CALLS(SYS_io_setup, SYS_io_destroy, SYS_io_submit, SYS_io_cancel, SYS_io_getevents,
+    SYS_io_pgetevents)},
 
-{"memory", ANSWER_ALLOW, 0, CALLS(
-    CALL(brk), CALL(mmap), CALL(munmap), CALL(mremap), CALL(mprotect), CALL(madvise), CALL(msync),
-    CALL(mincore), CALL(mlock), CALL(mlock2), CALL(mlockall), CALL(munlock), CALL(munlockall),
-    CALL(membarrier), CALL(remap_file_pages), CALL(pkey_alloc), CALL(pkey_free),
-    CALL(pkey_mprotect), CALL(map_shadow_stack), CALL(mseal), CALL(process_mrelease))},
+{"memory", ANSWER_ALLOW, 0,
+ CALLS(SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_msync,
+    SYS_mincore, SYS_mlock, SYS_mlock2, SYS_mlockall, SYS_munlock, SYS_munlockall, SYS_membarrier,
+    SYS_remap_file_pages, SYS_pkey_alloc, SYS_pkey_free, SYS_pkey_mprotect, NEW_map_shadow_stack,
+    NEW_mseal, NEW_process_mrelease)},
 
-{"start, end and await processes and threads", ANSWER_ALLOW, 0, CALLS(
-    CALL(execve), CALL(execveat), CALL(exit), CALL(exit_group), CALL(wait4), CALL(waitid),
-    CALL(set_tid_address), CALL(set_robust_list), CALL(get_robust_list), CALL(rseq), CALL(futex),
-    CALL(futex_waitv), CALL(futex_wake), CALL(futex_wait), CALL(futex_requeue), CALL(pidfd_open),
-    CALL(prctl), CALL(restart_syscall))},
+{"start, end and await processes and threads", ANSWER_ALLOW, 0,
+ CALLS(SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid,
+    SYS_set_tid_address, SYS_set_robust_list, SYS_get_robust_list, SYS_rseq, SYS_futex,
+    NEW_futex_waitv, NEW_futex_wake, NEW_futex_wait, NEW_futex_requeue, SYS_pidfd_open, SYS_prctl,
+    SYS_restart_syscall)},
 
-{"who a process is: ids, groups, sessions, capabilities", ANSWER_ALLOW, 0, CALLS(
-    CALL(getpid), CALL(getppid), CALL(gettid), CALL(getuid), CALL(geteuid), CALL(getgid),
-    CALL(getegid), CALL(getresuid), CALL(getresgid), CALL(getgroups), CALL(setuid), CALL(setgid),
-    CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(setfsuid),
-    CALL(setfsgid), CALL(setgroups), CALL(getpgid), CALL(setpgid), CALL(getsid), CALL(setsid),
-    CALL(capget), CALL(capset))},
+{"who a process is: ids, groups, sessions, capabilities", ANSWER_ALLOW, 0,
+ CALLS(SYS_getpid, SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
+    SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid,
+    SYS_setresuid, SYS_setresgid, SYS_setfsuid, SYS_setfsgid, SYS_setgroups, SYS_getpgid,
+    SYS_setpgid, SYS_getsid, SYS_setsid, SYS_capget, SYS_capset)},
 
-{"signals", ANSWER_ALLOW, 0, CALLS(
-    CALL(kill), CALL(tkill), CALL(tgkill), CALL(pidfd_send_signal), CALL(rt_sigaction),
-    CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
-    CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo), CALL(rt_sigreturn), CALL(sigaltstack))},
+{"signals", ANSWER_ALLOW, 0,
+ CALLS(SYS_kill, SYS_tkill, SYS_tgkill, SYS_pidfd_send_signal, SYS_rt_sigaction,
+    SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_rt_sigsuspend, SYS_rt_sigtimedwait,
+    SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_rt_sigreturn, SYS_sigaltstack)},
 
-{"time and timers; the clock can't be set without a capability", ANSWER_ALLOW, 0, CALLS(
-    CALL(clock_gettime), CALL(clock_getres), CALL(clock_nanosleep), CALL(nanosleep),
-    CALL(gettimeofday), CALL(times), CALL(getitimer), CALL(setitimer), CALL(timer_create),
-    CALL(timer_settime), CALL(timer_gettime), CALL(timer_getoverrun), CALL(timer_delete),
-    CALL(adjtimex), CALL(clock_adjtime))},
+{"time and timers; the clock can't be set without a capability", ANSWER_ALLOW, 0,
+ CALLS(SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+    SYS_times, SYS_getitimer, SYS_setitimer, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime,
+    SYS_timer_getoverrun, SYS_timer_delete, SYS_adjtimex, SYS_clock_adjtime)},
 
-{"scheduling and limits", ANSWER_ALLOW, 0, CALLS(
-    CALL(sched_yield), CALL(sched_getaffinity), CALL(sched_setaffinity), CALL(sched_getattr),
-    CALL(sched_setattr), CALL(sched_getparam), CALL(sched_setparam), CALL(sched_getscheduler),
-    CALL(sched_setscheduler), CALL(sched_get_priority_max), CALL(sched_get_priority_min),
-    CALL(sched_rr_get_interval), CALL(getpriority), CALL(setpriority), CALL(ioprio_get),
-    CALL(ioprio_set), CALL(getrlimit), CALL(setrlimit), CALL(prlimit64), CALL(getrusage),
-    CALL(getcpu))},
+{"scheduling and limits", ANSWER_ALLOW, 0,
+ CALLS(SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getattr,
+    SYS_sched_setattr, SYS_sched_getparam, SYS_sched_setparam, SYS_sched_getscheduler,
+    SYS_sched_setscheduler, SYS_sched_get_priority_max, SYS_sched_get_priority_min,
+    SYS_sched_rr_get_interval, SYS_getpriority, SYS_setpriority, SYS_ioprio_get, SYS_ioprio_set,
+    SYS_getrlimit, SYS_setrlimit, SYS_prlimit64, SYS_getrusage, SYS_getcpu)},
 
-{"what machine this is; random numbers", ANSWER_ALLOW, 0, CALLS(
-    CALL(uname), CALL(sysinfo), CALL(getrandom))},
+{"what machine this is; random numbers", ANSWER_ALLOW, 0,
+ CALLS(SYS_uname, SYS_sysinfo, SYS_getrandom)},
 
-{"sockets that are open", ANSWER_ALLOW, 0, CALLS(
-    CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect), CALL(shutdown),
-    CALL(getsockname), CALL(getpeername), CALL(getsockopt), CALL(setsockopt), CALL(sendto),
-    CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg))},
+{"sockets that are open", ANSWER_ALLOW, 0,
+ CALLS(SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_connect, SYS_shutdown, SYS_getsockname,
+    SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_sendto, SYS_recvfrom, SYS_sendmsg,
+    SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg)},
 
 {"System V and POSIX queues, semaphores, shared memory: the box has a namespace of its own",
- ANSWER_ALLOW, 0, CALLS(
-    CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget), CALL(semop),
-    CALL(semtimedop), CALL(semctl), CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl),
-    CALL(mq_open), CALL(mq_unlink), CALL(mq_timedsend), CALL(mq_timedreceive), CALL(mq_notify),
-    CALL(mq_getsetattr))},
+ ANSWER_ALLOW, 0,
+ CALLS(SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_semget, SYS_semop, SYS_semtimedop,
+    SYS_semctl, SYS_shmget, SYS_shmat, SYS_shmdt, SYS_shmctl, SYS_mq_open, SYS_mq_unlink,
+    SYS_mq_timedsend, SYS_mq_timedreceive, SYS_mq_notify, SYS_mq_getsetattr)},
 
-{"give up more: filters and Landlock rules only ever take away", ANSWER_ALLOW, 0, CALLS(
-    CALL(seccomp), CALL(landlock_create_ruleset), CALL(landlock_add_rule),
-    CALL(landlock_restrict_self))},
+{"give up more: filters and Landlock rules only ever take away", ANSWER_ALLOW, 0,
+ CALLS(SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule,
+    SYS_landlock_restrict_self)},
 
 {"debuggers: of one's own processes; safe together with seccomp since Linux 4.8", ANSWER_ALLOW, 0,
- CALLS(CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev))},
+ CALLS(SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev)},
 
 #ifdef __x86_64__
-{"older forms of the above, which only x86-64 still has", ANSWER_ALLOW, 0, CALLS(
-    CALL(open), CALL(creat), CALL(stat), CALL(lstat), CALL(access), CALL(getdents), CALL(readlink),
-    CALL(mkdir), CALL(rmdir), CALL(mknod), CALL(link), CALL(symlink), CALL(unlink), CALL(rename),
-    CALL(chmod), CALL(chown), CALL(lchown), CALL(utime), CALL(utimes), CALL(futimesat),
-    CALL(dup2), CALL(pipe), CALL(poll), CALL(select), CALL(epoll_create), CALL(epoll_wait),
-    CALL(epoll_ctl_old), CALL(epoll_wait_old), CALL(eventfd), CALL(signalfd), CALL(inotify_init),
-    CALL(fork), CALL(vfork), CALL(getpgrp), CALL(alarm), CALL(pause), CALL(time),
-    CALL(get_thread_area), CALL(set_thread_area))},
-{"x86-64 only: the thread pointer, and segments for Wine and old programs", ANSWER_ALLOW, 0, CALLS(
-    CALL(arch_prctl), CALL(modify_ldt))},
+{"older forms of the above, which only x86-64 still has", ANSWER_ALLOW, 0,
+ CALLS(SYS_open, SYS_creat, SYS_stat, SYS_lstat, SYS_access, SYS_getdents, SYS_readlink, SYS_mkdir,
+    SYS_rmdir, SYS_mknod, SYS_link, SYS_symlink, SYS_unlink, SYS_rename, SYS_chmod, SYS_chown,
+    SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat, SYS_dup2, SYS_pipe, SYS_poll, SYS_select,
+    SYS_epoll_create, SYS_epoll_wait, SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_eventfd,
+    SYS_signalfd, SYS_inotify_init, SYS_fork, SYS_vfork, SYS_getpgrp, SYS_alarm, SYS_pause,
+    SYS_time, SYS_get_thread_area, SYS_set_thread_area)},
+{"x86-64 only: the thread pointer, and segments for Wine and old programs", ANSWER_ALLOW, 0,
+ CALLS(SYS_arch_prctl, SYS_modify_ldt)},
 {"x86-64 only: made by the kernel's own trampolines for probes, not by programs", ANSWER_ALLOW, 0,
  CALLS(335 /* uretprobe */, 336 /* uprobe */)},
-{"x86-64 only: the machine's input and output ports", ANSWER_REFUSE, CAP(SYS_RAWIO), CALLS(
-    CALL(iopl), CALL(ioperm))},
-{"x86-64 only: relics; most have no code behind them any more", ANSWER_REFUSE, 0, CALLS(
-    CALL(uselib), CALL(ustat), CALL(sysfs), CALL(_sysctl), CALL(create_module),
-    CALL(get_kernel_syms), CALL(query_module), CALL(getpmsg), CALL(putpmsg), CALL(afs_syscall),
-    CALL(tuxcall), CALL(security))},
+{"x86-64 only: the machine's input and output ports", ANSWER_REFUSE, CAP(SYS_RAWIO),
+ CALLS(SYS_iopl, SYS_ioperm)},
+{"x86-64 only: relics; most have no code behind them any more", ANSWER_REFUSE, 0,
+ CALLS(SYS_uselib, SYS_ustat, SYS_sysfs, SYS__sysctl, SYS_create_module, SYS_get_kernel_syms,
+    SYS_query_module, SYS_getpmsg, SYS_putpmsg, SYS_afs_syscall, SYS_tuxcall, SYS_security)},
 #endif
 
 /* Allowed or not by an argument. */
 
-{"a new thread or process, but not a new namespace: see CAP_SYS_ADMIN", CHECK_CLONE,
- CAP(SYS_ADMIN), CALLS(CALL(clone))},
+{"a new thread or process, but not a new namespace: see CAP_SYS_ADMIN", CHECK_CLONE, CAP(SYS_ADMIN),
+ CALLS(SYS_clone)},
 
-{"its flags lie in memory, where a filter can't look; libc falls back on clone", ANSWER_ABSENT,
- CAP(SYS_ADMIN), CALLS(CALL(clone3))},
+{"its flags lie in memory, where a filter can't look; libc falls back on clone",
+ ANSWER_ABSENT, CAP(SYS_ADMIN),
+ CALLS(SYS_clone3)},
 
-{"requests to devices, but TIOCSTI and TIOCLINUX type into the terminal", CHECK_IOCTL, 0, CALLS(
-    CALL(ioctl))},
+{"requests to devices, but TIOCSTI and TIOCLINUX type into the terminal", CHECK_IOCTL, 0,
+ CALLS(SYS_ioctl)},
 
 {"Linux as usual and how uname tells it, but not READ_IMPLIES_EXEC or ADDR_NO_RANDOMIZE",
- CHECK_PERSONALITY, 0, CALLS(CALL(personality))},
+ CHECK_PERSONALITY, 0,
+ CALLS(SYS_personality)},
 
 {"local, IPv4, IPv6, netlink and packet sockets; bugs live in the families that few use",
- CHECK_SOCKET, 0, CALLS(CALL(socket), CALL(socketpair))},
+ CHECK_SOCKET, 0,
+ CALLS(SYS_socket, SYS_socketpair)},
 
 /* Refused, unless the capability that the kernel asks for as well has been added. */
 
-{"mounts and namespaces: what a box is made of, and much kernel code", ANSWER_REFUSE,
- CAP(SYS_ADMIN), CALLS(
-    CALL(mount), CALL(umount2), CALL(pivot_root), CALL(open_tree), CALL(open_tree_attr),
-    CALL(move_mount), CALL(mount_setattr), CALL(fsopen), CALL(fsconfig), CALL(fsmount),
-    CALL(fspick), CALL(statmount), CALL(listmount), CALL(unshare), CALL(setns))},
+{"mounts and namespaces: what a box is made of, and much kernel code",
+ ANSWER_REFUSE, CAP(SYS_ADMIN),
+ CALLS(SYS_mount, SYS_umount2, SYS_pivot_root, SYS_open_tree, NEW_open_tree_attr, SYS_move_mount,
+    SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, NEW_statmount,
+    NEW_listmount, SYS_unshare, SYS_setns)},
 
-{"names of the machine", ANSWER_REFUSE, CAP(SYS_ADMIN), CALLS(
-    CALL(sethostname), CALL(setdomainname))},
+{"names of the machine", ANSWER_REFUSE, CAP(SYS_ADMIN), CALLS(SYS_sethostname, SYS_setdomainname)},
 
-{"quotas, watching whole file systems, security modules", ANSWER_REFUSE, CAP(SYS_ADMIN), CALLS(
-    CALL(quotactl), CALL(quotactl_fd), CALL(fanotify_init), CALL(lookup_dcookie),
-    CALL(lsm_get_self_attr), CALL(lsm_set_self_attr), CALL(lsm_list_modules))},
+{"quotas, watching whole file systems, security modules", ANSWER_REFUSE, CAP(SYS_ADMIN),
+ CALLS(SYS_quotactl, NEW_quotactl_fd, SYS_fanotify_init, SYS_lookup_dcookie, NEW_lsm_get_self_attr,
+    NEW_lsm_set_self_attr, NEW_lsm_list_modules)},
 
-{"a new root; pivot_root keeps it inside", ANSWER_REFUSE, CAP(SYS_CHROOT), CALLS(CALL(chroot))},
+{"a new root; pivot_root keeps it inside", ANSWER_REFUSE, CAP(SYS_CHROOT), CALLS(SYS_chroot)},
 
 {"programs in the kernel: a common way to take it over", ANSWER_REFUSE, CAP(BPF) | CAP(SYS_ADMIN),
- CALLS(CALL(bpf))},
+ CALLS(SYS_bpf)},
 
 {"performance counters: side channels, and bugs", ANSWER_REFUSE, CAP(PERFMON) | CAP(SYS_ADMIN),
- CALLS(CALL(perf_event_open))},
+ CALLS(SYS_perf_event_open)},
 
-{"files by handle, past all directories", ANSWER_REFUSE, CAP(DAC_READ_SEARCH), CALLS(
-    CALL(open_by_handle_at))},
+{"files by handle, past all directories", ANSWER_REFUSE, CAP(DAC_READ_SEARCH),
+ CALLS(SYS_open_by_handle_at)},
 
-{"into other processes", ANSWER_REFUSE, CAP(SYS_PTRACE), CALLS(
-    CALL(kcmp), CALL(pidfd_getfd), CALL(process_madvise))},
+{"into other processes", ANSWER_REFUSE, CAP(SYS_PTRACE),
+ CALLS(SYS_kcmp, SYS_pidfd_getfd, SYS_process_madvise)},
 
-{"kernel modules", ANSWER_REFUSE, CAP(SYS_MODULE), CALLS(
-    CALL(init_module), CALL(finit_module), CALL(delete_module))},
+{"kernel modules", ANSWER_REFUSE, CAP(SYS_MODULE),
+ CALLS(SYS_init_module, SYS_finit_module, SYS_delete_module)},
 
-{"another kernel, power off", ANSWER_REFUSE, CAP(SYS_BOOT), CALLS(
-    CALL(reboot), CALL(kexec_load), CALL(kexec_file_load))},
+{"another kernel, power off", ANSWER_REFUSE, CAP(SYS_BOOT),
+ CALLS(SYS_reboot, SYS_kexec_load, SYS_kexec_file_load)},
 
-{"the machine's clock", ANSWER_REFUSE, CAP(SYS_TIME), CALLS(
-    CALL(settimeofday), CALL(clock_settime))},
+{"the machine's clock", ANSWER_REFUSE, CAP(SYS_TIME), CALLS(SYS_settimeofday, SYS_clock_settime)},
 
-{"kernel messages", ANSWER_REFUSE, CAP(SYSLOG), CALLS(CALL(syslog))},
+{"kernel messages", ANSWER_REFUSE, CAP(SYSLOG), CALLS(SYS_syslog)},
 
-{"accounting of all processes", ANSWER_REFUSE, CAP(SYS_PACCT), CALLS(CALL(acct))},
+{"accounting of all processes", ANSWER_REFUSE, CAP(SYS_PACCT), CALLS(SYS_acct)},
 
-{"hanging up terminals", ANSWER_REFUSE, CAP(SYS_TTY_CONFIG), CALLS(CALL(vhangup))},
+{"hanging up terminals", ANSWER_REFUSE, CAP(SYS_TTY_CONFIG), CALLS(SYS_vhangup)},
 
-{"which memory bank holds which page", ANSWER_REFUSE, CAP(SYS_NICE), CALLS(
-    CALL(get_mempolicy), CALL(set_mempolicy), CALL(set_mempolicy_home_node), CALL(mbind),
-    CALL(migrate_pages), CALL(move_pages))},
+{"which memory bank holds which page", ANSWER_REFUSE, CAP(SYS_NICE),
+ CALLS(SYS_get_mempolicy, SYS_set_mempolicy, NEW_set_mempolicy_home_node, SYS_mbind,
+    SYS_migrate_pages, SYS_move_pages)},
 
 /* Refused always. */
 
-{"swap is the machine's", ANSWER_REFUSE, 0, CALLS(CALL(swapon), CALL(swapoff))},
+{"swap is the machine's", ANSWER_REFUSE, 0, CALLS(SYS_swapon, SYS_swapoff)},
 
-{"keyrings know nothing of containers", ANSWER_REFUSE, 0, CALLS(
-    CALL(add_key), CALL(request_key), CALL(keyctl))},
+{"keyrings know nothing of containers", ANSWER_REFUSE, 0,
+ CALLS(SYS_add_key, SYS_request_key, SYS_keyctl)},
 
-{"stops the kernel at a chosen point: helps to exploit races", ANSWER_REFUSE, 0, CALLS(
-    CALL(userfaultfd))},
+{"stops the kernel at a chosen point: helps to exploit races", ANSWER_REFUSE, 0,
+ CALLS(SYS_userfaultfd)},
 
-{"does input and output past this filter, and has had many bugs", ANSWER_REFUSE, 0, CALLS(
-    CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register))},
+{"does input and output past this filter, and has had many bugs", ANSWER_REFUSE, 0,
+ CALLS(SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register)},
 
-{"a server that is no more", ANSWER_REFUSE, 0, CALLS(CALL(nfsservctl))},
+{"a server that is no more", ANSWER_REFUSE, 0, CALLS(SYS_nfsservctl)},
 #ifdef SYS_vserver
-{"never had code behind it", ANSWER_REFUSE, 0, CALLS(CALL(vserver))},
+{"never had code behind it", ANSWER_REFUSE, 0, CALLS(SYS_vserver)},
 #endif
 };
 /* clang-format on */
