@@ -27,31 +27,20 @@ void harden_descriptors(void)
 
 /* Since Linux 6.3 a machine may ask each memfd whether it is to be executed; older ones know no
  * such flag. */
-static int make_copy(void)
+static int copy_of(int program)
 {
+    struct stat status;
+    off_t at = 0;
     int copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
     if (copy == -1 && errno == EINVAL)
         copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (copy == -1)
+    if (copy == -1 || fstat(program, &status) == -1)
         die("memfd_create");
-    return copy;
-}
-
-static void fill_copy(int copy, int program)
-{
-    struct stat status;
-    off_t at = 0;
-
-    if (fstat(program, &status) == -1)
-        die("look at /proc/self/exe");
-    while (at < status.st_size) {
-        ssize_t sent = sendfile(copy, program, &at, (size_t)(status.st_size - at));
-        if (sent == -1)
+    while (at < status.st_size)
+        if (sendfile(copy, program, &at, (size_t)(status.st_size - at)) <= 0)
             die("copy /proc/self/exe");
-        if (sent == 0)
-            fail("copy /proc/self/exe: it has become shorter meanwhile");
-    }
+    return copy;
 }
 
 void harden_run_from_copy(char **argv)
@@ -66,8 +55,7 @@ void harden_run_from_copy(char **argv)
         close(program);
         return;
     }
-    int copy = make_copy();
-    fill_copy(copy, program);
+    int copy = copy_of(program);
     if (fcntl(copy, F_ADD_SEALS, seals) == -1)
         die("seal the copy of the program");
     syscall(SYS_execveat, copy, "", argv, environ, AT_EMPTY_PATH);
@@ -112,12 +100,10 @@ void harden_check_directory(void)
 
 void harden_nosuid(const struct root *root)
 {
-    enum { NOSUID = 2 }; /* MOUNT_ATTR_NOSUID of <linux/mount.h>, see tree.c */
-
     explain("# mount -o remount,bind,nosuid %s, and all below\t"
             "mount_setattr(\"%s\", MOUNT_ATTR_NOSUID, AT_RECURSIVE)",
             root->path, root->path);
-    if (tree_set(root->directory, NOSUID, 0, true) == -1)
+    if (tree_set(root->directory, TREE_NOSUID, 0, true) == -1)
         die("make %s nosuid", root->path);
 }
 

@@ -63,50 +63,47 @@ static int open_null(void)
     return null;
 }
 
-/* A copy of the mount that the descriptor FILE is on, of FILE and what is below it. */
-static int copy_of(int file, const char *shown)
+/*
+ * Put FILE, an open file whose name is SOURCE, read-only at PATH, which is open as PLACE. What is
+ * covered by /dev/null has to be read-only too, or chmod on it would change the host's; writing to
+ * it still works.
+ */
+static void put_over(const struct root *root, const char *path, int place, int file,
+                     const char *source)
 {
-    char path[32];
+    char name[32];
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-    int tree = tree_copy(path);
-    if (tree == -1)
-        die("bind %s", shown);
-    return tree;
-}
-
-static void cover_file(const struct root *root, const char *path, int place, int null)
-{
-    explain("mount --bind /dev/null %s%s\topen_tree(\"/dev/null\", OPEN_TREE_CLONE)", root->path,
-            path);
-    int tree = copy_of(null, "/dev/null");
-    /* Read-only, or chmod on the cover would change the host's /dev/null. Writing still works. */
-    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY)", root->path, path);
-    if (tree_set(tree, TREE_READ_ONLY, 0, false) == -1)
-        die("cover %s", path);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+    explain("mount --rbind %s %s%s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
+            root->path, path, source);
+    int tree = tree_copy(name);
+    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
+            root->path, path);
+    if (tree == -1 || tree_set(tree, TREE_READ_ONLY, 0, true) == -1)
+        die("bind %s read-only", source);
     explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
     if (tree_attach(tree, place) == -1)
-        die("cover %s", path);
+        die("cover %s%s", root->path, path);
     close(tree);
 }
 
+/* A file below /dev/null, a directory below an empty one. Not every kernel has all of them. */
 static void hide(const struct root *root, const char *path, int null)
 {
+    char shown[PATH_MAX];
     struct stat status;
-    int place = root_look(root, path); /* not every kernel has all of them */
+    int place = root_look(root, path);
 
     if (place == -1)
         return;
+    snprintf(shown, sizeof(shown), "%s%s", root->path, path);
     if (fstat(place, &status) == -1)
-        die("look at %s", path);
-    if (S_ISDIR(status.st_mode)) {
-        char shown[4096];
-        snprintf(shown, sizeof(shown), "%s%s", root->path, path);
+        die("look at %s", shown);
+    if (S_ISDIR(status.st_mode))
         close(mount_on(place, "tmpfs", shown, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                        "mode=555"));
-    } else {
-        cover_file(root, path, place, null);
-    }
+    else
+        put_over(root, path, place, null, "/dev/null");
     close(place);
 }
 
@@ -135,21 +132,13 @@ static void hide_temperatures(const struct root *sys, int null)
 /* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
 static void forbid_writing(const struct root *root, const char *path)
 {
-    int place = root_look(root, path); /* not every kernel has all of them */
+    char shown[PATH_MAX];
+    int place = root_look(root, path);
 
     if (place == -1)
         return;
-    explain("mount --rbind %s%s %s%s\topen_tree(\"%s%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
-            root->path, path, root->path, path, root->path, path);
-    int tree = copy_of(place, path);
-    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
-            root->path, path);
-    if (tree_set(tree, TREE_READ_ONLY, 0, true) == -1)
-        die("make %s read-only", path);
-    explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
-    if (tree_attach(tree, place) == -1)
-        die("bind %s to itself", path);
-    close(tree);
+    snprintf(shown, sizeof(shown), "%s%s", root->path, path);
+    put_over(root, path, place, place, shown);
     close(place);
 }
 
