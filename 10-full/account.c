@@ -13,27 +13,28 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 
-enum { LARGEST_FILE = 4 << 20, MOST_FIELDS = 7 };
+/* The fields of a line; passwd(5) goes on with USER_GROUP, comment, USER_HOME and shell. */
+enum { NAME, PASSWORD, ID, USER_GROUP, MEMBERS = USER_GROUP, USER_HOME = 5, USER_FIELDS = 7 };
+enum { GROUP_FIELDS = 4, LARGEST_FILE = 4 << 20 };
 
 /*
- * The text of PATH in ROOT, allocated; empty if there is none. The image may have made it anything:
- * a device that answers for ever, a fifo that never does, a link to a file of the host.
+ * PATH in ROOT, NULL if there is none. The image may have made it anything: a device that answers
+ * for ever, a fifo that never does, a link to a file of the host.
  */
-static char *read_text(const struct root *root, const char *path)
+static FILE *open_text(const struct root *root, const char *path)
 {
     struct stat status;
     int file = open_inside(root->directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     if (file == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-        return strdup("");
+        return NULL;
     if (file == -1 || fstat(file, &status) == -1)
         die("%s in the box", path);
     if (!S_ISREG(status.st_mode) || status.st_size > LARGEST_FILE)
         fail("%s in the box: is not a file, or longer than 4 MiB", path);
-    char *text = calloc(1, (size_t)status.st_size + 1);
-    if (text == NULL || read(file, text, (size_t)status.st_size) == -1)
+    FILE *text = fdopen(file, "r");
+    if (text == NULL)
         die("%s in the box", path);
-    close(file);
     return text;
 }
 
@@ -41,85 +42,72 @@ static char *read_text(const struct root *root, const char *path)
  */
 static bool parse_id(const char *text, unsigned *id)
 {
-    unsigned long long number = 0;
-
     if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 10)
         return false;
-    number = strtoull(text, NULL, 10);
+    unsigned long long number = strtoull(text, NULL, 10);
     *id = (unsigned)number;
     return number < (uid_t)-1;
 }
 
 /*
- * Cut the next line off *REST into its fields, which ":" parts. Lines that don't have exactly COUNT
- * fields are passed over. False at the end of the text.
+ * Cut the next line of FILE into its fields, which ":" parts; they are good until the next call.
+ * Lines without exactly COUNT fields or without an id are passed over. False at the end.
  */
-static bool next_line(char **rest, char *fields[], int count)
+static bool next_line(FILE *file, char *fields[], int count, unsigned *id)
 {
-    char *line;
+    static char *line;
+    static size_t size;
 
-    while ((line = strsep(rest, "\n")) != NULL) {
+    while (file != NULL && getline(&line, &size, file) > 0) {
+        char *rest = line;
         int found = 0;
-        for (char *field; (field = strsep(&line, ":")) != NULL; found++)
+        line[strcspn(line, "\n")] = '\0';
+        for (char *field; (field = strsep(&rest, ":")) != NULL; found++)
             if (found < count)
                 fields[found] = field;
-        if (found == count)
+        if (found == count && parse_id(fields[ID], id))
             return true;
     }
     return false;
 }
 
-/* passwd(5): name, password, user, group, comment, home, shell. False if USER is not in TEXT. */
-static bool find_user(char *text, const char *user, struct account *account)
+/* The first line that has the NAME, or the number NAME, and its id. False if there is none. */
+static bool find_line(FILE *file, const char *name, char *fields[], int count, unsigned *id)
 {
-    char *fields[MOST_FIELDS];
-    unsigned wanted = 0, id, group;
-    bool is_number = parse_id(user, &wanted);
+    unsigned wanted;
+    bool is_number = parse_id(name, &wanted);
 
-    while (next_line(&text, fields, 7)) {
-        if (!parse_id(fields[2], &id) || !parse_id(fields[3], &group))
-            continue;
-        if (strcmp(fields[0], user) != 0 && !(is_number && id == wanted))
-            continue;
-        account->user = id;
-        account->group = group;
-        snprintf(account->name, sizeof(account->name), "%s", fields[0]);
-        if (fields[5][0] == '/')
-            snprintf(account->home, sizeof(account->home), "%s", fields[5]);
-        return true;
-    }
-    account->user = wanted;
-    return is_number;
-}
-
-/* group(5): name, password, group, members. False if GROUP is not in TEXT and is no number. */
-static bool find_group(char *text, const char *group, gid_t *id)
-{
-    char *fields[MOST_FIELDS];
-    unsigned wanted = 0, each;
-    bool is_number = parse_id(group, &wanted);
-
-    while (next_line(&text, fields, 4)) {
-        if (!parse_id(fields[2], &each))
-            continue;
-        if (strcmp(fields[0], group) == 0 || (is_number && each == wanted)) {
-            *id = each;
-            return true;
-        }
-    }
-    *id = wanted;
-    return is_number;
-}
-
-/* Is NAME one of MEMBERS, which "," parts? */
-static bool is_member(const char *members, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (; *members != '\0'; members += strcspn(members, ","), members += *members == ',')
-        if (strcspn(members, ",") == length && strncmp(members, name, length) == 0)
+    if (file != NULL)
+        rewind(file);
+    while (next_line(file, fields, count, id))
+        if (strcmp(fields[NAME], name) == 0 || (is_number && *id == wanted))
             return true;
     return false;
+}
+
+static void find_user(FILE *users, const char *user, struct account *account)
+{
+    char *fields[USER_FIELDS];
+
+    strcpy(account->home, "/");
+    if (find_line(users, user, fields, USER_FIELDS, &account->user) &&
+        parse_id(fields[USER_GROUP], &account->group)) {
+        snprintf(account->name, sizeof(account->name), "%s", fields[NAME]);
+        if (fields[USER_HOME][0] == '/')
+            snprintf(account->home, sizeof(account->home), "%s", fields[USER_HOME]);
+    } else if (!parse_id(user, &account->user)) {
+        fail("user '%s': is not in the box's /etc/passwd", user);
+    }
+}
+
+static gid_t find_group(FILE *groups, const char *group)
+{
+    char *fields[GROUP_FIELDS];
+    gid_t id;
+
+    if (!find_line(groups, group, fields, GROUP_FIELDS, &id) && !parse_id(group, &id))
+        fail("group '%s': is not in the box's /etc/group", group);
+    return id;
 }
 
 static void add_group(struct account *account, gid_t id)
@@ -129,62 +117,46 @@ static void add_group(struct account *account, gid_t id)
     account->groups[account->group_count++] = id;
 }
 
-static void find_memberships(char *text, struct account *account)
+/* The groups that have the user among their members, whom "," parts. */
+static void add_memberships(FILE *groups, struct account *account)
 {
-    char *fields[MOST_FIELDS];
-    unsigned id;
-
-    if (account->name[0] == '\0')
-        return;
-    while (next_line(&text, fields, 4)) {
-        if (is_member(fields[3], account->name) && parse_id(fields[2], &id))
-            add_group(account, id);
-    }
-}
-
-/* GROUP as TEXT, which stays as it is, has it. */
-static gid_t group_named(const char *text, const char *group)
-{
-    char *copy = strdup(text);
+    char *fields[GROUP_FIELDS], *member;
     gid_t id;
 
-    if (copy == NULL)
-        die("strdup");
-    if (!find_group(copy, group, &id))
-        fail("group '%s': is not in the box's /etc/group", group);
-    free(copy);
-    return id;
+    if (groups == NULL || account->name[0] == '\0')
+        return;
+    rewind(groups);
+    while (next_line(groups, fields, GROUP_FIELDS, &id))
+        while ((member = strsep(&fields[MEMBERS], ",")) != NULL)
+            if (strcmp(member, account->name) == 0) {
+                add_group(account, id);
+                break;
+            }
 }
 
 void account_find(const struct root *root, const char *text, const char *more,
                   struct account *account)
 {
-    char *copy = strdup(text == NULL || text[0] == '\0' ? "0" : text);
-    if (copy == NULL)
-        die("strdup");
-    char *group = copy;
+    FILE *users = open_text(root, "/etc/passwd"), *groups = open_text(root, "/etc/group");
+    char *group = strdupa(text == NULL ? "" : text), *rest = strdupa(more), *name;
     const char *user = strsep(&group, ":");
-    char *users = read_text(root, "/etc/passwd"), *groups = read_text(root, "/etc/group");
 
-    if (users == NULL || groups == NULL)
-        die("strdup");
     memset(account, 0, sizeof(*account));
-    strcpy(account->home, "/");
-    if (!find_user(users, user[0] == '\0' ? "0" : user, account))
-        fail("user '%s': is not in the box's /etc/passwd", user);
+    find_user(users, user[0] == '\0' ? "0" : user, account);
     if (group != NULL)
-        account->group = group_named(groups, group);
-    for (char *rest = strdupa(more), *name; (name = strsep(&rest, ",")) != NULL;)
+        account->group = find_group(groups, group);
+    while ((name = strsep(&rest, ",")) != NULL)
         if (name[0] != '\0')
-            add_group(account, group_named(groups, name));
+            add_group(account, find_group(groups, name));
     if (group == NULL)
-        find_memberships(groups, account);
-    free(users);
-    free(groups);
-    free(copy);
+        add_memberships(groups, account);
+    if (users != NULL)
+        fclose(users);
+    if (groups != NULL)
+        fclose(groups);
 }
 
-/* An id that the user namespace has no number for outside: EINVAL. */
+/* An id that the user namespace has no number for outside is an EINVAL. */
 static void hint_unmapped(void)
 {
     if (errno == EINVAL)
@@ -193,11 +165,10 @@ static void hint_unmapped(void)
 
 void account_become(const struct account *account, bool keep_groups)
 {
-    unsigned user = account->user, group = account->group;
-    size_t count = (size_t)account->group_count;
+    unsigned user = account->user, group = account->group, count = (unsigned)account->group_count;
 
     if (!keep_groups) {
-        explain("# setpriv --groups=... or --clear-groups\tsetgroups(%zu)", count);
+        explain("# setpriv --groups=... or --clear-groups\tsetgroups(%u)", count);
         if (setgroups(count, account->groups) == -1) {
             hint_unmapped();
             die("setgroups");

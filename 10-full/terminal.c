@@ -51,7 +51,7 @@ static int open_master(const struct root *dev)
     if (pts == -1 || fstatfs(pts, &system) == -1)
         die("/dev/pts in the box");
     if (system.f_type != DEVPTS_SUPER_MAGIC)
-        fail("/dev/pts in the box: expected a devpts file system");
+        fail("/dev/pts in the box: is not a devpts file system");
     int master = open_inside(pts, "ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     if (master == -1)
         die("open /dev/pts/ptmx in the box");
