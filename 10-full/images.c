@@ -1,6 +1,5 @@
 #include "images.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,25 +13,23 @@
 #include "state.h"
 #include "still.h"
 
-/* The operands, MIN to MAX of them. What is behind OWN, unless that is zero, goes into *FILE. */
+enum { LONGEST_WAIT = 60000 }; /* milliseconds, for another commit of the same box */
+
+static const struct option none;
+
+/* The operands, MIN to MAX of them. With an OWN option, what is behind it goes into *FILE. */
 static char **parse(int argc, char **argv, const char *name, const char *usage, int min, int max,
                     struct option own, const char **file)
 {
-    *file = command_parse(argc, argv, name, usage, own);
+    const char *given = command_parse(argc, argv, name, usage, own);
+
+    if (file != NULL)
+        *file = given;
     if (argc - optind < min || argc - optind > max) {
         hint("'%s --help' says what it takes", name);
         fail("too %s operands", argc - optind < min ? "few" : "many");
     }
     return argv + optind;
-}
-
-/* The same for a command that has no options but those of every tool. */
-static char **parse_operands(int argc, char **argv, const char *name, const char *usage, int min,
-                             int max)
-{
-    const char *none;
-
-    return parse(argc, argv, name, usage, min, max, (struct option){NULL, 0, NULL, 0}, &none);
 }
 
 static int exit_status(int error)
@@ -84,7 +81,7 @@ int command_images(int argc, char **argv)
                                 "The same in the shell:\n"
                                 "  ls /var/lib/ten-steps/images\n";
 
-    parse_operands(argc, argv, "full images", usage, 0, 0);
+    parse(argc, argv, "full images", usage, 0, 0, none, NULL);
     return exit_status(image_list());
 }
 
@@ -99,7 +96,7 @@ int command_rmi(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  rm -r /var/lib/ten-steps/layers/DIGEST\n";
-    char **operands = parse_operands(argc, argv, "full rmi", usage, 1, argc);
+    char **operands = parse(argc, argv, "full rmi", usage, 1, argc, none, NULL);
     int error = 0;
 
     for (; *operands != NULL; operands++)
@@ -119,9 +116,8 @@ int command_history(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  docker history demo\n";
-    char **operands = parse_operands(argc, argv, "full history", usage, 1, 1);
 
-    return exit_status(image_history(operands[0]));
+    return exit_status(image_history(*parse(argc, argv, "full history", usage, 1, 1, none, NULL)));
 }
 
 int command_save(int argc, char **argv)
@@ -158,17 +154,6 @@ int command_save(int argc, char **argv)
     return exit_status(image_save(image, file));
 }
 
-/* Another commit would let the box go on while this one reads. */
-static int wait_for_others(int upper, const char *box)
-{
-    enum { LONGEST_WAIT = 60000 }; /* milliseconds */
-
-    if (lock_wait(upper, LONGEST_WAIT) == 0)
-        return 0;
-    return errno == EWOULDBLOCK ? refuse("box %s: another commit does not come to its end", box)
-                                : report("box %s: lock its layer", box);
-}
-
 int command_commit(int argc, char **argv)
 {
     static const char usage[] =
@@ -182,7 +167,7 @@ int command_commit(int argc, char **argv)
         "\n"
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
-    char **operands = parse_operands(argc, argv, "full commit", usage, 2, 2);
+    char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, NULL);
     char path[1040], id[SHA256_HEX + 1];
     struct state state;
     struct still still;
@@ -190,21 +175,20 @@ int command_commit(int argc, char **argv)
     if (state_await(operands[0], &state) < 0)
         return EXIT_TOOL;
     if (state.layer[0] == '\0') {
-        hint("that has a box that runs an image and is named, or detached, and not --rm");
+        hint("only boxes started from an image with --name or -d, and without --rm, keep a layer");
         fail("box %s: keeps no layer of its own", state.name);
     }
     snprintf(path, sizeof(path), "%s/upper", state.layer);
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upper == -1)
         die("open %s", path);
-    int error = wait_for_others(upper, state.name);
-    if (error == 0)
-        error = still_begin(&still, &state);
+    if (lock_wait(upper, LONGEST_WAIT) == -1) /* another would let the box go on meanwhile */
+        fail("box %s: another commit does not come to its end", state.name);
+    int error = still_begin(&still, &state);
     if (error == 0) {
         error = image_commit(state.image, upper, still.socket, operands[1], state.command, id);
         error |= still_end(&still);
     }
-    close(upper);
     if (error == 0)
         printf("%s\n", id);
     return exit_status(error);
