@@ -30,27 +30,19 @@ static const struct {
      "there is nothing like it"},
 };
 
-static bool begins_with_one_of(const char *option, const char *names)
-{
-    for (size_t length; *names != '\0'; names += length, names += strspn(names, " ")) {
-        length = strcspn(names, " ");
-        if (strncmp(option, names, length) == 0)
-            return true;
-    }
-    return false;
-}
-
 void absent_option(const char *word)
 {
     const char letter[] = {'-', (char)optopt, '\0'};
     bool is_long = strncmp(word, "--", 2) == 0;
-    const char *option = is_long ? word + 2 : letter;
+    const char *option = is_long ? word + 2 : letter, *name;
 
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
-        if (!begins_with_one_of(option, absent[i].names))
-            continue;
-        dprintf(tool_errors(), "hint: docker's %s%.*s isn't here: %s\n", is_long ? "--" : "",
-                (int)strcspn(option, "="), option, absent[i].instead);
-        exit(EXIT_TOOL);
+        for (char *names = strdupa(absent[i].names); (name = strsep(&names, " ")) != NULL;) {
+            if (strncmp(option, name, strlen(name)) != 0)
+                continue;
+            dprintf(tool_errors(), "hint: docker's %s%.*s isn't here: %s\n", is_long ? "--" : "",
+                    (int)strcspn(option, "="), option, absent[i].instead);
+            exit(EXIT_TOOL);
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
+#include "commands.h"
 
 static const char usage[] =
     "Usage: full stats [OPTION]... [BOX]...\n"
@@ -30,23 +31,25 @@ static void name_size(long long bytes, char *text, size_t size)
     snprintf(text, size, unit == 0 ? "%.0f%c" : "%.1f%c", number, units[unit]);
 }
 
-/* What is in FILE, "-" if it isn't there, as without its controller; a size with AS_SIZE. */
-static void read_value(const char *group, const char *file, bool as_size, char *text, size_t size)
+/* What CONTROLLER counts now, and its limit: "NOW / LIMIT", "-" for what isn't there. */
+static void read_pair(const char *group, const char *controller, char *text, size_t size)
 {
-    char value[24];
+    static const char *const files[] = {"current", "max"};
+    char file[32], value[2][24];
 
-    if (group_read(group, file, value, sizeof(value)) != 0)
-        snprintf(text, size, "-");
-    else if (as_size && strcmp(value, "max") != 0)
-        name_size(strtoll(value, NULL, 10), text, size);
-    else
-        snprintf(text, size, "%s", value);
+    for (int i = 0; i < 2; i++) {
+        snprintf(file, sizeof(file), "%s.%s", controller, files[i]);
+        if (group_read(group, file, value[i], sizeof(value[i])) != 0)
+            snprintf(value[i], sizeof(value[i]), "-");
+        else if (strcmp(controller, "memory") == 0 && strcmp(value[i], "max") != 0)
+            name_size(strtoll(value[i], NULL, 10), value[i], sizeof(value[i]));
+    }
+    snprintf(text, size, "%s / %s", value[0], value[1]);
 }
 
 struct use stats_read(const struct state *state)
 {
     struct use use = {"-", "-", "-"};
-    char now[24], limit[24];
 
     if (state->cgroup[0] == '\0')
         return use;
@@ -55,45 +58,31 @@ struct use stats_read(const struct state *state)
     if (used >= 0)
         snprintf(use.cpu, sizeof(use.cpu), "%.2fs (%.1f%%)", (double)used / 1e6,
                  (double)used / 1e4 / seconds);
-    read_value(state->cgroup, "memory.current", true, now, sizeof(now));
-    read_value(state->cgroup, "memory.max", true, limit, sizeof(limit));
-    snprintf(use.memory, sizeof(use.memory), "%s / %s", now, limit);
-    read_value(state->cgroup, "pids.current", false, now, sizeof(now));
-    read_value(state->cgroup, "pids.max", false, limit, sizeof(limit));
-    snprintf(use.pids, sizeof(use.pids), "%.14s / %.14s", now, limit);
+    read_pair(state->cgroup, "memory", use.memory, sizeof(use.memory));
+    read_pair(state->cgroup, "pids", use.pids, sizeof(use.pids));
     return use;
-}
-
-static int print_row(const char *name)
-{
-    struct state state;
-
-    if (state_read(name, &state) < 0)
-        return EXIT_TOOL;
-    struct use use = stats_read(&state);
-    printf("%-24s %-20s %-20s %s\n", name, use.cpu, use.memory, use.pids);
-    return EXIT_SUCCESS;
 }
 
 int command_stats(int argc, char **argv)
 {
-    static const struct option long_options[] = {TOOL_OPTIONS};
-    int option, status = EXIT_SUCCESS;
-    char **names;
+    const struct option none = {NULL, 0, NULL, 0};
+    int status = EXIT_SUCCESS;
+    struct state state;
 
-    tool_start(argv, "full stats", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
-        tool_option(option);
+    command_parse(argc, argv, "full stats", usage, none);
+    bool all = optind == argc;
+    char **names = argv + optind;
+    int count = all ? state_list(&names) : argc - optind;
     printf("%-24s %-20s %-20s %s\n", "NAME", "CPU", "MEMORY", "PROCESSES");
-    for (int i = optind; i < argc; i++)
-        if (print_row(argv[i]) != EXIT_SUCCESS)
-            status = EXIT_TOOL;
-    if (optind < argc)
-        return status;
-    int count = state_list(&names);
-    for (int i = 0; i < count; free(names[i++]))
-        if (state_monitor(names[i]) != 0)
-            (void)print_row(names[i]);
-    free(names);
-    return EXIT_SUCCESS;
+    for (int i = 0; i < count; i++) {
+        if (all && state_monitor(names[i]) == 0)
+            continue;
+        if (state_read(names[i], &state) < 0) {
+            status = all ? status : EXIT_TOOL; /* it may just have ended */
+            continue;
+        }
+        struct use use = stats_read(&state);
+        printf("%-24s %-20s %-20s %s\n", names[i], use.cpu, use.memory, use.pids);
+    }
+    return status;
 }

@@ -11,7 +11,7 @@ int command_stats(int argc, char **argv);
 struct use {
     char cpu[32];    /* processor time, and its share since the box was made */
     char memory[72]; /* now, and the limit */
-    char pids[32];   /* now, and the limit */
+    char pids[72];   /* now, and the limit */
 };
 
 /* Host. What the running box STATE uses now. */

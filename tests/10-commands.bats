@@ -285,3 +285,20 @@ holds_open() {
     [ ! -e /run/ten-steps ]
     expect_error 125 "No such file" "$full" rm -f bird
 }
+
+@test "stats: what each running box uses, as its group counts it; a box that isn't there is an error" {
+    detached bird "${alone[@]}" sleep 60
+    detached owl "${alone[@]}" true
+    run -0 "$full" wait owl
+    run -0 "$full" stats
+    assert_equal "${#lines[@]}" 2
+    local group want='-[[:space:]]/[[:space:]]-[[:space:]]+-[[:space:]]/[[:space:]]-'
+    group=$(of bird cgroup)
+    [ ! -e "$group/pids.current" ] || want='[0-9.]+[KM][[:space:]]/[[:space:]]max[[:space:]]+1[[:space:]]/[[:space:]]max'
+    [ -z "$group" ] || want='[0-9.]+s[[:space:]]\([0-9.]+%\)[[:space:]]+'$want
+    [[ ${lines[1]} =~ ^bird[[:space:]].*$want$ ]]
+    run -0 "$full" stats owl bird
+    assert_equal "${#lines[@]}" 3
+    run -125 --separate-stderr "$full" stats nobody
+    assert_contains "$stderr" "box nobody"
+}
