@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "syscalls.h"
 
 #if defined(__x86_64__)
 #define OUR_ARCH AUDIT_ARCH_X86_64

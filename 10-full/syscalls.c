@@ -1,4 +1,4 @@
-#include "syscalls.h"
+#include "seccomp.h"
 
 #include <linux/capability.h>
 #include <stdbool.h>

@@ -434,9 +434,9 @@ void terminal_relay(int master, const struct child *child, const struct streams 
     for (int i = 0; i < STREAMS; i++)
         relay.flows[i] =
             (struct flow){.from = streams->routes[i].from, .to = streams->routes[i].to};
-    /* Held so that the master does not end when the box's programs close theirs for a while. */
-    int slave = master == -1 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master != -1) {
+        /* Held, so that the master doesn't end when the box's programs close theirs for a while. */
+        (void)ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         relay.flows[STDIN_FILENO].to = relay.flows[STDOUT_FILENO].from = master;
         fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
         take_terminal(relay.flows[STDIN_FILENO].from);
@@ -448,9 +448,4 @@ void terminal_relay(int master, const struct child *child, const struct streams 
     drain(&relay.flows[STDOUT_FILENO]);
     drain(&relay.flows[STDERR_FILENO]);
     restore_terminal();
-    close(relay.signals);
-    if (slave != -1)
-        close(slave);
-    if (relay.flows[STDIN_FILENO].to != -1)
-        close(relay.flows[STDIN_FILENO].to);
 }

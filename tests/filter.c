@@ -14,7 +14,6 @@
 
 #include "../10-full/capability.h"
 #include "../10-full/seccomp.h"
-#include "../10-full/syscalls.h"
 
 #ifdef __x86_64__
 enum { ARCH = (int)AUDIT_ARCH_X86_64, OTHER_ARCH = AUDIT_ARCH_I386 };
