@@ -1,9 +1,6 @@
 /*
- * Capabilities: root's power in pieces. See capabilities(7).
- *
- * A box's root needs few of them. capability.c has the whole table: which are kept, which are
- * dropped, and why. Nothing that a process in the box does brings a dropped one back, as the
- * bounding set has lost it too.
+ * Capabilities: root's power in pieces. See capabilities(7). A box's root needs few of them; the
+ * table in capability.c has them all, with reasons.
  *
  * The order of a box's privileges, each step needing what the next one takes away:
  *
@@ -30,17 +27,15 @@ struct capability_choice {
     bool drop_all;
 };
 
-/*
- * Host. Note one --cap-add or --cap-drop. NAME is as in the table, in either case, with or without
- * CAP_ in front, or ALL. An unknown name ends the tool.
- */
+/* Host. One more --cap-add or --cap-drop: NAME is as in the table, in either case, with or without
+ * CAP_ in front, or ALL. An unknown name ends the tool. */
 void capability_add(struct capability_choice *choice, const char *name);
 void capability_drop(struct capability_choice *choice, const char *name);
 
 /*
  * Host. The set that comes of it, as docker counts: the default less what is dropped, then what is
- * added; "drop ALL" leaves what is added; "add ALL" leaves all but what is dropped. The order of
- * the options does not matter. Those that this kernel does not know are left out.
+ * added; "drop ALL" leaves what is added; "add ALL" leaves all but what is dropped. Those that this
+ * kernel does not know are left out.
  */
 uint64_t capability_chosen(const struct capability_choice *choice);
 
@@ -50,10 +45,8 @@ const char *capability_name(int capability);
 /* Either side. Why CAPABILITY is kept or dropped by default, and which of the two. */
 const char *capability_reason(int capability, bool *kept);
 
-/*
- * Box. End the tool with an error that names it if one that --cap-add names is not there to be
- * given: some machines' root is not whole. Of the default set and of ALL, what there is is given.
- */
+/* Box. End the tool if one that --cap-add names is not there to be given: some machines' root is
+ * not whole. Of the default set and of ALL, what is there is given. */
 void capability_check(const struct capability_choice *choice);
 
 /* Box. Drop all but SET from the bounding set: no execve(2) gives them back. Errors end the tool.
@@ -63,10 +56,8 @@ void capability_bound(uint64_t set);
 /* Box. Let the next setresuid(2) keep the permitted set. PR_SET_KEEPCAPS in prctl(2). */
 void capability_keep(void);
 
-/*
- * Box, after the change of identity. Hold SET as root (USER 0), effective and permitted; hold none
- * as any other user. Nothing is inheritable, nothing ambient. An error ends the tool. capset(2).
- */
+/* Box, after the change of identity. Hold SET as root (USER 0), effective and permitted, and none
+ * as any other user; nothing is inheritable, nothing ambient. An error ends the tool. capset(2) */
 void capability_hold(uint64_t set, uid_t user);
 
 #endif

@@ -2,10 +2,9 @@
  * The standard streams that a command gets: those of the tool, but never the host's terminal.
  *
  * With the terminal, the box could type into it (TIOCSTI), and it would read what is meant for the
- * shell: job control stops a background job that reads, but only if it is of the terminal's own
- * session. So without -t there is a pipe in its place. The monitor copies between the two, and is
- * the shell's job like any other. What a detached box prints goes into a pipe, too, and from there
- * to its log.
+ * shell, whose job control only stops processes of its own session. So without -t there is a pipe
+ * in its place, and the monitor copies: it is the shell's job like any other. What a detached box
+ * prints goes into a pipe, too, and from there to its log.
  */
 #ifndef STREAMS_H
 #define STREAMS_H

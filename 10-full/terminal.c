@@ -151,11 +151,8 @@ static void restore_terminal(void)
     close(undo.guard);
 }
 
-/*
- * A process cannot restore the terminal after its own crash or SIGKILL. So a child waits at a pipe:
- * end-of-file means that the tool has died. In a session of its own it may set the terminal from
- * the background, and no signal to the tool's group ends it.
- */
+/* A process cannot restore the terminal after its own crash or SIGKILL. So a child waits at a pipe
+ * for the tool's end. In a session of its own it may set the terminal from the background. */
 static void start_guard(void)
 {
     int ends[2];
@@ -271,10 +268,7 @@ static void take_signal(const struct relay *relay)
     insist(relay->child, signal);
 }
 
-/*
- * Ctrl-C on its way to the box's terminal, which makes a signal of each for the group in front.
- * Several may be read at once.
- */
+/* Ctrl-C on its way to the box's terminal, which makes a signal of each for the group in front. */
 static void watch_keys(const struct relay *relay)
 {
     const struct flow *in = &relay->flows[STDIN_FILENO];
@@ -315,10 +309,8 @@ static bool flow_out(struct flow *flow)
     return put >= 0 || errno == EINTR || errno == EAGAIN;
 }
 
-/*
- * The end of what comes in. The box's pipe is closed. Its terminal can't be closed by halves, and
- * what a person would type says the same: Ctrl-D, twice, because the first only ends a line.
- */
+/* The box's pipe is closed. Its terminal can't be closed by halves, but what a person would type
+ * says the same: Ctrl-D, twice, because the first only ends a line. */
 static void end_input(struct relay *relay)
 {
     struct flow *in = &relay->flows[STDIN_FILENO];
@@ -335,11 +327,8 @@ static void end_input(struct relay *relay)
     }
 }
 
-/*
- * Nobody reads what the monitor copies there any more. What is typed is the shell's again. A box
- * that writes on to a pipe gets a SIGPIPE. Its terminal is hung up without the master: the session
- * gets a SIGHUP, and writing is an error, as on a terminal whose window has been closed.
- */
+/* Nobody reads there any more. A box that writes on to a pipe gets a SIGPIPE; its terminal is hung
+ * up with the master (SIGHUP), as when a window is closed. What is typed is the shell's again. */
 static void hang_up(struct relay *relay, int standard)
 {
     struct flow *in = &relay->flows[STDIN_FILENO], *flow = &relay->flows[standard];
