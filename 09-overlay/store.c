@@ -85,6 +85,16 @@ const char *store_open(void)
     return store_home = real;
 }
 
+const char *store_claims(void)
+{
+    static char claims[PATH_MAX];
+
+    if (store_open() == NULL)
+        return NULL;
+    snprintf(claims, sizeof(claims), "%s/claims", store_home);
+    return claims;
+}
+
 char *store_path(const char *kind, const char *name, const char *rest)
 {
     char *path;

@@ -26,6 +26,9 @@
  */
 const char *store_open(void);
 
+/* Host. Where the claims about what is on the store's disk lie (claim.h). NULL as above. */
+const char *store_claims(void);
+
 /*
  * Host. Hold the store against others that add or remove; short of that, nothing needs it. Waits a
  * minute at most. Returns a descriptor for store_unlock(), which passes over a negative one, or a
