@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +7,8 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/remove.h"
 #include "image.h"
 #include "import.h"
-#include "names.h"
 #include "pack.h"
 #include "store.h"
 
@@ -51,32 +48,21 @@ static char *make_history(const char *created, const char *made_by)
     return fclose(stream) == 0 ? text : NULL;
 }
 
-/* Pack the upper layer into a file in the store, then import it as any other. */
-static int import_upper(int upper, int still, const char *temporary, struct import *import,
-                        digest_text digest)
+/* Pack the upper layer into a file of the store, then import it as any other. */
+static int import_upper(int upper, int still, struct import *import, digest_text digest)
 {
-    char *path = NULL;
-    int file = -1, error = 0;
+    int file = store_nameless();
+    off_t size = file < 0 ? file : pack_layer(upper, file, "the new layer", digest);
 
-    if (asprintf(&path, "%s/layer.tar", temporary) == -1)
-        return report("commit");
-    file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file == -1)
-        error = report("commit: make %s", path);
-    off_t size = error ? error : pack_layer(upper, file, "the new layer", digest);
     shutdown(still, SHUT_RDWR);
-    if (error == 0 && size < 0)
-        error = (int)size;
     import->source = (struct layer){.file = file,
                                     .size = size,
                                     .label = "the new layer",
                                     .digest = digest,
                                     .tar_digest = digest};
-    if (error == 0)
-        error = import_unpack(import, 1);
-    if (file != -1)
+    int error = size < 0 ? (int)size : import_unpack(import, 1);
+    if (file >= 0)
         close(file);
-    free(path);
     return error;
 }
 
@@ -119,27 +105,17 @@ int image_commit(const char *base, int upper, int still, const char *name, const
     struct import import = {.hold = -1};
     struct image image;
     digest_text digest;
-    int lock;
-    char *normal = name_normal(name);
+    char normal[IMAGE_NAME];
+    int error = name_normal(name, normal);
 
-    if (normal == NULL)
-        return -EINVAL;
-    free(normal);
-    int error = image_open(base, &image);
+    if (error == 0)
+        error = image_open(base, &image);
     if (error != 0)
         return error;
-    char *temporary = store_temporary(&lock);
-    if (temporary == NULL) {
-        image_close(&image);
-        return -EIO;
-    }
-    error = import_upper(upper, still, temporary, &import, digest);
+    error = import_upper(upper, still, &import, digest);
     if (error == 0)
-        error = keep(&image.config, &import, name, made_by, id);
+        error = keep(&image.config, &import, normal, made_by, id);
     import_end(&import, 1);
-    remove_tree(temporary);
-    free(temporary);
-    close(lock);
     image_close(&image);
     return error;
 }

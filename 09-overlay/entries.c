@@ -2,63 +2,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int by_bytes(const void *a, const void *b)
+static int is_name(const struct dirent *entry)
 {
-    return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* One more entry at the end of the array. -1 if there is no memory for it. */
-static int append(struct dirent ***entries, int count, const struct dirent *entry)
-{
-    size_t size = offsetof(struct dirent, d_name) + strlen(entry->d_name) + 1;
-    struct dirent *copy = malloc(size);
-    struct dirent **more = copy == NULL || count % 64 != 0
-                               ? *entries
-                               : realloc(*entries, ((size_t)count + 64) * sizeof(**entries));
-
-    if (copy == NULL || more == NULL) {
-        free(copy);
-        return -1;
-    }
-    memcpy(copy, entry, size);
-    *entries = more;
-    more[count] = copy;
-    return 0;
-}
-
+/* Not every libc has scandirat(3), and not every box has the /proc that would name DIRECTORY. */
 int entries_read(int directory, struct dirent ***entries)
 {
-    int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0, bad = 0;
-    DIR *stream = again == -1 ? NULL : fdopendir(again);
+    int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), count = -1;
 
-    *entries = NULL;
-    if (stream == NULL) {
-        if (again != -1)
-            close(again);
-        return -1;
-    }
-    for (struct dirent *entry; bad == 0 && (errno = 0, entry = readdir(stream)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        bad = append(entries, count, entry);
-        count += bad == 0;
-    }
+    if (back != -1 && fchdir(directory) == 0)
+        count = scandir(".", entries, is_name, alphasort);
     int error = errno;
-    closedir(stream);
+    if (back != -1 && fchdir(back) == -1)
+        count = -1;
+    close(back);
     errno = error;
-    if (error != 0) {
-        while (count > 0)
-            free((*entries)[--count]);
-        free(*entries);
-        *entries = NULL;
-        return -1;
-    }
-    if (count > 0)
-        qsort(*entries, (size_t)count, sizeof(**entries), by_bytes);
     return count;
 }

@@ -6,8 +6,8 @@
 
 /*
  * Either side. Read DIRECTORY, which stays open, without "." and "..", in the order of the names'
- * bytes. As scandirat(3), which not every libc has: returns how many there are, or -1 with errno,
- * and puts an allocated array of allocated entries into ENTRIES.
+ * bytes. Puts an allocated array of allocated entries into ENTRIES. Returns how many there are, or
+ * -1 with errno.
  */
 int entries_read(int directory, struct dirent ***entries);
 

@@ -11,7 +11,6 @@
 #include "../01-chroot/tool.h"
 #include "diff.h"
 #include "import.h"
-#include "names.h"
 #include "source.h"
 #include "store.h"
 
@@ -42,19 +41,17 @@ static char *name_of_file(const char *file, const char *tag)
     return name;
 }
 
-/* Names are looked at before anything is unpacked: a bad one must not leave half an import. */
-enum giving { ONLY_LOOK, GIVE, GIVE_AND_TELL };
+enum giving { ONLY_LOOK, GIVE, GIVE_AND_SHOW };
 
 static int give_name(const char *name, const char *id, enum giving giving)
 {
-    char *normal = name ? name_normal(name) : NULL;
-    int error = normal == NULL ? -EINVAL : 0;
+    char normal[IMAGE_NAME];
+    int error = name_normal(name, normal);
 
     if (error == 0 && giving != ONLY_LOOK)
         error = name_give(normal, id);
-    if (error == 0 && giving == GIVE_AND_TELL)
+    if (error == 0 && giving == GIVE_AND_SHOW)
         printf("%s  %.12s\n", normal, id);
-    free(normal);
     return error;
 }
 
@@ -62,22 +59,18 @@ static int give_name(const char *name, const char *id, enum giving giving)
 static int give_names(const struct source *source, const struct source_image *image,
                       const char *name, enum giving giving)
 {
+    char **each = image->names;
     const char *file = source->tar.path;
     int error = 0;
 
     if (name != NULL)
         return give_name(name, image->id, giving);
-    for (char **each = image->names; each != NULL && *each != NULL && error == 0; each++) {
-        bool only_tag = source->is_oci && strpbrk(*each, ":/") == NULL;
+    do {
+        bool only_tag = *each == NULL || (source->is_oci && strpbrk(*each, ":/") == NULL);
         char *whole = only_tag ? name_of_file(file, *each) : strdup(*each);
-        error = give_name(whole, image->id, giving);
+        error = whole != NULL ? give_name(whole, image->id, giving) : report("%s", file);
         free(whole);
-    }
-    if (image->names != NULL && image->names[0] != NULL)
-        return error;
-    char *own = name_of_file(file, NULL);
-    error = give_name(own, image->id, giving);
-    free(own);
+    } while (*each != NULL && *++each != NULL && error == 0);
     return error;
 }
 
@@ -134,7 +127,7 @@ static int keep(const struct source *source, struct import *imports, size_t coun
     return error;
 }
 
-int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool tell)
+int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
 {
     struct source source;
     size_t count;
@@ -146,7 +139,7 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
         return error;
     if (name != NULL && source.count > 1)
         error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
-    for (size_t i = 0; i < source.count && error == 0; i++)
+    for (size_t i = 0; i < source.count && error == 0; i++) /* before anything is unpacked */
         error = give_names(&source, &source.images[i], name, ONLY_LOOK);
     struct import *imports = list_layers(&source, &count);
     if (error == 0)
@@ -154,12 +147,12 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
     if (error == 0)
         error = import_unpack(imports, count);
     if (error == 0) {
-        error = keep(&source, imports, count, name, tell ? GIVE_AND_TELL : GIVE);
+        error = keep(&source, imports, count, name, show ? GIVE_AND_SHOW : GIVE);
         import_end(imports, count);
         if (error != 0)
             (void)sweep();
     }
-    if (error == 0 && id != NULL)
+    if (error == 0)
         memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);
     for (size_t i = 0; imports != NULL && i < count; i++)
         free((char *)imports[i].source.label);
@@ -168,12 +161,37 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
     return error;
 }
 
-static bool repeated_above(const struct config *config, size_t layer)
+int image_open(const char *name, struct image *image)
 {
-    for (size_t i = layer + 1; i < config->layer_count; i++)
-        if (strcmp(config->layers[i], config->layers[layer]) == 0)
-            return true;
-    return false;
+    struct image_name found = {.name = ""};
+    int error, tries = 3; /* another image may get the name while we look */
+
+    *image = (struct image){.hold = -ENOENT};
+    do {
+        error = name_find(name, &found);
+        image->hold = error != 0 ? error : store_hold("configs", found.id);
+    } while (image->hold == -ENOENT && --tries > 0);
+    if (error == 0 && image->hold < 0)
+        error = refuse("image %s: its configuration is missing in the store", name);
+    if (error == 0)
+        error = name_config(found.id, &image->config);
+    for (size_t i = 0; i < image->config.layer_count && error == 0; i++)
+        if (!store_is_whole(image->config.layers[i]))
+            error = refuse("image %s: its layer %.12s is missing in the store", name,
+                           image->config.layers[i]);
+    memcpy(image->id, found.id, sizeof(image->id));
+    memcpy(image->name, found.name, sizeof(image->name));
+    if (error != 0)
+        image_close(image);
+    return error;
+}
+
+void image_close(struct image *image)
+{
+    if (image->hold >= 0)
+        close(image->hold);
+    config_free(&image->config);
+    image->hold = -1;
 }
 
 /* Does the layer in DIRECTORY hide all below it? Overlay asks that of each directory but the top.
@@ -188,72 +206,22 @@ static bool hides_all(const char *directory)
     return hides;
 }
 
-/*
- * Hold the configuration and each layer, topmost first. Of one that is there twice the upper
- * counts. Those below one that hides them are held all the same: they are part of the image.
- */
-static int hold_layers(const char *name, struct image *image)
+/* Topmost first. Of a layer that is there twice the upper one counts. */
+void image_stack(const struct image *image, struct stack *stack)
 {
     const struct config *config = &image->config;
     bool hidden = false;
 
-    image->layers = calloc(config->layer_count + 1, sizeof(*image->layers));
-    image->holds = calloc(config->layer_count + 1, sizeof(*image->holds));
-    if (image->layers == NULL || image->holds == NULL)
-        return report("image %s", name);
-    image->holds[image->hold_count] = store_hold("configs", image->id);
-    if (image->holds[image->hold_count++] < 0)
-        return refuse("image %s: its configuration is missing in the store", name);
-    for (size_t i = config->layer_count; i > 0; i--) {
-        if (repeated_above(config, i - 1))
+    for (size_t i = config->layer_count; i > 0 && !hidden; i--) {
+        const char *path = store_path("layers", config->layers[i - 1], "diff");
+        bool repeated = false;
+        for (size_t j = 0; j < stack->count && !repeated; j++)
+            repeated = strcmp(stack->lowers[j], path) == 0;
+        if (repeated)
             continue;
-        const char *digest = config->layers[i - 1];
-        int hold = store_hold("layers", digest);
-        if (hold < 0)
-            return refuse("image %s: its layer %.12s is missing in the store", name, digest);
-        image->holds[image->hold_count++] = hold;
-        if (hidden)
-            continue;
-        image->layers[image->layer_count] = store_path("layers", digest, "diff");
-        hidden = hides_all(image->layers[image->layer_count++]);
+        stack_add(stack, path);
+        hidden = hides_all(path);
     }
-    return 0;
-}
-
-int image_open(const char *name, struct image *image)
-{
-    *image = (struct image){.layer_count = 0};
-    if (store_open() == NULL)
-        return -EIO;
-    int lock = store_lock();
-    int error = lock < 0 ? lock : name_find(name, image->id, NULL);
-    if (error == 0)
-        error = name_config(image->id, &image->config);
-    if (error == 0)
-        error = hold_layers(name, image);
-    store_unlock(lock);
-    if (error != 0)
-        image_close(image);
-    return error;
-}
-
-void image_close(struct image *image)
-{
-    for (size_t i = 0; i < image->hold_count; i++)
-        if (image->holds[i] >= 0)
-            close(image->holds[i]);
-    for (size_t i = 0; i < image->layer_count; i++)
-        free(image->layers[i]);
-    free(image->layers);
-    free(image->holds);
-    config_free(&image->config);
-    *image = (struct image){.layer_count = 0};
-}
-
-void image_stack(const struct image *image, struct stack *stack)
-{
-    for (size_t i = 0; i < image->layer_count; i++)
-        stack_add(stack, image->layers[i]);
 }
 
 char **image_command(const struct image *image, char **command)

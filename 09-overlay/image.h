@@ -5,57 +5,56 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
-#include "config.h"
+#include "names.h"
 #include "overlay.h"
 
-/* An image that is being used. Its layers can't be removed until image_close() or the process ends.
- */
+/* An image that is being used: neither it nor its layers can be removed until image_close() or the
+ * process ends. */
 struct image {
-    char id[SHA256_HEX + 1];
+    char id[SHA256_HEX + 1], name[IMAGE_NAME]; /* the name is "" if its whole ID was given */
     struct config config; /* Env, Entrypoint, Cmd, WorkingDir, User: see config.h */
-    char **layers;        /* directories for a stack, topmost first, each once, if not hidden */
-    size_t layer_count;
-    int *holds; /* the locks on them and on the configuration */
-    size_t hold_count;
+    int hold;             /* the lock on it */
 };
 
 /*
  * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
- * names that it brings along, or else the file's. ID, unless NULL, gets the (last) image's; with
- * TELL, names and IDs are printed. All or nothing. Returns 0, or a negative errno told.
+ * names that it brings along, or else the file's. ID gets the (last) image's; with SHOW, names and
+ * IDs are printed. All or nothing. Returns 0, or -errno after report().
  */
-int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool tell);
+int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show);
 
-/* Host. Use an image. Returns 0, or a negative errno told. */
+/* Host. Use an image. Returns 0, or -errno after report(). */
 int image_open(const char *name, struct image *image);
 void image_close(struct image *image);
 
-/* Host. Add the image's layers to STACK, which then lasts as long as the image is open. */
+/* Host. Add the image's layers to STACK, each once, and none that another one hides. The new
+ * strings are never freed. */
 void image_stack(const struct image *image, struct stack *stack);
 
 /*
  * Host. The command to run: the image's Entrypoint, then COMMAND, or if that is empty the image's
- * Cmd; ends with NULL. The strings stay whose they are; free the list. An image that names no
+ * Cmd; ends with NULL. The list is to be freed, the strings are not. An image that names no
  * command gives /bin/sh.
  */
 char **image_command(const struct image *image, char **command);
 
-/* Host. Print all images: name, ID, creation, number of layers, size. Returns 0, or -errno told. */
+/* Host. Print all images: name, ID, creation, number of layers, size. Returns 0, or -errno after
+ * report(). */
 int image_list(void);
 
-/* Host. Print how an image was made, latest step first. Returns 0, or -errno told. */
+/* Host. Print how an image was made, latest step first. Returns 0, or -errno after report(). */
 int image_history(const char *name);
 
 /*
  * Host. Remove a name, and what no other name needs then. An ID that several names have is refused,
- * as is an image that a box runs on. Returns 0, or a negative errno told.
+ * as is an image that a box runs on. Returns 0, or -errno after report().
  */
 int image_remove(const char *name);
 
 /*
  * Host. Write an image to FILE, or standard output if that is NULL, a tar that docker, podman and
- * skopeo load. Layers are packed anew:
- * the image has the same files there, and other digests. Returns 0, or a negative errno told.
+ * skopeo load. Layers are packed again, so the image has the same files there, and other
+ * digests. Returns 0, or -errno after report().
  */
 int image_save(const char *name, const char *file);
 
@@ -63,7 +62,7 @@ int image_save(const char *name, const char *file);
  * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
  * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. The socket
  * STILL, unless -1, is shut down once that has been read. MADE_BY, unless NULL, goes into the
- * history. ID gets the new image's. Returns 0, or a negative errno told.
+ * history. ID gets the new image's. Returns 0, or -errno after report().
  */
 int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
                  char id[SHA256_HEX + 1]);

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +6,17 @@
 
 #include "../01-chroot/tool.h"
 #include "image.h"
-#include "names.h"
 #include "store.h"
 
 /* The size of a layer's tar, as the store has it. */
 static unsigned long long layer_size(const char *digest)
 {
-    char *path = NULL, *text = NULL;
-    unsigned long long size = 0;
+    char name[SHA256_HEX + 8];
     size_t length;
 
-    if (asprintf(&path, "%s/size", digest) != -1)
-        text = store_read("layers", path, &length);
-    if (text != NULL)
-        size = strtoull(text, NULL, 10);
-    free(path);
+    snprintf(name, sizeof(name), "%s/size", digest);
+    char *text = store_read("layers", name, &length);
+    unsigned long long size = text != NULL ? strtoull(text, NULL, 10) : 0;
     free(text);
     return size;
 }
@@ -35,17 +30,17 @@ static const char *plain(char *text)
     return text;
 }
 
-static int print_image(const char *name, const char *id)
+static int print_image(const struct image_name *image)
 {
     unsigned long long size = 0;
     struct config config;
-    int error = name_config(id, &config);
+    int error = name_config(image->id, &config);
 
     if (error != 0)
         return error;
     for (size_t i = 0; i < config.layer_count; i++)
         size += layer_size(config.layers[i]);
-    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, plain(config.created),
+    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", image->name, image->id, plain(config.created),
            config.layer_count, (double)size / 1e6);
     config_free(&config);
     return 0;
@@ -53,23 +48,20 @@ static int print_image(const char *name, const char *id)
 
 int image_list(void)
 {
-    char id[SHA256_HEX + 1];
-    char **files = store_open() == NULL ? NULL : store_list("images");
-    int damaged = 0;
+    struct image_name *names = NULL;
+    int count = store_open() == NULL ? -EIO : names_list(&names), damaged = 0;
 
-    if (files == NULL)
-        return -EIO;
+    if (count < 0)
+        return count;
     printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
-    for (char **file = files; *file != NULL; file++) {
-        char *name = store_decode(*file);
-        if (name != NULL && name_read(*file, id) && print_image(name, id) != 0)
+    for (int i = 0; i < count; i++)
+        if (print_image(&names[i]) != 0)
             damaged = -EIO; /* which is no reason not to list the others */
-        free(name);
-    }
-    store_free(files);
+    free(names);
     return fflush(stdout) != 0 ? report("write") : damaged;
 }
 
+/* STEP may be JSON_NONE: nothing is known of how the layer was made. */
 static void print_step(const struct config *config, size_t step, const char *layer)
 {
     const struct json *json = &config->json;
@@ -101,27 +93,22 @@ static void print_history(const struct config *config)
         steps[step++] = i;
     for (; step > 0; step--) {
         size_t empty = json_member(json, steps[step - 1], "empty_layer");
-        bool makes_one = !json_is(json, empty, JSON_TRUE);
-        if (makes_one && layers > 0)
-            layers--;
-        else
-            makes_one = false;
-        print_step(config, steps[step - 1], makes_one ? config->layers[layers] : NULL);
+        bool makes_one = layers > 0 && !json_is(json, empty, JSON_TRUE);
+        print_step(config, steps[step - 1], makes_one ? config->layers[--layers] : NULL);
     }
-    for (; layers > 0; layers--) /* an image without a history, or with a part of it */
-        printf("%-13.12s%-20s %8.1f MB\n", config->layers[layers - 1], "",
-               (double)layer_size(config->layers[layers - 1]) / 1e6);
+    while (layers > 0) /* an image without a history, or with a part of it */
+        print_step(config, JSON_NONE, config->layers[--layers]);
     free(steps);
 }
 
 int image_history(const char *name)
 {
-    char id[SHA256_HEX + 1];
+    struct image_name found;
     struct config config;
-    int error = name_find(name, id, NULL);
+    int error = name_find(name, &found);
 
     if (error == 0)
-        error = name_config(id, &config);
+        error = name_config(found.id, &config);
     if (error != 0)
         return error;
     print_history(&config);
@@ -130,52 +117,43 @@ int image_history(const char *name)
 }
 
 /* How many names does the image ID have? */
-static size_t count_names(const char *id)
+static int count_names(const char *id)
 {
-    char **files = store_list("images"), found[SHA256_HEX + 1];
-    size_t count = 0;
+    struct image_name *names = NULL;
+    int all = names_list(&names), count = 0;
 
-    for (char **file = files; file != NULL && *file != NULL; file++)
-        count += name_read(*file, found) && strcmp(found, id) == 0;
-    store_free(files);
+    for (int i = 0; i < all; i++)
+        count += strcmp(names[i].id, id) == 0;
+    free(names);
     return count;
 }
 
-/* FILE: that of the name in images/; NULL for an image that has none, which is found by its ID. */
-static int remove_name(const char *name, const char *id, const char *file)
+/* Holding the store, so that nobody can come to hold the image meanwhile. */
+static int remove_image(const char *text, const struct image_name *image)
 {
-    size_t names = count_names(id);
-    int seized = store_seize("configs", id);
-    char *decoded = file ? store_decode(file) : strdup(name);
-    char *path = store_path("images", file ? file : "", "");
-    int error = 0;
+    int names = count_names(image->id), seized = store_seize("configs", image->id), error = 0;
 
-    if (seized >= 0) /* nobody can come to hold it: the store is ours */
+    if (seized >= 0)
         close(seized);
-    if (names > 1 && strncmp(id, name, strlen(name)) == 0)
-        error = refuse("image %s has %zu names: say which one to remove", name, names);
-    else if (names <= 1 && seized == -EBUSY)
-        error = refuse("image %s: a box runs on it", decoded);
-    else if (file != NULL && unlink(path) == -1)
-        error = report("remove %s", path);
-    else
-        error = names_sweep();
-    free(decoded);
-    free(path);
-    return error;
+    if (names > 1 && strncmp(image->id, text, strlen(text)) == 0)
+        return refuse("image %s has %d names: say which one to remove", text, names);
+    if (names <= 1 && seized == -EBUSY)
+        return refuse("image %s: a box runs on it", image->name[0] ? image->name : text);
+    if (image->name[0] != '\0')
+        error = name_remove(image->name);
+    return error == 0 ? names_sweep() : error;
 }
 
-int image_remove(const char *name)
+int image_remove(const char *text)
 {
-    char id[SHA256_HEX + 1], *file = NULL;
+    struct image_name image;
 
     if (store_open() == NULL)
         return -EIO;
     int lock = store_lock();
-    int error = lock < 0 ? lock : name_find(name, id, &file);
+    int error = lock < 0 ? lock : name_find(text, &image);
     if (error == 0)
-        error = remove_name(name, id, file);
+        error = remove_image(text, &image);
     store_unlock(lock);
-    free(file);
     return error;
 }

@@ -8,45 +8,64 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/claim.h"
 #include "../07-net/remove.h"
 #include "store.h"
 
 enum { LONGEST_NAME = 200, SHORTEST_ID = 4 };
 
-char *name_normal(const char *name)
+static const char slash[] = "%2F"; /* in the name of a file; "%" is in no image's name */
+
+static void encode(const char *name, char file[NAME_MAX + 1])
+{
+    for (; *name != '\0'; name++)
+        if (*name == '/')
+            file = stpcpy(file, slash);
+        else
+            *file++ = *name;
+    *file = '\0';
+}
+
+static void decode(const char *file, char name[IMAGE_NAME])
+{
+    while (*file != '\0') {
+        bool is_slash = strncmp(file, slash, strlen(slash)) == 0;
+        *name++ = is_slash ? '/' : *file;
+        file += is_slash ? strlen(slash) : 1;
+    }
+    *name = '\0';
+}
+
+int name_normal(const char *name, char normal[IMAGE_NAME])
 {
     static const char *const defaults[] = {"docker.io/library/", "docker.io/"};
-    char *normal = NULL;
 
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         if (strncmp(name, defaults[i], strlen(defaults[i])) == 0) {
             name += strlen(defaults[i]);
             break;
         }
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    const char *last = strrchr(name, '/'), *base = last ? last + 1 : name;
     bool good = isalnum((unsigned char)base[0]);
-    size_t length = 0; /* as store_encode() will have it */
+    size_t length = 0; /* as encode() will have it */
     for (const char *each = name; *each != '\0'; each++) {
         bool begins_part = each == name || each[-1] == '/';
-        length += *each == '/' ? 3 : 1;
+        length += *each == '/' ? strlen(slash) : 1;
         good = good && (isalnum((unsigned char)*each) ||
                         (!begins_part && strchr("._-/:@+", *each) != NULL));
     }
-    if (!good || length > LONGEST_NAME) {
-        (void)refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
-                     name);
-        return NULL;
-    }
-    if (asprintf(&normal, "%s%s", name, strchr(base, ':') ? "" : ":latest") == -1)
-        (void)report("%s", name);
-    return normal;
+    if (!good || length > LONGEST_NAME)
+        return refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
+                      name);
+    snprintf(normal, IMAGE_NAME, "%s%s", name, strchr(base, ':') ? "" : ":latest");
+    return 0;
 }
 
-bool name_read(const char *file, char id[SHA256_HEX + 1])
+/* The ID that FILE of images/ holds; false if it holds none. */
+static bool read_id(const char *file, char id[SHA256_HEX + 1])
 {
     size_t length;
     char *text = store_read("images", file, &length);
@@ -58,83 +77,101 @@ bool name_read(const char *file, char id[SHA256_HEX + 1])
     return good;
 }
 
+int names_list(struct image_name **names)
+{
+    char **files = store_list("images");
+    int count = 0, size = 0;
+
+    while (files != NULL && files[size] != NULL)
+        size++;
+    *names = files != NULL ? calloc((size_t)size + 1, sizeof(**names)) : NULL;
+    if (files == NULL)
+        return -EIO;
+    for (int i = 0; i < size && *names != NULL; i++) {
+        struct image_name *name = &(*names)[count];
+        if (strlen(files[i]) >= IMAGE_NAME || !read_id(files[i], name->id))
+            continue; /* somebody else's file */
+        decode(files[i], name->name);
+        count++;
+    }
+    store_free(files);
+    return *names != NULL ? count : report("names");
+}
+
 int name_give(const char *name, const char *id)
 {
-    char *normal = name_normal(name), *file = normal ? store_encode(normal) : NULL;
-    char line[SHA256_HEX + 2];
-    int error = -EINVAL;
+    char file[NAME_MAX + 1], line[SHA256_HEX + 2];
 
+    encode(name, file);
     snprintf(line, sizeof(line), "%s\n", id);
-    if (file != NULL)
-        error = store_write("images", file, line, strlen(line));
-    free(normal);
-    free(file);
+    return store_write("images", file, line, strlen(line));
+}
+
+int name_remove(const char *name)
+{
+    char file[NAME_MAX + 1];
+
+    encode(name, file);
+    char *path = store_path("images", file, "");
+    int error = unlink(path) == -1 ? report("remove %s", path) : 0;
+    free(path);
     return error;
 }
 
 /* Is it the ID of an image that the store has, with a name or without? */
-static bool is_id(const char *name)
+static bool is_id(const char *text)
 {
-    char *path = store_path("configs", name, "");
-    bool good = sha256_is_hex(name, '\0') && access(path, F_OK) == 0;
+    char *path = store_path("configs", text, "");
+    bool good = sha256_is_hex(text, '\0') && access(path, F_OK) == 0;
 
     free(path);
     return good;
 }
 
-/*
- * Does NAME begin the ID of exactly one of the images that have names? The file of one of those, to
- * be freed, or NULL.
- */
-static char *find_by_id(const char *name, char id[SHA256_HEX + 1])
+/* Do DIGITS begin the ID of exactly one of the images that have names? FOUND gets the first. */
+static bool find_by_id(const char *digits, struct image_name *found)
 {
-    size_t length = strlen(name);
-    char found[SHA256_HEX + 1], *file = NULL;
+    size_t length = strlen(digits);
+    struct image_name *names = NULL, *match = NULL;
+    bool good = length >= SHORTEST_ID && strspn(digits, "0123456789abcdef") == length;
+    int count = good ? names_list(&names) : 0;
 
-    if (length < SHORTEST_ID || strspn(name, "0123456789abcdef") != length)
-        return NULL;
-    char **files = store_list("images");
-    for (char **each = files; each != NULL && *each != NULL; each++) {
-        if (!name_read(*each, found) || strncmp(found, name, length) != 0)
+    for (int i = 0; i < count && good; i++) {
+        if (strncmp(names[i].id, digits, length) != 0)
             continue;
-        if (file != NULL && strcmp(found, id) != 0) { /* two different ones */
-            free(file);
-            file = NULL;
-            break;
-        }
-        if (file == NULL)
-            file = strdup(*each);
-        memcpy(id, found, sizeof(found));
+        good = match == NULL || strcmp(match->id, names[i].id) == 0;
+        match = match != NULL ? match : &names[i];
     }
-    store_free(files);
-    return file;
+    good = good && match != NULL;
+    if (good)
+        *found = *match;
+    free(names);
+    return good;
 }
 
-int name_find(const char *name, char id[SHA256_HEX + 1], char **file)
+int name_find(const char *text, struct image_name *found)
 {
+    char file[NAME_MAX + 1];
+
     if (store_open() == NULL)
         return -EIO;
-    char *normal = name_normal(name), *found = normal ? store_encode(normal) : NULL;
-    int error = found == NULL ? -EINVAL : 0;
-
-    /* A name goes before an ID that begins so, but not before a whole one: who made the image could
-     * have chosen it. */
-    if (error == 0 && (is_id(name) || !name_read(found, id))) {
-        free(found);
-        found = find_by_id(name, id);
-        if (found == NULL && is_id(name)) {
-            memcpy(id, name, SHA256_HEX + 1);
-        } else if (found == NULL) {
-            hint("'full images' lists what there is; 'full load FILE' adds to it");
-            error = refuse("no image %s in the store", normal);
-        }
+    int error = name_normal(text, found->name);
+    if (error != 0)
+        return error;
+    encode(found->name, file);
+    /* A name goes before an ID that begins so, but not before a whole one, which the maker of the
+     * image could have chosen. */
+    if (!is_id(text) && read_id(file, found->id))
+        return 0;
+    if (find_by_id(text, found))
+        return 0;
+    if (!is_id(text)) {
+        hint("'full images' lists what there is; 'full load FILE' adds to it");
+        return refuse("no image %s in the store", found->name);
     }
-    free(normal);
-    if (file != NULL)
-        *file = found;
-    else
-        free(found);
-    return error;
+    *found = (struct image_name){.name = ""};
+    memcpy(found->id, text, SHA256_HEX + 1);
+    return 0;
 }
 
 int name_config(const char *id, struct config *config)
@@ -150,21 +187,11 @@ int name_config(const char *id, struct config *config)
     return error;
 }
 
-/* Digests, as many as needed, that must stay. */
+/* Digests of layers, as many as needed, that must stay. */
 struct needed {
     char (*digests)[SHA256_HEX + 1];
     size_t count;
 };
-
-static int need(struct needed *needed, const char *digest)
-{
-    void *more = realloc(needed->digests, (needed->count + 1) * sizeof(*needed->digests));
-    if (more == NULL)
-        return report("sweep");
-    needed->digests = more;
-    memcpy(needed->digests[needed->count++], digest, SHA256_HEX + 1);
-    return 0;
-}
 
 static bool is_needed(const struct needed *needed, const char *digest)
 {
@@ -174,56 +201,60 @@ static bool is_needed(const struct needed *needed, const char *digest)
     return false;
 }
 
-/*
- * All that the names in images/ keep alive: configurations and layers. Their digests can't clash. A
- * name whose configuration is damaged keeps nothing: loading the image again mends it.
- */
-static int gather(struct needed *needed)
+/* A configuration that is damaged needs no layers: loading the image again mends it. */
+static int need_layers(struct needed *needed, const char *id)
 {
-    char **files = store_list("images"), id[SHA256_HEX + 1];
-    int error = files == NULL ? -EIO : 0;
+    struct config config;
 
-    for (char **file = files; file != NULL && *file != NULL && error == 0; file++) {
-        struct config config;
-        if (!name_read(*file, id))
-            continue;
-        if (name_config(id, &config) != 0)
-            continue;
-        error = need(needed, id);
-        for (size_t i = 0; i < config.layer_count && error == 0; i++)
-            error = need(needed, config.layers[i]);
-        config_free(&config);
-    }
-    store_free(files);
+    if (name_config(id, &config) != 0)
+        return 0;
+    size_t count = needed->count + config.layer_count;
+    void *more = realloc(needed->digests, (count + 1) * sizeof(*needed->digests));
+    int error = more == NULL ? report("sweep") : 0;
+    if (error == 0)
+        needed->digests = more;
+    for (size_t i = 0; i < config.layer_count && error == 0; i++)
+        memcpy(needed->digests[needed->count++], config.layers[i], SHA256_HEX + 1);
+    config_free(&config);
     return error;
+}
+
+/* Does the image ID have a name, or does somebody use it? If not, its configuration goes. */
+static bool stays(const char *id, const struct image_name *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i].id, id) == 0)
+            return true;
+    int seized = store_seize("configs", id);
+    if (seized < 0)
+        return seized == -EBUSY;
+    char *path = store_path("configs", id, "");
+    if (unlink(path) == -1)
+        (void)report("remove %s", path);
+    free(path);
+    close(seized);
+    return false;
 }
 
 /* Unless somebody holds the layer, take it out of the way in one step, and remove it at leisure. */
 static int remove_layer(const char *digest)
 {
+    struct claim claim = CLAIM_NONE;
     int seized = store_seize("layers", digest);
     if (seized < 0)
         return 0;
     char *from = store_path("layers", digest, ""), *to = store_path("tmp", digest, "");
-    int error = rename(from, to) == -1 ? report("remove %s", from) : remove_tree(to);
+    int error = claim_take(&claim, store_claims(), NULL);
 
+    if (error == 0)
+        error = claim_note(&claim, "tree %s", to);
+    if (error == 0 && rename(from, to) == -1)
+        error = report("remove %s", from);
+    int removed = claim_end(&claim);
     close(seized);
     free(from);
     free(to);
-    return error;
-}
-
-static int remove_config(const char *id)
-{
-    int seized = store_seize("configs", id);
-    if (seized < 0)
-        return 0;
-    char *path = store_path("configs", id, "");
-    int error = unlink(path) == -1 ? report("remove %s", path) : 0;
-
-    close(seized);
-    free(path);
-    return error;
+    return error != 0 ? error : removed;
 }
 
 /* What was being made by a process that has died. Files have no holder: they are made locked. */
@@ -247,21 +278,24 @@ static int sweep_temporary(const char *name)
 int names_sweep(void)
 {
     struct needed needed = {.count = 0};
-    int error = gather(&needed);
+    struct image_name *names = NULL;
+    int count = names_list(&names), error = count < 0 ? count : 0;
     char **temporary = store_list("tmp"), **layers = store_list("layers");
     char **configs = store_list("configs");
 
+    claim_sweep(store_claims(), true);
     for (char **each = temporary; each != NULL && *each != NULL && error == 0; each++)
         error = sweep_temporary(*each);
+    for (char **each = configs; each != NULL && *each != NULL && error == 0; each++)
+        if (stays(*each, names, count))
+            error = need_layers(&needed, *each);
     for (char **each = layers; each != NULL && *each != NULL && error == 0; each++)
         if (!is_needed(&needed, *each) || !store_is_whole(*each))
             error = remove_layer(*each);
-    for (char **each = configs; each != NULL && *each != NULL && error == 0; each++)
-        if (!is_needed(&needed, *each))
-            error = remove_config(*each);
     store_free(temporary);
     store_free(layers);
     store_free(configs);
+    free(names);
     free(needed.digests);
     return error;
 }

@@ -4,33 +4,41 @@
 
 #include "config.h"
 
-/*
- * Either side. NAME as docker shows it: without "docker.io/library/", and with ":latest" unless it
- * has a tag. To be freed. NULL after saying what is wrong with it.
- */
-char *name_normal(const char *name);
+enum { IMAGE_NAME = 208 };
+
+/* An image that somebody has named, or named by its ID: then the name is empty. */
+struct image_name {
+    char name[IMAGE_NAME];
+    char id[SHA256_HEX + 1];
+};
 
 /*
- * Host. Find an image by its name or the first digits of its ID. ID gets the whole one. FILE,
- * unless NULL, gets its file name in images/, to be freed. An image that has lost its name, but is
- * still held by somebody, is found by its whole ID; FILE then gets NULL. Returns 0, or a negative
- * errno told.
+ * Either side. NAME as docker shows it goes into NORMAL: without "docker.io/library/", and with
+ * ":latest" unless it has a tag. Returns 0, or -EINVAL after refuse().
  */
-int name_find(const char *name, char id[SHA256_HEX + 1], char **file);
+int name_normal(const char *name, char normal[IMAGE_NAME]);
 
-/* Host, holding the store. Let NAME be a name of the image ID. Returns 0, or a negative errno told.
+/*
+ * Host. Find an image by its name or the first digits of its ID. One that has lost its name, but is
+ * still held by somebody, is found by its whole ID; FOUND has no name then. Returns 0, or -errno
+ * after report().
  */
+int name_find(const char *text, struct image_name *found);
+
+/* Host. All names, sorted, to be freed. Returns how many there are, or -errno after report(). */
+int names_list(struct image_name **names);
+
+/* Host, holding the store. Let NAME, a normal one, be a name of the image ID; or remove NAME.
+ * Both return 0, or -errno after report(). */
 int name_give(const char *name, const char *id);
+int name_remove(const char *name);
 
-/* Host. The configuration of the image ID in the store. Returns 0, or a negative errno told. */
+/* Host. The configuration of the image ID in the store. Returns 0, or -errno after report(). */
 int name_config(const char *id, struct config *config);
-
-/* Host. The ID that a file in images/ names; false if it names none. */
-bool name_read(const char *file, char id[SHA256_HEX + 1]);
 
 /*
  * Host, holding the store. Remove what no name needs and nobody holds: layers, configurations, and
- * what was left half done in tmp/. Returns 0, or a negative errno told.
+ * what was left half done. Returns 0, or -errno after report().
  */
 int names_sweep(void);
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 #include "../01-chroot/tool.h"
 #include "image.h"
 #include "import.h"
-#include "names.h"
 #include "pack.h"
 #include "store.h"
 #include "tarfile.h"
@@ -76,7 +76,7 @@ static char *make_manifest(const char *id, const char *name, digest_text *packed
     if (stream == NULL)
         return NULL;
     fprintf(stream, "[{\"Config\":\"%s.json\",\"RepoTags\":[", id);
-    if (name != NULL)
+    if (name[0] != '\0')
         fprintf(stream, "\"%s\"", name);
     fprintf(stream, "],\"Layers\":[");
     for (size_t i = 0; i < count; i++)
@@ -85,7 +85,7 @@ static char *make_manifest(const char *id, const char *name, digest_text *packed
     return fclose(stream) == 0 ? text : NULL;
 }
 
-static int save_to(int file, const struct image *image, const char *name)
+static int save_to(int file, const struct image *image)
 {
     const struct config *config = &image->config;
     digest_text *packed = calloc(config->layer_count, sizeof(*packed)), id;
@@ -97,7 +97,7 @@ static int save_to(int file, const struct image *image, const char *name)
     char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL, NULL);
     if (error == 0)
         error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
-    char *manifest = error ? NULL : make_manifest(id, name, packed, config->layer_count);
+    char *manifest = error ? NULL : make_manifest(id, image->name, packed, config->layer_count);
     if (error == 0) {
         snprintf(file_name, sizeof(file_name), "%s.json", id);
         error = manifest == NULL ? report("save") : save_text(file, file_name, text);
@@ -113,69 +113,44 @@ static int save_to(int file, const struct image *image, const char *name)
 }
 
 /*
- * A new file in the directory of PATH, which has no name while it is written: nothing is left of it
- * however we end. Where the file system can't do that, it is made under the name TEMPORARY.
+ * The file is written without a name, so that nothing is left of it however we end, and appears
+ * when it is whole, with what MASK leaves of its mode. Only a file with a name can take another
+ * one's place: so it has another name for a moment.
  */
-static int open_beside(const char *path, char *temporary, bool *nameless)
+static int save_whole(const struct image *image, const char *path, mode_t mask)
 {
-    char *copy = strdup(path);
-    int file = copy == NULL ? -1 : open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    free(copy);
-    *nameless = file != -1;
-    return *nameless ? file : mkostemp(temporary, O_CLOEXEC);
-}
-
-/* Only a file with a name can take another one's place: it gets the name TEMPORARY for that. */
-static int give_name(int file, char *temporary)
-{
-    char descriptor[32];
-    int other = mkostemp(temporary, O_CLOEXEC);
-
-    if (other == -1)
-        return report("save %s", temporary);
-    close(other);
-    unlink(temporary);
-    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
-    return linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1
-               ? report("save %s", temporary)
-               : 0;
-}
-
-/* The file appears under its name when it is whole, with what MASK leaves of its mode. */
-static int save_whole(const struct image *image, const char *name, const char *path, mode_t mask)
-{
+    char temporary[PATH_MAX], descriptor[32], directory[PATH_MAX];
     struct stat status;
-    char *temporary = NULL;
-    bool nameless;
 
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return refuse("save %s: not a file", path);
-    if (asprintf(&temporary, "%s.XXXXXX", path) == -1)
-        return report("save");
-    int file = open_beside(path, temporary, &nameless);
-    int error = file == -1 ? report("save %s", path) : save_to(file, image, name);
-    if (error == 0 && nameless) {
-        error = give_name(file, temporary);
-        nameless = error != 0;
+    snprintf(directory, sizeof(directory), "%s", path);
+    snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
+    int file = open(dirname(directory), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file == -1) {
+        if (errno == EOPNOTSUPP || errno == EISDIR)
+            hint("this file system has no files without a name: try 'full save IMAGE >FILE'");
+        return report("save %s", path);
     }
-    if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 || rename(temporary, path) == -1))
+    int error = save_to(file, image);
+    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
+    if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 ||
+                       linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1 ||
+                       rename(temporary, path) == -1)) {
         error = report("save %s", path);
-    if (error != 0 && file != -1 && !nameless)
         unlink(temporary);
-    if (file != -1)
-        close(file);
-    free(temporary);
+    }
+    close(file);
     return error;
 }
 
 /* A tar is written with steps back, which a pipe does not have. */
-static int save_to_output(const struct image *image, const char *name)
+static int save_to_output(const struct image *image)
 {
     char bytes[65536];
     ssize_t got = 0;
     int file = store_nameless();
-    int error = file < 0 ? file : save_to(file, image, name);
+    int error = file < 0 ? file : save_to(file, image);
 
     if (error == 0)
         lseek(file, 0, SEEK_SET);
@@ -188,23 +163,15 @@ static int save_to_output(const struct image *image, const char *name)
     return error;
 }
 
-int image_save(const char *name, const char *file)
+int image_save(const char *text, const char *file)
 {
     struct image image;
-    char id[SHA256_HEX + 1], *name_file = NULL;
     mode_t mask = umask(022); /* the user's, before the store has one of its own */
-    int error = image_open(name, &image);
+    int error = image_open(text, &image);
 
     if (error != 0)
         return error;
-    error = name_find(name, id, &name_file);
-    if (error == 0) {
-        char *whole = name_file ? store_decode(name_file) : NULL;
-        error =
-            file == NULL ? save_to_output(&image, whole) : save_whole(&image, whole, file, mask);
-        free(whole);
-        free(name_file);
-    }
+    error = file == NULL ? save_to_output(&image) : save_whole(&image, file, mask);
     image_close(&image);
     return error;
 }

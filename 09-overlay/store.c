@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,32 +13,42 @@
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
-#include "../04-mnt/inside.h"
-#include "../07-net/lock.h"
 #include "entries.h"
 #include "tarfile.h"
 
-enum { LONGEST_WAIT = 60000 }; /* milliseconds: who holds it may be removing a large layer */
+static char store_home[PATH_MAX - 2 * NAME_MAX]; /* the path, once store_open() has found it */
 
-static char *store_home; /* the path, once store_open() has found it */
+/* The path of KIND/NAME, until the next call. */
+static const char *place(const char *kind, const char *name)
+{
+    static char path[PATH_MAX];
 
-static char *choose_home(void)
+    snprintf(path, sizeof(path), "%s/%s/%s", store_home, kind, name);
+    return path;
+}
+
+/* An absolute path into HOME, as long as there is room. False if there is no place for a store. */
+static bool choose_home(char *home, size_t size)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
-    const char *user_home = getenv("HOME");
-    char *path = NULL;
+    const char *user_home = getenv("HOME"), *rest = "";
+    char here[PATH_MAX];
 
-    if (chosen != NULL && chosen[0] != '\0')
-        return realpath(chosen, NULL) ? realpath(chosen, NULL) : strdup(chosen);
-    if (geteuid() == 0 && !in_user_namespace())
-        return strdup("/var/lib/ten-steps");
-    if (data != NULL && data[0] == '/')
-        return asprintf(&path, "%s/ten-steps", data) == -1 ? NULL : path;
-    if (user_home == NULL || user_home[0] != '/') {
-        errno = ENOENT;
-        return NULL;
-    }
-    return asprintf(&path, "%s/.local/share/ten-steps", user_home) == -1 ? NULL : path;
+    if (chosen != NULL && chosen[0] == '/')
+        data = chosen;
+    else if (chosen != NULL && chosen[0] != '\0' && getcwd(here, sizeof(here)) != NULL)
+        return snprintf(home, size, "%s/%s", here, chosen) < (int)size;
+    else if (geteuid() == 0 && !in_user_namespace())
+        data = "/var/lib/ten-steps";
+    else if (data != NULL && data[0] == '/')
+        rest = "/ten-steps";
+    else if ((data = user_home) != NULL && data[0] == '/')
+        rest = "/.local/share/ten-steps";
+    errno = ENOENT;
+    if (data == NULL || data[0] != '/')
+        return false;
+    errno = ENAMETOOLONG;
+    return snprintf(home, size, "%s%s", data, rest) < (int)size;
 }
 
 /* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
@@ -46,8 +57,7 @@ static int make_directories(char *path)
     for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash != NULL)
             *slash = '\0';
-        int made = mkdir(path, slash ? 0755 : 0700);
-        if (made == -1 && errno != EEXIST)
+        if (mkdir(path, slash ? 0755 : 0700) == -1 && errno != EEXIST)
             return report("store: make %s", path);
         if (slash == NULL)
             return 0;
@@ -55,34 +65,38 @@ static int make_directories(char *path)
     }
 }
 
+/* Paths go into lines, such as those of a claim, which a line break in them would divide. */
+static int check_path(const char *path)
+{
+    for (const char *each = path; *each != '\0'; each++)
+        if (tool_control(each) > 0)
+            return refuse("store: its path has a control character in it");
+    return 0;
+}
+
 const char *store_open(void)
 {
     static const char *const kinds[] = {"layers", "configs", "images", "tmp"};
+    char home[sizeof(store_home)];
 
-    if (store_home != NULL)
+    if (store_home[0] != '\0')
         return store_home;
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
-    char *home = choose_home();
-    if (home == NULL) {
-        hint("say where it shall be: TEN_STEPS_HOME=DIRECTORY");
+    if (!choose_home(home, sizeof(home))) {
+        hint("choose one: TEN_STEPS_HOME=DIRECTORY");
         (void)report("no place for the store of images");
         return NULL;
     }
-    if (make_directories(home) != 0)
+    if (check_path(home) != 0 || make_directories(home) != 0)
         return NULL;
-    char *real = realpath(home, NULL);
-    free(home);
-    for (size_t i = 0; real != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof(path), "%s/%s", real, kinds[i]);
-        if (mkdir(path, 0700) == -1 && errno != EEXIST) {
-            (void)report("store: make %s", path);
+    strcpy(store_home, home);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (mkdir(place(kinds[i], ""), 0700) == -1 && errno != EEXIST) {
+            (void)report("store: make %s", place(kinds[i], ""));
+            store_home[0] = '\0';
             return NULL;
         }
-    }
-    if (real == NULL)
-        (void)report("store");
-    return store_home = real;
+    return store_home;
 }
 
 const char *store_claims(void)
@@ -111,10 +125,8 @@ int store_lock(void)
     if (lock == -1)
         return report("store %s", store_home);
     spawn_hold_stops(true);
-    if (lock_wait(lock, LONGEST_WAIT) == 0)
+    if (flock(lock, LOCK_EX) == 0)
         return lock;
-    if (errno == EWOULDBLOCK)
-        hint("another command holds it and doesn't come to an end: see 'lslocks'");
     int error = report("lock the store %s", store_home);
     store_unlock(lock);
     return error;
@@ -152,96 +164,83 @@ char *store_temporary(int *lock)
 
 int store_nameless(void)
 {
-    const char *home = store_open();
-    char path[PATH_MAX];
-
-    if (home == NULL)
+    if (store_open() == NULL)
         return -EIO;
-    snprintf(path, sizeof(path), "%s/tmp", home);
-    int file = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return file != -1 ? file : report("store: make a file in %s", path);
+    int file = open(place("tmp", ""), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return file != -1 ? file : report("store: make a file in %s", place("tmp", ""));
 }
 
-/* Is the open file still the one that is called PATH? */
-static bool is_still(int file, const char *path)
+/* Open and lock KIND/DIGEST, if that still is its name then. Returns a descriptor or -errno. */
+static int lock_one(const char *kind, const char *digest, int how)
 {
     struct stat opened, named;
+    int file = open(place(kind, digest), O_RDONLY | O_CLOEXEC);
 
-    return fstat(file, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino;
+    if (file == -1)
+        return -errno;
+    int error = flock(file, how | LOCK_NB) == 0 ? 0 : -EBUSY;
+    if (error == 0 && (fstat(file, &opened) == -1 || stat(place(kind, digest), &named) == -1 ||
+                       opened.st_ino != named.st_ino))
+        error = -ENOENT;
+    if (error == 0)
+        return file;
+    close(file);
+    return error;
 }
 
 int store_hold(const char *kind, const char *digest)
 {
-    char *path = store_path(kind, digest, "");
-    int held = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (held != -1 && strcmp(kind, "layers") == 0 && !store_is_whole(digest)) {
-        close(held);
-        held = -ENOENT;
-    } else if (held == -1) {
-        held = errno == ENOENT ? -ENOENT : report("%s", path);
-    } else if (flock(held, LOCK_SH | LOCK_NB) == -1 || !is_still(held, path)) {
-        close(held); /* it is being removed right now, or was since it has been opened */
-        held = -ENOENT;
-    }
-    free(path);
-    return held;
-}
-
-bool store_is_whole(const char *digest)
-{
-    char *path = store_path("layers", digest, "size");
-    struct stat status;
-    bool whole = stat(path, &status) == 0 && status.st_size > 0;
-
-    free(path);
-    return whole;
+    if (strcmp(kind, "layers") == 0 && !store_is_whole(digest))
+        return -ENOENT;
+    int held = lock_one(kind, digest, LOCK_SH);
+    if (held >= 0 || held == -ENOENT || held == -EBUSY) /* busy: it is just being removed */
+        return held >= 0 ? held : -ENOENT;
+    errno = -held;
+    return report("%s", place(kind, digest));
 }
 
 int store_seize(const char *kind, const char *digest)
 {
-    char *path = store_path(kind, digest, "");
-    int seized = open(path, O_RDONLY | O_CLOEXEC);
+    return lock_one(kind, digest, LOCK_EX);
+}
 
-    free(path);
-    if (seized == -1)
-        return -errno;
-    if (flock(seized, LOCK_EX | LOCK_NB) == 0)
-        return seized;
-    close(seized);
-    return -EBUSY;
+bool store_is_whole(const char *digest)
+{
+    char size[NAME_MAX];
+    struct stat status;
+
+    snprintf(size, sizeof(size), "%s/size", digest);
+    return stat(place("layers", size), &status) == 0 && status.st_size > 0;
 }
 
 int store_write(const char *kind, const char *name, const void *data, size_t length)
 {
-    char *path = store_path(kind, name, "");
-    char *temporary = store_path("tmp", "XXXXXX", "");
-    int error = 0;
-    int file = mkostemp(temporary, O_CLOEXEC);
+    char *made = store_path("tmp", "new", ""); /* of one process: it holds the store */
+    size_t there = 0;
+    char *text = store_read(kind, name, &there);
+    bool same = text != NULL && there == length && memcmp(text, data, length) == 0;
+    int file = same ? -1 : open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int error = same || file != -1 ? 0 : report("store: make %s", made);
 
-    if (file == -1) {
-        error = report("store: make %s", temporary);
-    } else {
+    if (file != -1) {
         error = write_all(file, data, length);
         close(file);
-        if (error == 0 && rename(temporary, path) == -1)
-            error = report("store: make %s", path);
+        if (error == 0 && rename(made, place(kind, name)) == -1)
+            error = report("store: make %s", place(kind, name));
         if (error != 0)
-            unlink(temporary);
+            unlink(made);
     }
-    free(path);
-    free(temporary);
+    free(text);
+    free(made);
     return error;
 }
 
 char *store_read(const char *kind, const char *name, size_t *length)
 {
-    char *path = store_path(kind, name, "");
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(place(kind, name), O_RDONLY | O_CLOEXEC);
     struct stat status;
     char *text = NULL;
 
-    free(path);
     if (file == -1)
         return NULL;
     if (fstat(file, &status) == 0 && (text = calloc(1, (size_t)status.st_size + 1)) != NULL) {
@@ -255,21 +254,19 @@ char *store_read(const char *kind, const char *name, size_t *length)
 
 char **store_list(const char *kind)
 {
-    char *path = store_path(kind, "", "");
     struct dirent **entries = NULL;
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory = open(place(kind, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int count = directory == -1 ? -1 : entries_read(directory, &entries);
     char **names = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(*names));
 
     if (names == NULL)
-        (void)report("read %s", path);
+        (void)report("read %s", place(kind, ""));
     for (int i = 0; i < count; i++) {
         if (names != NULL)
             names[i] = strdup(entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
-    free(path);
     if (directory != -1)
         close(directory);
     return names;
@@ -280,32 +277,4 @@ void store_free(char **names)
     for (char **name = names; name != NULL && *name != NULL; name++)
         free(*name);
     free(names);
-}
-
-char *store_encode(const char *name)
-{
-    char *file = calloc(3, strlen(name) + 1), *to = file;
-
-    for (; file != NULL && *name != '\0'; name++)
-        if (*name == '/' || *name == '%' || (to == file && *name == '.'))
-            to += sprintf(to, "%%%02X", (unsigned char)*name);
-        else
-            *to++ = *name;
-    return file;
-}
-
-char *store_decode(const char *file)
-{
-    char *name = calloc(1, strlen(file) + 1), *to = name;
-
-    for (; name != NULL && *file != '\0'; file++) {
-        unsigned code;
-        if (*file == '%' && sscanf(file + 1, "%2X", &code) == 1) {
-            *to++ = (char)code;
-            file += 2;
-        } else {
-            *to++ = *file;
-        }
-    }
-    return name;
 }

@@ -7,10 +7,11 @@
  *     configs/DIGEST       the configuration of an image, as it came
  *     images/NAME          one line, the digest of its configuration; "/" in NAME is "%2F"
  *     tmp/                 what is being made; renamed into its place when it is whole
+ *     claims/              what has to be undone in tmp/ and elsewhere on this disk: claim.h
  *
- * What is in use, by a box that runs on it or by an import that counts on it, is held by a shared
- * lock (flock(2)), which ends with the process; it is never removed meanwhile. All
- * that is made in tmp/ is held so too: what nobody holds there was left by a process that has died.
+ * A box holds the configuration of its image by a shared lock (flock(2)), which ends with the
+ * process. A layer stays as long as a configuration lists it that has a name or is held; so does
+ * one that an import counts on, which holds the layer itself.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -30,9 +31,9 @@ const char *store_open(void);
 const char *store_claims(void);
 
 /*
- * Host. Hold the store against others that add or remove; short of that, nothing needs it. Waits a
- * minute at most. Returns a descriptor for store_unlock(), which passes over a negative one, or a
- * negative errno after saying what is wrong. Meanwhile Ctrl-Z is held off.
+ * Host. Hold the store against others that add or remove; nothing else needs it. Waits as long as
+ * they take. Returns a descriptor for store_unlock(), which ignores a negative one, or -errno after
+ * report(). Meanwhile Ctrl-Z is held off.
  */
 int store_lock(void);
 void store_unlock(int lock);
@@ -51,43 +52,40 @@ char *store_path(const char *kind, const char *name, const char *rest);
 char *store_temporary(int *lock);
 
 /*
- * Host. Hold a layer or a configuration (KIND as above). Returns a descriptor, -ENOENT without a
- * word if it isn't there, or another negative errno told.
+ * Host. Hold a layer or a configuration (KIND as above). Returns a descriptor; -ENOENT, without
+ * report(), if it isn't there or is being removed; or another -errno after report().
  */
 int store_hold(const char *kind, const char *digest);
 
 /*
- * Host. Is the layer whole? That its file "size" is there and not empty says so, as it is written
- * last. Nothing is forced onto the disk, though: syncfs(2) waits for all that anybody has written
- * to that file system, which can take longer than unpacking does. If power fails before the kernel
- * has written all of it, within half a minute or so, "size" is most likely empty too, and the layer
- * is unpacked again; but no file system promises to write files in their order. Whom that is not
- * enough runs sync(1) after the import.
- */
-bool store_is_whole(const char *digest);
-
-/*
- * Host, holding the store. Take a layer or a configuration that is to be removed, so that nobody
- * can hold it any more. Returns a descriptor, to be closed when it is gone from its place; -EBUSY
- * if somebody holds it, or another negative errno, without a word.
+ * Host, holding the store. Lock a layer or a configuration that is to be removed, so that nobody
+ * can hold it any more. Returns a descriptor, to be closed when it has gone from its place; or
+ * -errno without report(), -EBUSY if somebody holds it.
  */
 int store_seize(const char *kind, const char *digest);
 
 /*
- * Host, holding the store. Write LENGTH bytes to KIND/NAME, whole or not at all. Returns 0, or
- * -errno after saying what is wrong.
+ * Host. Is the layer whole? Its file "size" is written last, so that it is there and not empty says
+ * so. Nothing is forced onto the disk, though: syncfs(2) waits for all that anybody has written to
+ * that file system, which can take longer than unpacking does. If power fails before the kernel has
+ * written all of it, within half a minute or so, "size" is most likely empty too, and the layer is
+ * unpacked again; but no file system promises to write files in their order. If you need more than
+ * that, run sync(1) after the import.
+ */
+bool store_is_whole(const char *digest);
+
+/*
+ * Host, holding the store. Write LENGTH bytes to KIND/NAME, whole or not at all. If just these are
+ * there already, the file stays the one that others may hold. Returns 0, or -errno after report().
  */
 int store_write(const char *kind, const char *name, const void *data, size_t length);
 
 /* Host. What is in KIND/NAME, with a zero byte behind it, to be freed. NULL with errno set. */
 char *store_read(const char *kind, const char *name, size_t *length);
 
-/* Host. The names in KIND/, sorted, then a NULL; to be freed by store_free(). NULL if told why. */
+/* Host. The names in KIND/, sorted, then a NULL; to be freed by store_free(). NULL after report().
+ */
 char **store_list(const char *kind);
 void store_free(char **names);
-
-/* Host. The file name of an image's name, and back; to be freed. */
-char *store_encode(const char *name);
-char *store_decode(const char *file);
 
 #endif

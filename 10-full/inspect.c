@@ -60,7 +60,7 @@ static void draw_ports(const struct state *state)
 /* What the box's root is made of, topmost first. */
 static void draw_layers(const struct state *state, const struct image *image)
 {
-    if (image->layer_count == 0)
+    if (image->config.layer_count == 0)
         return;
     pair("layer", state->layer[0] != '\0' ? "on the disk" : "in memory", "-->",
          "what the box has written");
@@ -237,7 +237,7 @@ int command_inspect(int argc, char **argv)
 {
     enum { JSON = TOOL_OWN };
     static const struct option long_options[] = {{"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
-    struct image image = {.layer_count = 0};
+    struct image image = {.hold = -1};
     struct state state;
     bool json = false;
     int option;

@@ -86,6 +86,33 @@ odd_image() {
     wait_until 5 "$full" rmi base:1
 }
 
+@test "an image that is loaded again while a box runs on it can't be removed" {
+    make_image
+    "$full" load base.tar
+    start_box full run --network none base:1 sh -c 'sleep 60'
+    "$full" load base.tar
+    expect_error 125 "a box runs on it" "$full" rmi base:1
+    inside "$BOX_PID" mount -- cat /etc/base >seen
+    assert_equal "$(cat seen)" "$secret"
+    stop_boxes
+    wait_until 5 "$full" rmi base:1
+    assert_equal "$(store_files)" ""
+}
+
+@test "a store whose path has a line break in it is refused, and no command removes what the first line names" {
+    make_image
+    name=$(random_name box)
+    mkdir victim
+    echo "$secret" >victim/mine
+    export TEN_STEPS_HOME=$PWD/victim$'\n'store
+    "$full" load base.tar || true
+    "$full" run --network none --name "$name" base:1 true || true
+    "$full" rm "$name" || true
+    assert_equal "$(cat victim/mine)" "$secret"
+    [ ! -e "$TEN_STEPS_HOME" ]
+    expect_error 125 "store: its path has a control character in it" "$full" images
+}
+
 @test "a directory of the image can be deleted, made anew and moved, whoever the box's users are" {
     make_image
     "$full" load base.tar
