@@ -10,8 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. Mount(2)'s MS_* of the same names are equal. */
-enum { TREE_READ_ONLY = 0x1, TREE_NOSUID = 0x2, TREE_NODEV = 0x4, TREE_NOEXEC = 0x8 };
+/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. Mount(2)'s MS_* of the first four names are equal.
+ */
+enum {
+    TREE_READ_ONLY = 0x1,
+    TREE_NOSUID = 0x2,
+    TREE_NODEV = 0x4,
+    TREE_NOEXEC = 0x8,
+    TREE_ID_MAPPED = 0x100000
+};
 
 /* A copy of the mount at PATH and of all below it: a bind without a place. open_tree(2) */
 int tree_copy(const char *path);
@@ -25,7 +32,7 @@ int tree_new(const char *type, uint64_t attributes, const char *options);
 
 /*
  * Set ATTRIBUTES (TREE_READ_ONLY, …) on the mount open as TREE, or with RECURSIVE on all below
- * it too. USER_NAMESPACE goes with MOUNT_ATTR_IDMAP, which also makes it private, and is 0
+ * it too. USER_NAMESPACE goes with TREE_ID_MAPPED, which also makes it private, and is 0
  * otherwise. mount_setattr(2)
  */
 int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive);

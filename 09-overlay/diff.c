@@ -18,15 +18,6 @@
 #include "../04-mnt/inside.h"
 #include "entries.h"
 
-/*
- * The layers below that have a directory of some name, each open at its top, topmost first. What is
- * in it is looked up by its whole path: so no more is open however deep it lies.
- */
-struct below {
-    int layers[OVERLAY_MOST_LAYERS];
-    size_t count;
-};
-
 static bool is_whiteout(const struct stat *status)
 {
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(0, 0);
@@ -65,39 +56,6 @@ static bool look_at(int layer, const char *path, struct stat *status)
     return there;
 }
 
-static int open_directory(int layer, const char *path)
-{
-    return open_in(layer, path, O_RDONLY | O_DIRECTORY);
-}
-
-/*
- * Look PATH up in the layers below as overlay does: the topmost that has it counts; a whiteout ends
- * the search; directories of the same name are merged, down to an opaque one. CHILD gets the layers
- * with those directories.
- */
-static bool exists_below(const struct below *below, const char *path, struct below *child)
-{
-    bool found = false, opaque = false;
-
-    child->count = 0;
-    for (size_t i = 0; i < below->count && !opaque; i++) {
-        int layer = below->layers[i];
-        struct stat status;
-        if (!look_at(layer, path, &status))
-            continue;
-        if (!S_ISDIR(status.st_mode))
-            return found || !is_whiteout(&status);
-        found = true;
-        int directory = open_directory(layer, path);
-        if (directory == -1)
-            continue;
-        child->layers[child->count++] = layer;
-        opaque = diff_is_opaque(directory);
-        close(directory);
-    }
-    return found;
-}
-
 static void print_line(char kind, const char *path)
 {
     printf("%c ", kind);
@@ -114,134 +72,100 @@ static void print_line(char kind, const char *path)
     putchar('\n');
 }
 
-/* The names in the directory PATH of a layer. Returns as entries_read(), after saying why. */
+/* The names in the directory PATH of a layer. Returns as entries_read(). */
 static int read_names(int layer, const char *path, struct dirent ***names, bool *opaque)
 {
-    int directory = open_directory(layer, path);
+    int directory = open_in(layer, path, O_RDONLY | O_DIRECTORY);
     int count = directory == -1 ? -1 : entries_read(directory, names);
 
-    if (count == -1)
-        (void)report("read %s/ in a layer", path);
-    else
-        *opaque = diff_is_opaque(directory);
-    if (directory != -1)
-        close(directory);
+    if (directory == -1)
+        return -1;
+    *opaque = diff_is_opaque(directory);
+    int error = errno;
+    close(directory);
+    errno = error;
     return count;
 }
 
-static void free_names(struct dirent **names, int count)
-{
-    for (int i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-}
-
-/* PATH and NAME in it, to be freed. */
-static char *join(const char *path, const char *name)
+/* PATH and a NAME in it, which is freed. */
+static char *join(const char *path, struct dirent *name)
 {
     char *joined;
 
-    if (asprintf(&joined, "%s/%s", path, name) == -1)
+    if (asprintf(&joined, "%s/%s", path, name->d_name) == -1)
         die("diff");
+    free(name);
     return joined;
 }
 
-/*
- * All of a directory made anew hides what was below: those names are deleted unless made again. Of
- * the layers that have a name, if only as a whiteout, the topmost alone counts.
+/* A directory made again hides all of the one below: its names are deleted, unless made again too.
  */
-static int print_hidden(int upper, const struct below *below, const char *path)
+static int print_hidden(int upper, int below, const char *path)
 {
-    for (size_t i = 0; i < below->count; i++) {
-        struct dirent **names;
-        bool opaque;
-        int count = read_names(below->layers[i], path, &names, &opaque);
-        if (count == -1)
-            return -EIO;
-        for (int j = 0; j < count; j++) {
-            char *name = join(path, names[j]->d_name);
-            struct stat status;
-            bool counts = look_at(below->layers[i], name, &status) && !is_whiteout(&status);
-            for (size_t above = 0; above < i && counts; above++)
-                counts = !look_at(below->layers[above], name, &status);
-            if (counts && !look_at(upper, name, &status))
-                print_line('D', name);
-            free(name);
-        }
-        free_names(names, count);
+    struct dirent **names = NULL;
+    struct stat status;
+    bool opaque;
+    int count = read_names(below, path, &names, &opaque);
+
+    if (count == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        return report("read %s/ below", path);
+    for (int i = 0; i < count; i++) {
+        char *name = join(path, names[i]);
+        if (look_at(below, name, &status) && !look_at(upper, name, &status))
+            print_line('D', name);
+        free(name);
     }
+    free(names);
     return 0;
 }
 
-static int print_directory(int upper, const struct below *below, const char *path, bool opaque);
+static int print_directory(int upper, int below, const char *path, bool opaque);
 
-static int print_entry(int upper, const struct below *below, const char *path, bool opaque)
+static int print_entry(int upper, int below, const char *path, bool opaque)
 {
-    struct below *child;
-    struct stat status;
-    int error = 0;
+    struct stat status, before;
 
     if (strlen(path) >= PATH_MAX)
         return refuse("%.60s...: directories deeper than a path can name", path);
     if (!look_at(upper, path, &status))
         return report("read %s in the upper layer", path);
-    if ((child = malloc(sizeof(*child))) == NULL)
-        return report("diff");
-    bool existed = exists_below(below, path, child);
+    bool existed = look_at(below, path, &before);
     if (is_whiteout(&status)) {
         /* EXERCISE 9.3: what does a whiteout say, if a layer below has the name? */
         if (existed)
             print_line('D', path);
         /* END */
-    } else {
-        print_line(existed ? 'C' : 'A', path);
-        if (S_ISDIR(status.st_mode))
-            error = print_directory(upper, child, path, opaque);
+        return 0;
     }
-    free(child);
-    return error;
+    print_line(existed ? 'C' : 'A', path);
+    return S_ISDIR(status.st_mode) ? print_directory(upper, below, path, opaque) : 0;
 }
 
 /* OPAQUE: a directory above this one is. What lies below one is not marked again. */
-static int print_directory(int upper, const struct below *below, const char *path, bool opaque)
+static int print_directory(int upper, int below, const char *path, bool opaque)
 {
-    struct dirent **names;
-    bool itself;
-    int count = read_names(upper, path, &names, &itself);
+    struct dirent **names = NULL;
+    bool itself = false;
+    int error = 0, count = read_names(upper, path, &names, &itself);
 
     if (count == -1)
-        return -EIO;
-    opaque = opaque || itself;
-    int error = opaque ? print_hidden(upper, below, path) : 0;
-    for (int i = 0; i < count && error == 0; i++) {
-        char *longer = join(path, names[i]->d_name);
-        error = print_entry(upper, below, longer, opaque);
-        free(longer);
+        return report("read %s/ in the upper layer", path);
+    if (opaque || itself)
+        error = print_hidden(upper, below, path);
+    for (int i = 0; i < count; i++) {
+        char *name = join(path, names[i]);
+        if (error == 0)
+            error = print_entry(upper, below, name, opaque || itself);
+        free(name);
     }
-    free_names(names, count);
+    free(names);
     return error;
 }
 
-int diff_print(int upper, const struct stack *stack)
+int diff_print(int upper, int below)
 {
-    struct below *below = malloc(sizeof(*below));
-    int error = 0;
+    int error = print_directory(upper, below, "", false);
 
-    if (below == NULL)
-        return report("diff");
-    below->count = 0;
-    for (size_t i = 0; i < stack->count && error == 0; i++) {
-        int lower = open(stack->lowers[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (lower == -1)
-            error = report("lower %s", stack->lowers[i]);
-        else
-            below->layers[below->count++] = lower;
-    }
-    if (error == 0)
-        error = print_directory(upper, below, "", false);
-    for (size_t i = 0; i < below->count; i++)
-        close(below->layers[i]);
-    free(below);
     if (fflush(stdout) != 0 && error == 0)
         error = report("write");
     return error;

@@ -10,8 +10,6 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
 
-enum { ID_MAPPED = 0x100000 }; /* MOUNT_ATTR_IDMAP of <linux/mount.h>, see tree.c of chapter 4 */
-
 int overlay_idmap(const char *directory, int user_namespace)
 {
     explain("# a copy of the mount of %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
@@ -22,7 +20,7 @@ int overlay_idmap(const char *directory, int user_namespace)
     explain("# ... mount --bind -o X-mount.idmap=/proc/PID/ns/user %s\t"
             "mount_setattr(MOUNT_ATTR_IDMAP)",
             directory);
-    if (tree_set(tree, ID_MAPPED, user_namespace, true) == 0)
+    if (tree_set(tree, TREE_ID_MAPPED, user_namespace, true) == 0)
         return tree;
 
     int error = errno;

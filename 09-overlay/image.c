@@ -41,36 +41,43 @@ static char *name_of_file(const char *file, const char *tag)
     return name;
 }
 
-enum giving { ONLY_LOOK, GIVE, GIVE_AND_SHOW };
+/* The names that the images are going to have, and their number. */
+struct giving {
+    struct image_name *names;
+    size_t count;
+};
 
-static int give_name(const char *name, const char *id, enum giving giving)
+static int add_name(struct giving *giving, const char *name, const char *id)
 {
-    char normal[IMAGE_NAME];
-    int error = name_normal(name, normal);
+    void *more = realloc(giving->names, (giving->count + 1) * sizeof(*giving->names));
 
-    if (error == 0 && giving != ONLY_LOOK)
-        error = name_give(normal, id);
-    if (error == 0 && giving == GIVE_AND_SHOW)
-        printf("%s  %.12s\n", normal, id);
-    return error;
+    if (more == NULL || name == NULL)
+        return report("name the image");
+    giving->names = more;
+    struct image_name *new = &giving->names[giving->count++];
+    memcpy(new->id, id, sizeof(new->id));
+    return name_normal(name, new->name);
 }
 
 /* In an OCI layout the name is often only a tag: then the file's name goes before it. */
-static int give_names(const struct source *source, const struct source_image *image,
-                      const char *name, enum giving giving)
+static int choose_names(const struct source *source, const char *name, struct giving *giving)
 {
-    char **each = image->names;
-    const char *file = source->tar.path;
     int error = 0;
 
-    if (name != NULL)
-        return give_name(name, image->id, giving);
-    do {
-        bool only_tag = *each == NULL || (source->is_oci && strpbrk(*each, ":/") == NULL);
-        char *whole = only_tag ? name_of_file(file, *each) : strdup(*each);
-        error = whole != NULL ? give_name(whole, image->id, giving) : report("%s", file);
-        free(whole);
-    } while (*each != NULL && *++each != NULL && error == 0);
+    for (size_t i = 0; i < source->count && error == 0; i++) {
+        const struct source_image *image = &source->images[i];
+        char **each = image->names;
+        if (name != NULL) {
+            error = add_name(giving, name, image->id);
+            continue;
+        }
+        do {
+            bool only_tag = *each == NULL || (source->is_oci && strpbrk(*each, ":/") == NULL);
+            char *whole = only_tag ? name_of_file(source->tar.path, *each) : strdup(*each);
+            error = add_name(giving, whole, image->id);
+            free(whole);
+        } while (error == 0 && *each != NULL && *++each != NULL);
+    }
     return error;
 }
 
@@ -111,8 +118,8 @@ static int sweep(void)
 }
 
 /* The layers are whole: now the image becomes visible, in an order that never shows half of one. */
-static int keep(const struct source *source, struct import *imports, size_t count, const char *name,
-                enum giving giving)
+static int keep(const struct source *source, struct import *imports, size_t count,
+                const struct giving *giving)
 {
     int lock = store_lock();
     int error = lock < 0 ? lock : import_keep(imports, count);
@@ -120,15 +127,16 @@ static int keep(const struct source *source, struct import *imports, size_t coun
     for (size_t i = 0; i < source->count && error == 0; i++) {
         const struct source_image *image = &source->images[i];
         error = store_write("configs", image->id, image->config.text, image->config.length);
-        if (error == 0)
-            error = give_names(source, image, name, giving);
     }
+    for (size_t i = 0; i < giving->count && error == 0; i++)
+        error = name_give(giving->names[i].name, giving->names[i].id);
     store_unlock(lock);
     return error;
 }
 
 int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
 {
+    struct giving giving = {.count = 0};
     struct source source;
     size_t count;
 
@@ -139,24 +147,28 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
         return error;
     if (name != NULL && source.count > 1)
         error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
-    for (size_t i = 0; i < source.count && error == 0; i++) /* before anything is unpacked */
-        error = give_names(&source, &source.images[i], name, ONLY_LOOK);
+    if (error == 0) /* before anything is unpacked */
+        error = choose_names(&source, name, &giving);
     struct import *imports = list_layers(&source, &count);
     if (error == 0)
         error = imports == NULL ? report("%s", file) : sweep();
     if (error == 0)
         error = import_unpack(imports, count);
     if (error == 0) {
-        error = keep(&source, imports, count, name, show ? GIVE_AND_SHOW : GIVE);
+        error = keep(&source, imports, count, &giving);
         import_end(imports, count);
         if (error != 0)
             (void)sweep();
     }
-    if (error == 0)
-        memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);
+    for (size_t i = 0; i < giving.count && error == 0; i++) {
+        memcpy(id, giving.names[i].id, SHA256_HEX + 1);
+        if (show)
+            printf("%s  %.12s\n", giving.names[i].name, id);
+    }
     for (size_t i = 0; imports != NULL && i < count; i++)
         free((char *)imports[i].source.label);
     free(imports);
+    free(giving.names);
     source_close(&source);
     return error;
 }

@@ -17,7 +17,6 @@
 #include "../04-mnt/inside.h"
 #include "descriptor.h"
 #include "diff.h"
-#include "enter.h"
 #include "image.h"
 #include "overlay.h"
 
@@ -85,10 +84,14 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-static int send_upper(const struct stack *stack, const struct child *child)
+/* Both outlive the box, and their paths end with its old root. */
+static int send_layers(const struct stack *stack, const char *scratch, const struct child *child)
 {
     int upper = open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return upper == -1 ? report("open %s", stack->upper) : descriptor_send(child->sync, upper);
+    int below = upper == -1 ? report("open %s", stack->upper) : overlay_below(stack, scratch);
+    int error = below < 0 ? below : descriptor_send(child->sync, upper);
+
+    return error != 0 ? error : descriptor_send(child->sync, below);
 }
 
 /* What is thrown away is on a tmpfs, which can't do all that a disk can. */
@@ -109,7 +112,7 @@ static noreturn void run_box(struct options *options, const struct child *child)
     mounts_make_private();
     if (scratch == NULL || overlay_temporary(stack, scratch, merged) != 0 ||
         overlay_mount(stack, options->mount ? options->mount : merged) != 0 ||
-        (options->diff && send_upper(stack, child) != 0)) /* its path ends with the old root */
+        (options->diff && send_layers(stack, scratch, child) != 0))
         exit(EXIT_TOOL);
     if (options->mount == NULL)
         stack_enter(merged, scratch);
@@ -125,8 +128,8 @@ static int use_image(struct options *options)
 
     if (image_load(options->image, NULL, id, false) != 0 || image_open(id, &image) != 0)
         return -1;
-    image_stack(&image, &options->stack);
     umask(mask);
+    image_stack(&image, &options->stack);
     return 0;
 }
 
@@ -134,17 +137,14 @@ int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
 
-    if (options.image != NULL && use_image(&options) != 0)
-        return EXIT_TOOL;
-    if (overlay_check(&options.stack) != 0)
+    if ((options.image != NULL && use_image(&options) != 0) || overlay_check(&options.stack) != 0)
         return EXIT_TOOL;
     warn_of_tmpfs(&options.stack);
     struct child child = spawn(CLONE_NEWNS);
     if (child.pid == 0)
         run_box(&options, &child);
     int upper = options.diff ? descriptor_receive(child.sync) : -1;
+    int below = upper >= 0 ? descriptor_receive(child.sync) : -1;
     int status = spawn_wait(&child);
-    if (upper >= 0 && diff_print(upper, &options.stack) != 0)
-        return EXIT_TOOL;
-    return status;
+    return below >= 0 && diff_print(upper, below) != 0 ? EXIT_TOOL : status;
 }

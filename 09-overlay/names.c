@@ -187,55 +187,6 @@ int name_config(const char *id, struct config *config)
     return error;
 }
 
-/* Digests of layers, as many as needed, that must stay. */
-struct needed {
-    char (*digests)[SHA256_HEX + 1];
-    size_t count;
-};
-
-static bool is_needed(const struct needed *needed, const char *digest)
-{
-    for (size_t i = 0; i < needed->count; i++)
-        if (strcmp(needed->digests[i], digest) == 0)
-            return true;
-    return false;
-}
-
-/* A configuration that is damaged needs no layers: loading the image again mends it. */
-static int need_layers(struct needed *needed, const char *id)
-{
-    struct config config;
-
-    if (name_config(id, &config) != 0)
-        return 0;
-    size_t count = needed->count + config.layer_count;
-    void *more = realloc(needed->digests, (count + 1) * sizeof(*needed->digests));
-    int error = more == NULL ? report("sweep") : 0;
-    if (error == 0)
-        needed->digests = more;
-    for (size_t i = 0; i < config.layer_count && error == 0; i++)
-        memcpy(needed->digests[needed->count++], config.layers[i], SHA256_HEX + 1);
-    config_free(&config);
-    return error;
-}
-
-/* Does the image ID have a name, or does somebody use it? If not, its configuration goes. */
-static bool stays(const char *id, const struct image_name *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i].id, id) == 0)
-            return true;
-    int seized = store_seize("configs", id);
-    if (seized < 0)
-        return seized == -EBUSY;
-    char *path = store_path("configs", id, "");
-    if (unlink(path) == -1)
-        (void)report("remove %s", path);
-    free(path);
-    close(seized);
-    return false;
-}
-
 /* Unless somebody holds the layer, take it out of the way in one step, and remove it at leisure. */
 static int remove_layer(const char *digest)
 {
@@ -275,27 +226,65 @@ static int sweep_temporary(const char *name)
     return error;
 }
 
+/* Has the image ID a name, one of NAMED? Or does somebody use it? If not, its configuration goes.
+ */
+static bool stays(const char *id, const char *named)
+{
+    if (strstr(named, id) != NULL)
+        return true;
+    int seized = store_seize("configs", id);
+    if (seized < 0)
+        return seized == -EBUSY;
+    char *path = store_path("configs", id, "");
+    if (unlink(path) == -1)
+        (void)report("remove %s", path);
+    free(path);
+    close(seized);
+    return false;
+}
+
+/*
+ * All that is written in the files of KIND, one behind the other, to be freed; of images only in
+ * the configurations that stay. NULL after report().
+ */
+static char *read_all(const char *kind, const char *named)
+{
+    char **files = store_list(kind), *all = NULL;
+    size_t size, length;
+    FILE *stream = files != NULL ? open_memstream(&all, &size) : NULL;
+    bool good = stream != NULL;
+
+    for (char **file = files; good && *file != NULL; file++) {
+        if (named != NULL && !stays(*file, named))
+            continue;
+        char *text = store_read(kind, *file, &length);
+        good = text != NULL && fputs(text, stream) >= 0;
+        free(text);
+    }
+    good = stream != NULL && fclose(stream) == 0 && good;
+    if (!good && files != NULL)
+        (void)report("read %s in the store", kind);
+    store_free(files);
+    return good ? all : NULL;
+}
+
+/* A digest is in no text by chance: so what no text has in it is needed by nothing. */
 int names_sweep(void)
 {
-    struct needed needed = {.count = 0};
-    struct image_name *names = NULL;
-    int count = names_list(&names), error = count < 0 ? count : 0;
+    char *named = read_all("images", NULL);
+    char *needed = named != NULL ? read_all("configs", named) : NULL;
     char **temporary = store_list("tmp"), **layers = store_list("layers");
-    char **configs = store_list("configs");
+    int error = needed == NULL || temporary == NULL || layers == NULL ? -EIO : 0;
 
     claim_sweep(store_claims(), true);
-    for (char **each = temporary; each != NULL && *each != NULL && error == 0; each++)
+    for (char **each = temporary; error == 0 && *each != NULL; each++)
         error = sweep_temporary(*each);
-    for (char **each = configs; each != NULL && *each != NULL && error == 0; each++)
-        if (stays(*each, names, count))
-            error = need_layers(&needed, *each);
-    for (char **each = layers; each != NULL && *each != NULL && error == 0; each++)
-        if (!is_needed(&needed, *each) || !store_is_whole(*each))
+    for (char **each = layers; error == 0 && *each != NULL; each++)
+        if (strstr(needed, *each) == NULL || !store_is_whole(*each))
             error = remove_layer(*each);
     store_free(temporary);
     store_free(layers);
-    store_free(configs);
-    free(names);
-    free(needed.digests);
+    free(named);
+    free(needed);
     return error;
 }

@@ -15,7 +15,11 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+<<<<<<< HEAD
 #include "../04-mnt/inside.h"
+=======
+#include "../04-mnt/mount.h"
+>>>>>>> ad574fb (overlay: let the kernel say what was below, and make options one way)
 
 enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 
@@ -95,19 +99,6 @@ int overlay_check(const struct stack *stack)
     return error;
 }
 
-/* In mount options a comma ends the option and a colon the directory: those need the backslash. */
-static void add_escaped(char *options, const char *path)
-{
-    char *end = options + strlen(options);
-
-    for (; *path != '\0'; path++) {
-        if (strchr(",:\\", *path) != NULL)
-            *end++ = '\\';
-        *end++ = *path;
-    }
-    *end = '\0';
-}
-
 /*
  * Some kernels are set to let overlay note in the upper layer, by an attribute, from where a
  * directory was moved, or that only the owner or mode of a file changed. Such a layer is not whole:
@@ -119,68 +110,62 @@ static const char *marks(void)
     return in_user_namespace() ? ",userxattr" : ",redirect_dir=nofollow,metacopy=off";
 }
 
-/* Options for mount(2), with the directories as they were named. The caller frees them. */
-static char *options_of_paths(const struct stack *stack)
-{
-    size_t size = sizeof("lowerdir=,upperdir=,workdir=") + strlen(marks());
-    for (size_t i = 0; i < stack->count; i++)
-        size += 2 * strlen(stack->lowers[i]) + 1;
-    if (stack->upper != NULL)
-        size += 2 * strlen(stack->upper) + 2 * strlen(stack->work);
-
-    char *options = calloc(1, size);
-    if (options == NULL)
-        return NULL;
-    strcpy(options, "lowerdir=");
-    for (size_t i = 0; i < stack->count; i++) {
-        strcat(options, i > 0 ? ":" : "");
-        add_escaped(options, stack->lowers[i]);
-    }
-    /* EXERCISE 9.2: without these two nobody can write to the stack. mount(8), overlay */
-    if (stack->upper != NULL) {
-        add_escaped(strcat(options, ",upperdir="), stack->upper);
-        add_escaped(strcat(options, ",workdir="), stack->work);
-    }
-    /* END */
-    strcat(options, marks());
-    return options;
-}
-
-static int open_directory(const char *path)
-{
-    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return directory == -1 ? report("open %s", path) : directory;
-}
-
 /*
- * Options that fit into a page however long the paths are: seen from /proc/self/fd, where the
- * mount is then made, a directory that is open as descriptor 7 is called "7". The descriptors end
- * with the exec of the command.
+ * Add PATH to mount OPTIONS, as it is: a comma ends the option there and a colon the directory, so
+ * those need the backslash. Or BRIEF: seen from /proc/self/fd, where the mount is made then, a
+ * directory that is open as descriptor 7 is called "7". It is closed by the exec of the command.
  */
-static int options_of_descriptors(const struct stack *stack, char options[LONGEST_OPTIONS + 1])
+static bool add_directory(FILE *options, const char *before, const char *path, bool brief)
 {
-    size_t used = (size_t)sprintf(options, "lowerdir=");
-    for (size_t i = 0; i < stack->count; i++) {
-        int lower = open_directory(stack->lowers[i]);
-        if (lower < 0)
-            return lower;
-        used += (size_t)sprintf(options + used, "%s%d", i > 0 ? ":" : "", lower);
+    fputs(before, options);
+    if (brief) {
+        int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory == -1)
+            return report("open %s", path) == 0;
+        return fprintf(options, "%d", directory) > 0;
     }
-    if (stack->upper != NULL) {
-        int upper = open_directory(stack->upper);
-        int work = open_directory(stack->work);
-        if (upper < 0 || work < 0)
-            return upper < 0 ? upper : work;
-        used += (size_t)sprintf(options + used, ",upperdir=%d,workdir=%d", upper, work);
+    for (; *path != '\0'; path++) {
+        if (strchr(",:\\", *path) != NULL)
+            fputc('\\', options);
+        fputc(*path, options);
     }
-    strcpy(options + used, marks());
-    return 0;
+    return true;
 }
 
-static int failed_mount(const char *target)
+/* Options for mount(2), to be freed; NULL after report(). */
+static char *make_options(const struct stack *stack, bool brief)
 {
-    int error = errno;
+    char *text = NULL;
+    size_t size;
+    FILE *options = open_memstream(&text, &size);
+    bool good = options != NULL;
 
+    for (size_t i = 0; i < stack->count && good; i++)
+        good = add_directory(options, i == 0 ? "lowerdir=" : ":", stack->lowers[i], brief);
+    /* EXERCISE 9.2: without these two nobody can write to the stack. mount(8), overlay */
+    if (stack->upper != NULL && good)
+        good = add_directory(options, ",upperdir=", stack->upper, brief) &&
+               add_directory(options, ",workdir=", stack->work, brief);
+    /* END */
+    if (good)
+        fputs(marks(), options);
+    if (options != NULL && fclose(options) == 0 && good)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int mount_stack(const char *target, const char *options)
+{
+    int error = 0;
+
+    explain("mount -t overlay -o nodev,%s overlay %s\t"
+            "mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
+            options, target, target, options);
+    /* EXERCISE 9.1: mount the stack of layers on TARGET. mount(2) */
+    if (mount("overlay", target, "overlay", MS_NODEV, options) == -1)
+        error = errno;
+    /* END */
     if (error == ENODEV)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
     else if (error == EINVAL)
@@ -188,31 +173,23 @@ static int failed_mount(const char *target)
     else if (error == EPERM && in_user_namespace())
         hint("overlay in a user namespace needs Linux 5.11 or newer");
     errno = error;
-    return report("mount overlay on %s", target);
+    return error != 0 ? report("mount overlay on %s", target) : 0;
 }
 
-static int mount_short(const struct stack *stack, const char *target)
+/* The target may be relative to the working directory: so it becomes a descriptor too. */
+static int mount_brief(const char *target, const char *options)
 {
-    char options[LONGEST_OPTIONS + 1];
-    int error = options_of_descriptors(stack, options);
-    if (error != 0)
-        return error;
-
-    /* The target may be relative to the working directory: so it becomes a descriptor too. */
-    int back = open_directory(".");
-    int directory = open_directory(target);
+    int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int directory = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
     char name[16];
-    if (back < 0 || directory < 0)
-        return back < 0 ? back : directory;
-    snprintf(name, sizeof(name), "%d", directory);
 
-    explain("cd /proc/$$/fd; mount -t overlay -o nodev,%s overlay %s\t"
-            "chdir(\"/proc/self/fd\"); mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
-            options, name, name, options);
+    if (back == -1 || directory == -1)
+        return report("open %s", target);
+    snprintf(name, sizeof(name), "%d", directory);
+    explain("cd /proc/$$/fd\tchdir(\"/proc/self/fd\")");
     if (chdir("/proc/self/fd") == -1)
         return report("chdir /proc/self/fd");
-    if (mount("overlay", name, "overlay", MS_NODEV, options) == -1)
-        error = failed_mount(target);
+    int error = mount_stack(name, options);
     if (fchdir(back) == -1 && error == 0)
         error = report("chdir back");
     close(back);
@@ -242,24 +219,18 @@ static int copy_look(const struct stack *stack, const char *upper)
 
 int overlay_mount(const struct stack *stack, const char *target)
 {
-    char *options = options_of_paths(stack);
-    int error = 0;
+    char *options = make_options(stack, false);
+    bool brief = options != NULL && strlen(options) > LONGEST_OPTIONS;
 
-    if (stack->is_fresh && stack->count > 0 && copy_look(stack, stack->upper) != 0)
-        return -EACCES;
-    if (options == NULL)
-        return report("overlay");
-    if (strlen(options) > LONGEST_OPTIONS) {
+    if (brief) {
         free(options);
-        return mount_short(stack, target);
+        options = make_options(stack, true);
     }
-    explain("mount -t overlay -o nodev,%s overlay %s\t"
-            "mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
-            options, target, target, options);
-    /* EXERCISE 9.1: mount the stack of layers on TARGET. mount(2) */
-    if (mount("overlay", target, "overlay", MS_NODEV, options) == -1)
-        error = failed_mount(target);
-    /* END */
+    int error = options == NULL ? -ENOMEM : 0;
+    if (error == 0 && stack->is_fresh)
+        error = copy_look(stack, stack->upper);
+    if (error == 0)
+        error = brief ? mount_brief(target, options) : mount_stack(target, options);
     free(options);
     return error;
 }
@@ -286,6 +257,45 @@ int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
     stack->work = work;
     stack->is_fresh = true;
     return error;
+}
+
+int overlay_below(const struct stack *stack, const char *scratch)
+{
+    struct stack below = {.count = 0};
+    char place[PATH_MAX];
+    int error = make_directory(place, scratch, "below");
+
+    for (size_t i = 0; i < stack->count; i++)
+        stack_add(&below, stack->lowers[i]);
+    if (stack->count == 1) /* the kernel stacks two at least: it goes below, as it is still empty */
+        stack_add(&below, place);
+    if (error == 0)
+        error = overlay_mount(&below, place);
+    free(below.lowers);
+    if (error != 0)
+        return error;
+    int mounted = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    explain("umount -l %s\tumount2(\"%s\", MNT_DETACH)", place, place);
+    if (mounted == -1 || umount2(place, MNT_DETACH) == -1)
+        return report("what is below, on %s", place);
+    return mounted;
+}
+
+void stack_enter(const char *merged, const char *covered)
+{
+    static const char *const places[] = {"/proc", "/sys", "/dev"};
+    struct root root = {.path = merged, .no_links = true};
+    struct stat status;
+
+    root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root.directory == -1)
+        die("open %s", merged);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (strcmp(places[i], covered) != 0 &&
+            fstatat(root.directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode))
+            mount_bind(&root, places[i], places[i], 0);
+    root_pivot(&root);
 }
 
 bool overlay_tmpfs_keeps_marks(void)

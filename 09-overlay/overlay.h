@@ -17,11 +17,12 @@ enum { OVERLAY_MOST_LAYERS = 500 }; /* OVL_MAX_STACK of the kernel */
 
 /*
  * A layer's tar may say nothing about the root directory itself. Then that of the layer has this
- * many nanoseconds past the year 1970 as its time, and the layer below it tells how the root looks.
+ * many nanoseconds past the year 1970 as its time, and the layer below it decides how the root
+ * looks.
  */
 enum { OVERLAY_ROOT_UNTOLD = 987654321 };
 
-/* Who owns the strings is the caller's affair: nothing here keeps or frees them. */
+/* The strings stay the caller's. */
 struct stack {
     const char *upper; /* NULL: none yet, or a stack that can't be written to */
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
@@ -44,8 +45,8 @@ int overlay_check(const struct stack *stack);
  * namespace overlay keeps its marks in attributes "user.overlay.*" (mount option userxattr), as
  * "trusted.*" is the host's root's alone. Directories that are moved, and files whose mode or owner
  * changes, come into the upper layer whole. Strings longer than a page, which is all that mount(2)
- * takes, are shortened through the descriptors of the directories. Returns 0, or a negative errno
- * after saying what is wrong.
+ * takes, are shortened through the descriptors of the directories. Returns 0, or -errno after
+ * report().
  */
 int overlay_mount(const struct stack *stack, const char *target);
 
@@ -55,6 +56,20 @@ int overlay_mount(const struct stack *stack, const char *target);
  * is thrown away with the tmpfs. Returns 0, or a negative errno after saying what is wrong.
  */
 int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
+
+/*
+ * Box, after overlay_temporary(), with the same SCRATCH. Mount there what is below the upper layer:
+ * the stack as it was before the box wrote to it. Returns a descriptor, which outlives the box, or
+ * -errno after report().
+ */
+int overlay_below(const struct stack *stack, const char *scratch);
+
+/*
+ * Box. Make MERGED, where a stack is mounted, the root, and go there. /proc, /sys and /dev come
+ * along from outside, if the stack has directories to mount them on; but not COVERED, a directory
+ * that has been covered by overlay_temporary(). An error ends the tool.
+ */
+void stack_enter(const char *merged, const char *covered);
 
 /*
  * Either side. Does a tmpfs keep attributes "user.*", and with them the marks of overlay in a user

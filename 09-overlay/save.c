@@ -18,52 +18,49 @@
 
 typedef char digest_text[SHA256_HEX + 1];
 
-enum { BLOCK = 512 };
+static int copy(int from, int to)
+{
+    char bytes[65536];
+    ssize_t got;
+    int error = lseek(from, 0, SEEK_SET) == -1 ? report("save") : 0;
 
-/* One layer as a file of the tar. Its header is written last: it needs the size and the digest. */
+    while (error == 0 && (got = read(from, bytes, sizeof(bytes))) != 0)
+        error = got == -1 ? report("save") : write_all(to, bytes, (size_t)got);
+    return error;
+}
+
+/* A member of the tar: TEXT, or if that is NULL what is in the file CONTENT. */
+static int save_member(int file, const char *name, const char *text, int content, off_t size)
+{
+    int error = tar_write_header(file, name, size);
+
+    if (error == 0)
+        error = text != NULL ? write_all(file, text, (size_t)size) : copy(content, file);
+    return error == 0 ? tar_write_padding(file, size) : error;
+}
+
+/* A layer's header needs its size and digest, so it is packed elsewhere first. */
 static int save_layer(int file, const char *digest, digest_text *packed, size_t index)
 {
     char *path = store_path("layers", digest, "diff"), name[SHA256_HEX + 8], label[64];
     int layer = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    off_t header = lseek(file, 0, SEEK_CUR);
+    int tar = layer == -1 ? report("%s", path) : store_nameless();
+    bool repeated = false;
 
     snprintf(label, sizeof(label), "layer %.12s", digest);
-    free(path);
-    if (layer == -1)
-        return report("%s", label);
-    if (lseek(file, header + BLOCK, SEEK_SET) == -1) {
-        close(layer);
-        return report("%s", label);
-    }
-    off_t size = pack_layer(layer, file, label, packed[index]);
-    close(layer);
-    if (size < 0)
-        return (int)size;
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(packed[i], packed[index]) == 0) { /* it is there already: once is enough */
-            bool back = ftruncate(file, header) == 0 && lseek(file, header, SEEK_SET) != -1;
-            return back ? 0 : report("%s", label);
-        }
-    int error = tar_write_padding(file, size);
-    off_t end = lseek(file, 0, SEEK_CUR);
+    off_t size = tar < 0 ? tar : pack_layer(layer, tar, label, packed[index]);
+    for (size_t i = 0; i < index && size >= 0 && !repeated; i++) /* once is enough */
+        repeated = strcmp(packed[i], packed[index]) == 0;
     snprintf(name, sizeof(name), "%s.tar", packed[index]);
-    if (error == 0 && lseek(file, header, SEEK_SET) == -1)
-        error = report("%s", label);
-    if (error == 0)
-        error = tar_write_header(file, name, size);
-    if (error == 0 && lseek(file, end, SEEK_SET) == -1)
-        error = report("%s", label);
+    int error = size < 0 ? (int)size : 0;
+    if (error == 0 && !repeated)
+        error = save_member(file, name, NULL, tar, size);
+    if (layer != -1)
+        close(layer);
+    if (tar >= 0)
+        close(tar);
+    free(path);
     return error;
-}
-
-static int save_text(int file, const char *name, const char *text)
-{
-    off_t size = (off_t)strlen(text);
-    int error = tar_write_header(file, name, size);
-
-    if (error == 0)
-        error = write_all(file, text, (size_t)size);
-    return error == 0 ? tar_write_padding(file, size) : error;
 }
 
 /* manifest.json: which file is the configuration, which ones are the layers, bottom first. */
@@ -100,10 +97,11 @@ static int save_to(int file, const struct image *image)
     char *manifest = error ? NULL : make_manifest(id, image->name, packed, config->layer_count);
     if (error == 0) {
         snprintf(file_name, sizeof(file_name), "%s.json", id);
-        error = manifest == NULL ? report("save") : save_text(file, file_name, text);
+        error = manifest == NULL ? report("save")
+                                 : save_member(file, file_name, text, -1, (off_t)strlen(text));
     }
     if (error == 0 && manifest != NULL)
-        error = save_text(file, "manifest.json", manifest);
+        error = save_member(file, "manifest.json", manifest, -1, (off_t)strlen(manifest));
     if (error == 0)
         error = tar_write_end(file);
     free(packed);
@@ -144,25 +142,6 @@ static int save_whole(const struct image *image, const char *path, mode_t mask)
     return error;
 }
 
-/* A tar is written with steps back, which a pipe does not have. */
-static int save_to_output(const struct image *image)
-{
-    char bytes[65536];
-    ssize_t got = 0;
-    int file = store_nameless();
-    int error = file < 0 ? file : save_to(file, image);
-
-    if (error == 0)
-        lseek(file, 0, SEEK_SET);
-    while (error == 0 && (got = read(file, bytes, sizeof(bytes))) > 0)
-        error = write_all(STDOUT_FILENO, bytes, (size_t)got);
-    if (error == 0 && got == -1)
-        error = report("save");
-    if (file >= 0)
-        close(file);
-    return error;
-}
-
 int image_save(const char *text, const char *file)
 {
     struct image image;
@@ -171,7 +150,7 @@ int image_save(const char *text, const char *file)
 
     if (error != 0)
         return error;
-    error = file == NULL ? save_to_output(&image) : save_whole(&image, file, mask);
+    error = file == NULL ? save_to(STDOUT_FILENO, &image) : save_whole(&image, file, mask);
     image_close(&image);
     return error;
 }
