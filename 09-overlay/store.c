@@ -51,21 +51,7 @@ static bool choose_home(char *home, size_t size)
     return snprintf(home, size, "%s%s", data, rest) < (int)size;
 }
 
-/* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash != NULL)
-            *slash = '\0';
-        if (mkdir(path, slash ? 0755 : 0700) == -1 && errno != EEXIST)
-            return report("store: make %s", path);
-        if (slash == NULL)
-            return 0;
-        *slash = '/';
-    }
-}
-
-/* Paths go into lines, such as those of a claim, which a line break in them would divide. */
+/* Paths go into lines, such as those of a claim, which a line break in them would split. */
 static int check_path(const char *path)
 {
     for (const char *each = path; *each != '\0'; each++)
@@ -74,28 +60,42 @@ static int check_path(const char *path)
     return 0;
 }
 
+/* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
+static int make_directories(char *path)
+{
+    static const char *const kinds[] = {"layers", "configs", "images",
+                                        "tmp"}; /* the last one last */
+    int error = 0;
+
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
+    if (mkdir(path, 0700) == -1 && errno != EEXIST)
+        error = report("store: make %s", path);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && error == 0; i++)
+        if (mkdir(place(kinds[i], ""), 0700) == -1 && errno != EEXIST)
+            error = report("store: make %s", place(kinds[i], ""));
+    return error;
+}
+
 const char *store_open(void)
 {
-    static const char *const kinds[] = {"layers", "configs", "images", "tmp"};
-    char home[sizeof(store_home)];
+    static bool is_open;
 
-    if (store_home[0] != '\0')
+    if (is_open)
         return store_home;
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
-    if (!choose_home(home, sizeof(home))) {
+    if (!choose_home(store_home, sizeof(store_home))) {
         hint("choose one: TEN_STEPS_HOME=DIRECTORY");
         (void)report("no place for the store of images");
         return NULL;
     }
-    if (check_path(home) != 0 || make_directories(home) != 0)
+    if (check_path(store_home) != 0 ||
+        (access(place("tmp", ""), F_OK) == -1 && make_directories(store_home) != 0))
         return NULL;
-    strcpy(store_home, home);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (mkdir(place(kinds[i], ""), 0700) == -1 && errno != EEXIST) {
-            (void)report("store: make %s", place(kinds[i], ""));
-            store_home[0] = '\0';
-            return NULL;
-        }
+    is_open = true;
     return store_home;
 }
 

@@ -309,6 +309,21 @@ as_user_with_a_store() {
     assert_equal "$output" "$secret"
 }
 
+@test "rmi: killed at any point, it leaves the image or what the next command takes away" {
+    requires command:strace
+    make_image
+    for point in /^flock:when={1..4} '/^rename:when='{1..2} '/^(unlink|rmdir):when='{1..6}; do
+        "$full" load base.tar
+        run -137 strace --quiet=all --output=/dev/null --trace="${point%:*}" \
+            --inject="${point%:*}:signal=KILL:${point##*:}" "$full" rmi base:1
+        "$full" load base.tar
+        run -0 "$full" run --network none base:1
+        assert_equal "$output" "$secret"
+        "$full" rmi base:1
+        assert_equal "$(store_files)" ""
+    done
+}
+
 @test "an image called like another's ID is not taken for that one" {
     make_image
     "$full" load base.tar
