@@ -41,14 +41,12 @@ static bool lies_in(const char *inner, const char *outer)
     return strncmp(inner, outer, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
 }
 
-static int check_directory(const char *path, const char *what, char real[PATH_MAX],
-                           struct stat *status)
+/* Where the directory WHAT, given as PATH, really lies. */
+static int find(const char *what, const char *path, char real[PATH_MAX], struct stat *status)
 {
     if (stat(path, status) == -1 || realpath(path, real) == NULL)
         return report("%s %s", what, path);
-    if (!S_ISDIR(status->st_mode))
-        return refuse("%s %s: not a directory", what, path);
-    return 0;
+    return S_ISDIR(status->st_mode) ? 0 : refuse("%s %s: not a directory", what, path);
 }
 
 static int check_upper(const struct stack *stack, char upper[PATH_MAX])
@@ -60,19 +58,17 @@ static int check_upper(const struct stack *stack, char upper[PATH_MAX])
 
     if (stack->work == NULL)
         return refuse("an upper directory needs a work directory beside it: --work DIR");
-    int error = check_directory(stack->upper, "upper", upper, &upper_status);
+    int error = find("upper", stack->upper, upper, &upper_status);
     if (error == 0)
-        error = check_directory(stack->work, "work", work, &work_status);
+        error = find("work", stack->work, work, &work_status);
     if (error != 0)
         return error;
     if (upper_status.st_dev != work_status.st_dev)
-        return refuse("upper %s and work %s are on different file systems", stack->upper,
-                      stack->work);
+        return refuse("upper %s and work %s are on different file systems", upper, work);
     if (lies_in(upper, work) || lies_in(work, upper))
-        return refuse("upper %s and work %s: one lies in the other", stack->upper, stack->work);
+        return refuse("upper %s and work %s: one lies in the other", upper, work);
     if (statfs(upper, &file_system) == 0 && file_system.f_type == OVERLAYFS_MAGIC)
-        return refuse("upper %s lies on an overlay itself, which can't hold whiteouts",
-                      stack->upper);
+        return refuse("upper %s lies on an overlay itself, which can't hold whiteouts", upper);
     return 0;
 }
 
@@ -87,14 +83,16 @@ int overlay_check(const struct stack *stack)
     if (stack->upper != NULL)
         error = check_upper(stack, upper);
     else if (stack->work != NULL)
-        error = refuse("a work directory is of no use without an upper one: --upper DIR");
+        return refuse("a work directory is of no use without an upper one: --upper DIR");
     for (size_t i = 0; i < stack->count && error == 0; i++) {
-        error = check_directory(stack->lowers[i], "lower", lower, &status);
-        if (error == 0 && stack->upper != NULL && lies_in(upper, lower))
-            error = refuse("upper %s lies in lower %s: what is written above would appear below",
-                           stack->upper, stack->lowers[i]);
-        if (error == 0 && stack->upper != NULL && lies_in(lower, upper))
-            error = refuse("lower %s lies in upper %s", stack->lowers[i], stack->upper);
+        error = find("lower", stack->lowers[i], lower, &status);
+        if (error != 0 || stack->upper == NULL)
+            continue;
+        if (lies_in(upper, lower))
+            return refuse("upper %s lies in lower %s: what is written above would appear below",
+                          stack->upper, stack->lowers[i]);
+        if (lies_in(lower, upper))
+            return refuse("lower %s lies in upper %s", stack->lowers[i], stack->upper);
     }
     return error;
 }

@@ -65,12 +65,11 @@ int store_hold(const char *kind, const char *digest);
 int store_seize(const char *kind, const char *digest);
 
 /*
- * Host. Is the layer whole? Its file "size" is written last, so that it is there and not empty says
- * so. Nothing is forced onto the disk, though: syncfs(2) waits for all that anybody has written to
- * that file system, which can take longer than unpacking does. If power fails before the kernel has
- * written all of it, within half a minute or so, "size" is most likely empty too, and the layer is
- * unpacked again; but no file system promises to write files in their order. If you need more than
- * that, run sync(1) after the import.
+ * Host. Is the layer whole? Its file "size" is written last: it is there, and not empty. Nothing is
+ * forced onto the disk, which can take longer than unpacking does. If power fails before the kernel
+ * has written all of it, "size" is most likely empty too, and the layer is unpacked again; but no
+ * file system promises to write files in their order. If you need more, run sync(1) after the
+ * import.
  */
 bool store_is_whole(const char *digest);
 
