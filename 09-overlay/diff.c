@@ -76,11 +76,11 @@ static void print_line(char kind, const char *path)
 static int read_names(int layer, const char *path, struct dirent ***names, bool *opaque)
 {
     int directory = open_in(layer, path, O_RDONLY | O_DIRECTORY);
-    int count = directory == -1 ? -1 : entries_read(directory, names);
 
     if (directory == -1)
         return -1;
     *opaque = diff_is_opaque(directory);
+    int count = entries_read(directory, names);
     int error = errno;
     close(directory);
     errno = error;
