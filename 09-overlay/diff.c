@@ -39,7 +39,7 @@ bool diff_is_opaque(int directory)
     return fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-/* PATH in a layer, never through a symbolic link: the names in it are not ours. */
+/* PATH in a layer, never through a symbolic link: strangers chose the names in it. */
 static int open_in(int layer, const char *path, uint64_t flags)
 {
     return open_inside(layer, path[0] ? path : ".", flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);

@@ -15,14 +15,14 @@
 /*
  * Host. A mount of DIRECTORY and all below it, without a place, on which owners are as the user
  * namespace open as USER_NAMESPACE maps them. For the layers of an image, the store's "layers"
- * directory is enough. Returns a descriptor, or a negative errno told.
+ * directory is enough. Returns a descriptor, or -errno after report().
  */
 int overlay_idmap(const char *directory, int user_namespace);
 
 /*
  * Box. Put TREE, that mount of DIRECTORY, on a new directory SCRATCH/NAME, in a tmpfs of the box's
  * own such as overlay_temporary() makes, and let the paths of STACK that lead through DIRECTORY
- * lead there instead. The new strings are never freed. Returns 0, or a negative errno told.
+ * lead there instead. The new strings are never freed. Returns 0, or -errno after report().
  */
 int overlay_replace(struct stack *stack, const char *directory, int tree, const char *scratch,
                     const char *name);

@@ -56,7 +56,7 @@ int image_list(void)
     printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
     for (int i = 0; i < count; i++)
         if (print_image(&names[i]) != 0)
-            damaged = -EIO; /* which is no reason not to list the others */
+            damaged = -EIO; /* the others are listed all the same */
     free(names);
     return fflush(stdout) != 0 ? report("write") : damaged;
 }

@@ -4,7 +4,7 @@
  *
  * A file of a lower layer that is written to is first copied up into the upper layer. A file that
  * is deleted leaves a whiteout there, a character device 0:0, so that the layers below no longer
- * show through. A directory that is deleted and made anew is marked opaque by an extended
+ * show through. A directory that is deleted and made again is marked opaque by an extended
  * attribute.
  */
 #ifndef OVERLAY_H
@@ -36,7 +36,7 @@ void stack_add(struct stack *stack, const char *lower);
 
 /*
  * Either side. Is the stack one that the kernel will take, and that means what the user meant?
- * Returns 0, or a negative errno after saying what is wrong: more than the kernel's EINVAL does.
+ * Returns 0, or -errno after a report() that says more than the kernel's EINVAL does.
  */
 int overlay_check(const struct stack *stack);
 
@@ -53,7 +53,7 @@ int overlay_mount(const struct stack *stack, const char *target);
 /*
  * Box. A new tmpfs on SCRATCH, and in it a directory "merged" to mount the stack on, whose path of
  * less than PATH_MAX bytes goes into MERGED. If the stack has no upper layer, it gets one there: it
- * is thrown away with the tmpfs. Returns 0, or a negative errno after saying what is wrong.
+ * is thrown away with the tmpfs. Returns 0, or -errno after report().
  */
 int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
 

@@ -27,7 +27,7 @@ static const char *place(const char *kind, const char *name)
     return path;
 }
 
-/* An absolute path into HOME, as long as there is room. False if there is no place for a store. */
+/* Put an absolute path into HOME. False with errno if there is no place for a store. */
 static bool choose_home(char *home, size_t size)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
