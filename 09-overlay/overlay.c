@@ -15,11 +15,8 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-<<<<<<< HEAD
 #include "../04-mnt/inside.h"
-=======
 #include "../04-mnt/mount.h"
->>>>>>> ad574fb (overlay: let the kernel say what was below, and make options one way)
 
 enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 

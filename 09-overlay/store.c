@@ -13,6 +13,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
+#include "../04-mnt/inside.h"
 #include "entries.h"
 #include "tarfile.h"
 
