@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,7 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 
-/* The fields of a line; passwd(5) goes on with USER_GROUP, comment, USER_HOME and shell. */
-enum { NAME, PASSWORD, ID, USER_GROUP, MEMBERS = USER_GROUP, USER_HOME = 5, USER_FIELDS = 7 };
-enum { GROUP_FIELDS = 4, LARGEST_FILE = 4 << 20 };
+enum { LARGEST_FILE = 4 << 20 };
 
 /*
  * PATH in ROOT, NULL if there is none. The image may have made it anything: a device that answers
@@ -49,52 +48,29 @@ static bool parse_id(const char *text, unsigned *id)
     return number < (uid_t)-1;
 }
 
-/*
- * Cut the next line of FILE into its fields, which ":" parts; they are good until the next call.
- * Lines without exactly COUNT fields or without an id are passed over. False at the end.
- */
-static bool next_line(FILE *file, char *fields[], int count, unsigned *id)
-{
-    static char *line;
-    static size_t size;
-
-    while (file != NULL && getline(&line, &size, file) > 0) {
-        char *rest = line;
-        int found = 0;
-        line[strcspn(line, "\n")] = '\0';
-        for (char *field; (field = strsep(&rest, ":")) != NULL; found++)
-            if (found < count)
-                fields[found] = field;
-        if (found == count && parse_id(fields[ID], id))
-            return true;
-    }
-    return false;
-}
-
-/* The first line that has the NAME, or the number NAME, and its id. False if there is none. */
-static bool find_line(FILE *file, const char *name, char *fields[], int count, unsigned *id)
+/* Does NAME, a name or a number, name what is called OTHER and has this ID? -1 is none. */
+static bool is_named(const char *name, const char *other, unsigned id)
 {
     unsigned wanted;
-    bool is_number = parse_id(name, &wanted);
 
-    if (file != NULL)
-        rewind(file);
-    while (next_line(file, fields, count, id))
-        if (strcmp(fields[NAME], name) == 0 || (is_number && *id == wanted))
-            return true;
-    return false;
+    return id != (uid_t)-1 &&
+           (strcmp(name, other) == 0 || (parse_id(name, &wanted) && wanted == id));
 }
 
 static void find_user(FILE *users, const char *user, struct account *account)
 {
-    char *fields[USER_FIELDS];
+    struct passwd *line = NULL;
 
+    while (users != NULL && (line = fgetpwent(users)) != NULL)
+        if (is_named(user, line->pw_name, line->pw_uid))
+            break;
     strcpy(account->home, "/");
-    if (find_line(users, user, fields, USER_FIELDS, &account->user) &&
-        parse_id(fields[USER_GROUP], &account->group)) {
-        snprintf(account->name, sizeof(account->name), "%s", fields[NAME]);
-        if (fields[USER_HOME][0] == '/')
-            snprintf(account->home, sizeof(account->home), "%s", fields[USER_HOME]);
+    if (line != NULL) {
+        account->user = line->pw_uid;
+        account->group = line->pw_gid;
+        snprintf(account->name, sizeof(account->name), "%s", line->pw_name);
+        if (line->pw_dir[0] == '/')
+            snprintf(account->home, sizeof(account->home), "%s", line->pw_dir);
     } else if (!parse_id(user, &account->user)) {
         fail("user '%s': is not in the box's /etc/passwd", user);
     }
@@ -102,10 +78,15 @@ static void find_user(FILE *users, const char *user, struct account *account)
 
 static gid_t find_group(FILE *groups, const char *group)
 {
-    char *fields[GROUP_FIELDS];
+    struct group *line;
     gid_t id;
 
-    if (!find_line(groups, group, fields, GROUP_FIELDS, &id) && !parse_id(group, &id))
+    if (groups != NULL)
+        rewind(groups);
+    while (groups != NULL && (line = fgetgrent(groups)) != NULL)
+        if (is_named(group, line->gr_name, line->gr_gid))
+            return line->gr_gid;
+    if (!parse_id(group, &id))
         fail("group '%s': is not in the box's /etc/group", group);
     return id;
 }
@@ -117,19 +98,18 @@ static void add_group(struct account *account, gid_t id)
     account->groups[account->group_count++] = id;
 }
 
-/* The groups that have the user among their members, whom "," parts. */
+/* The groups that have the user among their members. */
 static void add_memberships(FILE *groups, struct account *account)
 {
-    char *fields[GROUP_FIELDS], *member;
-    gid_t id;
+    struct group *line;
 
     if (groups == NULL || account->name[0] == '\0')
         return;
     rewind(groups);
-    while (next_line(groups, fields, GROUP_FIELDS, &id))
-        while ((member = strsep(&fields[MEMBERS], ",")) != NULL)
-            if (strcmp(member, account->name) == 0) {
-                add_group(account, id);
+    while ((line = fgetgrent(groups)) != NULL)
+        for (char **member = line->gr_mem; *member != NULL; member++)
+            if (strcmp(*member, account->name) == 0 && line->gr_gid != (gid_t)-1) {
+                add_group(account, line->gr_gid);
                 break;
             }
 }
@@ -150,6 +130,8 @@ void account_find(const struct root *root, const char *text, const char *more,
             add_group(account, find_group(groups, name));
     if (group == NULL)
         add_memberships(groups, account);
+    if (account->group == (gid_t)-1) /* "unchanged", to the kernel */
+        fail("user '%s': has no valid group in the box's /etc/passwd", user);
     if (users != NULL)
         fclose(users);
     if (groups != NULL)

@@ -2,7 +2,7 @@
  * The user that a command runs as, looked up in the box's own /etc/passwd and /etc/group.
  *
  * libc's getpwnam(3) would read the host's files, and in a static program may load the image's own
- * libraries. These files are the image's, and so not to be trusted: plain text, read strictly.
+ * libraries. fgetpwent(3) only reads lines. They are the image's, and so not to be trusted.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
