@@ -75,12 +75,12 @@ int command_stats(int argc, char **argv)
     int count = all ? state_list(&names) : argc - optind;
     printf("%-24s %-20s %-20s %s\n", "NAME", "CPU", "MEMORY", "PROCESSES");
     for (int i = 0; i < count; i++) {
-        if (all && state_monitor(names[i]) == 0)
-            continue;
         if (state_read(names[i], &state) < 0) {
             status = all ? status : EXIT_TOOL; /* it may just have ended */
             continue;
         }
+        if (all && !state.alive)
+            continue;
         struct use use = stats_read(&state);
         printf("%-24s %-20s %-20s %s\n", names[i], use.cpu, use.memory, use.pids);
     }
