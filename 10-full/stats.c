@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
