@@ -27,15 +27,15 @@ struct account {
 /*
  * Box. The account of TEXT, which is USER or USER:GROUP, each a name or a number, as looked up in
  * ROOT; NULL or "" is root. With no GROUP, the user's own group and those that list the user as a
- * member; with one, that alone. MORE are further groups with "," between them. A number need not be
- * in the files. Errors end the tool.
+ * member; with one, that alone. MORE are further groups with "," between them. A number doesn't
+ * have to be in the files. Errors end the tool.
  */
 void account_find(const struct root *root, const char *text, const char *more,
                   struct account *account);
 
 /*
  * Box. Become ACCOUNT, groups first. With KEEP_GROUPS the supplementary groups stay as they are, as
- * they must in the box of an ordinary user, to whom setgroups(2) is denied. Errors end the tool.
+ * they must in the box of an ordinary user, who is denied setgroups(2). Errors end the tool.
  */
 void account_become(const struct account *account, bool keep_groups);
 

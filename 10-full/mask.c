@@ -33,7 +33,7 @@ static const char *const hidden[] = {
 
 /* The same in /sys. */
 static const char *const hidden_in_sys[] = {
-    "/devices/virtual/powercap", /* power used: tells keys from afar (CVE-2020-8694) */
+    "/devices/virtual/powercap", /* power used: reveals keys (CVE-2020-8694) */
     "/firmware",                 /* ACPI tables, EFI variables: writing can brick a machine */
 };
 
@@ -107,7 +107,7 @@ static void hide(const struct root *root, const char *path, int null)
     close(place);
 }
 
-/* How often each processor has been too hot tells what others compute there. */
+/* How often each processor has been too hot reveals what others compute there. */
 static void hide_temperatures(const struct root *sys, int null)
 {
     int processors = open_inside(sys->directory, "/devices/system/cpu", O_RDONLY | O_DIRECTORY,
@@ -146,7 +146,7 @@ void mask_paths(const struct root *proc, const struct root *sys)
 {
     int null = open_null();
 
-    /* EXERCISE 10.3: cover what tells of the whole machine, and keep the box from changing its
+    /* EXERCISE 10.3: cover what reveals the whole machine, and keep the box from changing its
        settings. openat2(2), move_mount(2), mount_setattr(2) */
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
         hide(proc, hidden[i], null);

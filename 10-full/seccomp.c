@@ -76,7 +76,7 @@ static void put_choice(struct filter *filter, uint32_t argument, const uint32_t 
 static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
 static const uint32_t families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
 static const uint32_t personas[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
-                                    0xffffffff /* changes nothing, only tells */};
+                                    0xffffffff /* only asks */};
 
 /* A leaf of the tree. */
 static void put_answer(struct filter *filter, enum answer answer)

@@ -99,7 +99,7 @@ static bool looks_dropped(pid_t first, int signal)
     return ids != NULL && strncmp(strchrnul(ids + 1, '\n') - 2, "\t1", 2) == 0;
 }
 
-/* Between two rounds of sigwait(3) there is a moment in which nothing tells. So look again. */
+/* Between two rounds of sigwait(3) there is a moment in which nothing shows it. So look again. */
 bool signal_was_dropped(pid_t first, int signal)
 {
     enum { LOOKS = 3 };

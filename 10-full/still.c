@@ -221,7 +221,7 @@ int still_begin(struct still *still, const struct state *state)
     still->socket = ends[0];
     if (error == 0 && recv(ends[0], &byte, 1, 0) == 1)
         return 0;
-    (void)still_end(still); /* the keeper has told why */
+    (void)still_end(still); /* the keeper has reported why */
     return error != 0 ? error : -EBUSY;
 }
 

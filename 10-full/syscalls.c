@@ -152,7 +152,7 @@ static const struct group groups[] = {
 {"requests to devices, but TIOCSTI and TIOCLINUX type into the terminal", CHECK_IOCTL, 0,
  CALLS(SYS_ioctl)},
 
-{"Linux as usual and how uname tells it, but not READ_IMPLIES_EXEC or ADDR_NO_RANDOMIZE",
+{"Linux as usual, and what uname calls it, but not READ_IMPLIES_EXEC or ADDR_NO_RANDOMIZE",
  CHECK_PERSONALITY, 0,
  CALLS(SYS_personality)},
 
@@ -219,7 +219,7 @@ static const struct group groups[] = {
 {"does input and output past this filter, and has had many bugs", ANSWER_REFUSE, 0,
  CALLS(SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register)},
 
-{"a server that is no more", ANSWER_REFUSE, 0, CALLS(SYS_nfsservctl)},
+{"a server that has gone", ANSWER_REFUSE, 0, CALLS(SYS_nfsservctl)},
 #ifdef SYS_vserver
 {"never had code behind it", ANSWER_REFUSE, 0, CALLS(SYS_vserver)},
 #endif
