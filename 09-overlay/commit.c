@@ -112,7 +112,11 @@ int image_commit(const char *base, int upper, int still, const char *name, const
         error = image_open(base, &image);
     if (error != 0)
         return error;
-    error = import_upper(upper, still, &import, digest);
+    if (image.config.layer_count >= OVERLAY_MOST_LAYERS)
+        error = refuse("image %s: has %d layers already, as many as overlay stacks", base,
+                       OVERLAY_MOST_LAYERS);
+    if (error == 0)
+        error = import_upper(upper, still, &import, digest);
     if (error == 0)
         error = keep(&image.config, &import, normal, made_by, id);
     import_end(&import, 1);

@@ -125,3 +125,22 @@ ends_however() {
     as_each ends_however
 }
 
+
+@test "commit: an image with as many layers as overlay stacks gets no further one" {
+    layer tree file
+    tar -C tree -cf 2.tar .
+    name=$(random_name box)
+    for more in 498 499; do
+        mapfile -t tars < <(yes 2.tar | head -n "$more")
+        image_of 1.tar "${tars[@]}"
+        "$full" load image.tar "many:$more"
+        run -0 "$full" run --network none --name "$name" "many:$more" touch /new
+        if [ "$more" = 498 ]; then
+            run -0 "$full" commit "$name" mine
+        else
+            expect_error 125 "as many as overlay stacks" "$full" commit "$name" mine
+        fi
+        run -0 "$full" rm "$name"
+    done
+    run -0 "$full" run --network none mine ls /new
+}
