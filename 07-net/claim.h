@@ -18,6 +18,7 @@
  *   symlink TARGET PATH       a symbolic link
  *   group PATH                a cgroup with all its processes
  *   tree PATH                 a directory with all that is in it
+ *   status NUMBER             how a box has ended, for those that wait for it
  *   made                      all of the lines above have been acted upon
  *
  * A line may turn out to be about something that is somebody else's, if the tool is killed before

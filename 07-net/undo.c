@@ -173,7 +173,7 @@ int undo_line(const char *line, const char *token, int patience)
         return setting_stop_forwarding(words.first);
     if (strcmp(verb, "symlink") == 0)
         return undo_symlink(words.first, words.second);
-    if (strcmp(verb, "token") == 0 || strcmp(verb, "made") == 0)
+    if (strcmp(verb, "token") == 0 || strcmp(verb, "made") == 0 || strcmp(verb, "status") == 0)
         return 0;
     return refuse("undo '%s': it is from another version", line);
 }

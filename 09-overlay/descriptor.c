@@ -8,23 +8,24 @@
 
 /* Room for the one control message, aligned as the CMSG macros want it. */
 union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
     struct cmsghdr header;
 };
 
-int descriptor_send(int socket, int descriptor)
+int descriptors_send(int socket, const int *descriptors, int count)
 {
+    size_t size = (size_t)count * sizeof(int);
     union control control = {.bytes = ""};
     struct iovec one_byte = {.iov_base = "d", .iov_len = 1};
     struct msghdr message = {.msg_iov = &one_byte,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
+                             .msg_controllen = CMSG_SPACE(size)};
 
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+    control.header.cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(&control.header), descriptors, size);
     if (sendmsg(socket, &message, MSG_NOSIGNAL) == 1)
         return 0;
     if (errno == EPIPE || errno == ECONNRESET)
@@ -32,16 +33,21 @@ int descriptor_send(int socket, int descriptor)
     return report("send a descriptor");
 }
 
-int descriptor_receive(int socket)
+int descriptor_send(int socket, int descriptor)
 {
+    return descriptors_send(socket, &descriptor, 1);
+}
+
+int descriptors_receive(int socket, int *descriptors, int count)
+{
+    size_t size = (size_t)count * sizeof(int);
     union control control;
     char byte;
     struct iovec one_byte = {.iov_base = &byte, .iov_len = 1};
     struct msghdr message = {.msg_iov = &one_byte,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
-    int descriptor;
+                             .msg_controllen = CMSG_SPACE(size)};
     ssize_t got;
 
     do
@@ -49,8 +55,16 @@ int descriptor_receive(int socket)
     while (got == -1 && errno == EINTR);
     if (got == -1 && errno != ECONNRESET)
         return report("receive a descriptor");
-    if (got != 1 || message.msg_controllen < CMSG_LEN(sizeof(int)))
+    if (got != 1 || message.msg_controllen < CMSG_LEN(size) ||
+        control.header.cmsg_len != CMSG_LEN(size))
         return -EPIPE;
-    memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));
-    return descriptor;
+    memcpy(descriptors, CMSG_DATA(&control.header), size);
+    return 0;
+}
+
+int descriptor_receive(int socket)
+{
+    int descriptor = -1, error = descriptors_receive(socket, &descriptor, 1);
+
+    return error == 0 ? descriptor : error;
 }

@@ -443,3 +443,22 @@ void json_list_free(char **list)
         free(*each);
     free(list);
 }
+
+void json_put(FILE *file, const char *text)
+{
+    fputc('"', file);
+    while (*text != '\0') {
+        size_t length = json_utf8_length(text, strnlen(text, 4));
+        unsigned first = (unsigned char)text[0], second = (unsigned char)text[first != 0];
+        if (length == 0)
+            fputs("\\ufffd", file);
+        else if (*text == '"' || *text == '\\')
+            fprintf(file, "\\%c", *text);
+        else if (first < ' ' || first == 0x7f || (first == 0xc2 && second < 0xa0))
+            fprintf(file, "\\u%04x", length == 1 ? first : second); /* a terminal would obey */
+        else
+            fwrite(text, 1, length, file);
+        text += length ? length : 1;
+    }
+    fputc('"', file);
+}

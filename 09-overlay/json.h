@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { JSON_DEEPEST = 32, JSON_MOST_VALUES = 1 << 20 };
 
@@ -91,5 +92,8 @@ char *json_string(const struct json *json, size_t string);
  * 0 if it is none. RFC 3629
  */
 size_t json_utf8_length(const char *text, size_t length);
+
+/* Either side. Write TEXT to FILE as a JSON string. What is not UTF-8 becomes U+FFFD. */
+void json_put(FILE *file, const char *text);
 
 #endif

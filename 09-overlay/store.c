@@ -100,6 +100,14 @@ const char *store_open(void)
     return store_home;
 }
 
+const char *store_find(void)
+{
+    bool is_there =
+        choose_home(store_home, sizeof(store_home)) && access(place("tmp", ""), F_OK) == 0;
+
+    return is_there ? store_open() : NULL;
+}
+
 const char *store_claims(void)
 {
     static char claims[PATH_MAX];

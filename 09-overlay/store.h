@@ -27,6 +27,9 @@
  */
 const char *store_open(void);
 
+/* Host. The same, but NULL, without report(), if it isn't there yet. */
+const char *store_find(void);
+
 /* Host. Where the claims about what is on the store's disk lie (claim.h). NULL as above. */
 const char *store_claims(void);
 

@@ -21,20 +21,12 @@
 #include "../09-overlay/descriptor.h"
 #include "account.h"
 #include "capability.h"
+#include "environment.h"
 #include "harden.h"
 #include "hosts.h"
 #include "mask.h"
-#include "nameserver.h"
 #include "seccomp.h"
 #include "terminal.h"
-
-static int receive(const struct child *child)
-{
-    int descriptor = descriptor_receive(child->sync);
-    if (descriptor < 0)
-        _exit(EXIT_TOOL); /* the host has told why */
-    return descriptor;
-}
 
 /* Only who is still to be forked gets the new clock, so an init has to come after it. */
 static void move_boot_clock(int64_t seconds)
@@ -74,51 +66,57 @@ static struct root mount_proc(const struct root *root)
  * cgroup in it can't be mounted right on top of the host's tree, as that is the same file system:
  * mount(2), EBUSY.
  */
-static struct root mount_sys(const struct root *root, const struct plan *plan)
+static struct root mount_sys(const struct root *root, const struct spec *spec)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    bool bound = plan->users.count > 0 && !plan->own_network;
+    bool bound = spec->user_namespace && !(spec->namespaces & CLONE_NEWNET);
     struct root sys = bound ? mount_bound_root(root, "/sys", "/sys", flags)
                             : mount_root(root, "/sys", "sysfs", flags, NULL);
 
     check_type(&sys, SYSFS_MAGIC, "sysfs");
-    if (bound && plan->grouped)
+    if (bound && spec->grouped)
         close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
-    if (plan->grouped)
+    if (spec->grouped)
         mask_mount_cgroup(&sys); /* 08 */
     return sys;
 }
 
-/* The volumes as trees, in the order of the options; -1 for a tmpfs. To be freed. */
-static int *open_volumes(const struct plan *plan, const struct child *child)
+/*
+ * The mounts that are to be seen in the box, in the order of the options, then those of the layers.
+ * Where owners are mapped the host makes them, and sends all in one message.
+ */
+static int *open_trees(const struct spec *spec, const struct child *child, int *volumes)
 {
-    int count = plan->options->volume_count;
-    int *trees = calloc((size_t)count + 1, sizeof(*trees));
+    int *trees = calloc((size_t)spec->volume_count + LAYERS_TREES, sizeof(*trees));
 
     if (trees == NULL)
         die("calloc");
-    for (int i = 0; i < count; i++) {
-        const char *source = plan->options->volumes[i].source;
-        if (source == NULL)
-            trees[i] = -1;
-        else
-            trees[i] = plan->mapped ? receive(child) : mount_take(source);
+    *volumes = 0;
+    for (int i = 0; i < spec->volume_count; i++) {
+        if (spec->volumes[i].source == NULL)
+            continue;
+        if (!spec->mapped)
+            trees[*volumes] = mount_take(spec->volumes[i].source);
+        ++*volumes;
     }
+    if (spec->mapped &&
+        descriptors_receive(child->sync, trees, *volumes + layers_trees(&spec->layers)) != 0)
+        _exit(EXIT_TOOL); /* the host has reported why */
     return trees;
 }
 
-static void mount_volumes(const struct root *root, const struct plan *plan, int *trees)
+static void mount_volumes(const struct root *root, const struct spec *spec, const int *tree)
 {
-    for (int i = 0; i < plan->options->volume_count; i++) {
-        const struct bind *volume = &plan->options->volumes[i];
-        if (trees[i] == -1)
+    for (int i = 0; i < spec->volume_count; i++) {
+        const struct bind *volume = &spec->volumes[i];
+        if (volume->source == NULL) {
             close(mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options));
-        else
-            mount_tree(root, trees[i], volume->source, volume->target,
-                       MS_NODEV | (volume->read_only ? MS_RDONLY : 0));
-        close(trees[i]);
+            continue;
+        }
+        mount_tree(root, *tree, volume->source, volume->target,
+                   MS_NODEV | (volume->read_only ? MS_RDONLY : 0));
+        close(*tree++);
     }
-    free(trees);
 }
 
 /*
@@ -161,90 +159,101 @@ static void resize_shm(const struct root *dev, long long size)
 }
 
 /* A directory of the host's gets no file that it hasn't got, unless it is asked for. */
-static void bind_names(const struct root *root, const struct root *dev, const struct plan *plan)
+static void bind_names(const struct root *root, const struct root *dev, const struct spec *spec)
 {
-    const struct run_options *options = plan->options;
     const struct lease here = {.address = INADDR_LOOPBACK, .gateway = INADDR_LOOPBACK};
-    const struct lease *lease = plan->linked ? plan->network.lease : &here;
-    bool image = plan->layers.directory == NULL;
-    char *hosts = hosts_compose(options->hosts, options->host_count, options->hostname,
-                                lease->address, lease->gateway);
+    const struct lease *lease = spec->linked ? spec->net.lease : &here;
+    bool image = spec->layers.directory == NULL;
+    char *hosts = hosts_compose(spec->hosts, spec->hostname, lease->address, lease->gateway);
 
-    if (plan->resolv != NULL && plan->resolv[0] != '\0')
-        nameserver_bind(root, dev, "resolv.conf", plan->resolv, image || options->dns_count > 0);
-    nameserver_bind(root, dev, "hosts", hosts, image || options->host_count > 0);
+    if (spec->resolv != NULL && spec->resolv[0] != '\0')
+        hosts_bind(root, dev, "resolv.conf", spec->resolv, image || spec->net.dns_count > 0);
+    hosts_bind(root, dev, "hosts", hosts, image || spec->hosts != NULL);
     free(hosts);
 }
 
 /* Give up all power that the command shall not have. The order matters: see capability.h. */
-static void drop_privileges(const struct plan *plan, const struct account *account)
+static void drop_privileges(const struct spec *spec, const struct account *account)
 {
-    bool ordinary = plan->users.count > 0 && !plan->mapped;
-
-    capability_check(&plan->options->capabilities);
-    capability_bound(plan->capabilities);
+    capability_check(&spec->choice);
+    capability_bound(spec->capabilities);
     capability_keep();
-    account_become(account, ordinary);
-    capability_hold(plan->capabilities, account->user);
+    account_become(account, spec->user_namespace && spec->first_id == 0);
+    capability_hold(spec->capabilities, account->user);
+    harden_undumpable();
     harden_no_new_privileges();
 }
 
-/* The road, with the number of the chapter that each step comes from. */
-noreturn void box_run(struct plan *plan, struct child *child)
+noreturn void box_become(const struct spec *spec, const struct account *account, int terminal,
+                         struct child *child)
 {
-    const struct run_options *options = plan->options;
+    environment_set(spec->environment, spec->hostname, account->home);
+    environment_enter(spec->workdir);
+    rlimit_set(&spec->limits);
+    if (!spec->terminal || spec->detach)
+        streams_enter(&spec->streams);
+    if (spec->terminal)
+        terminal_become(terminal);
+    else
+        harden_new_session();
+    drop_privileges(spec, account);
+    if (spec->init || spec->has_offset)
+        init_stay_behind(child); /* 03 */
+    if (spec->seccomp)
+        seccomp_install(spec->capabilities);
+    spawn_exec(child, spec->command); /* 02, 01 */
+}
+
+/* What the box sees, as far as the host's paths are needed for it. Returns its root. */
+static struct root build_root(struct spec *spec, const struct child *child, struct account *account,
+                              int *terminal)
+{
+    int volumes, *trees = open_trees(spec, child, &volumes);
+    struct root root =
+        layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 04, 09 */
+    struct root dev = mount_devices(&root);                                 /* 04 */
+
+    resize_shm(&dev, spec->shm_size);         /* 10 */
+    ipc_mount_queues(&dev, "/mqueue");        /* 05 */
+    struct root proc = mount_proc(&root);     /* 03, 04 */
+    struct root sys = mount_sys(&root, spec); /* 04, 08 */
+    if (spec->namespaces & CLONE_NEWNET)
+        mask_allow_ping(&proc);                             /* 10 */
+    mask_paths(&proc, &sys);                                /* 10 */
+    bind_names(&root, &dev, spec);                          /* 10 */
+    mount_volumes(&root, spec, trees);                      /* 04 */
+    account_find(&root, spec->user, spec->groups, account); /* 10 */
+    make_workdir(&root, spec->workdir, account);            /* 04 */
+    if (spec->terminal)
+        *terminal = terminal_open(&dev, child, account->user, true); /* 10 */
+    free(trees);
+    return root;
+}
+
+/* The road, with the number of the chapter that each step comes from. */
+noreturn void box_run(struct spec *spec, struct child *child)
+{
     struct account account;
     int terminal = -1;
 
     spawn_wait_go(child); /* 02 */
-    if (options->has_offset)
-        move_boot_clock(options->boot_offset); /* 10 */
-    if (plan->users.count > 0)
-        idmap_become_root(&plan->users, &plan->groups, false); /* 06 */
+    if (spec->has_offset)
+        move_boot_clock(spec->boot_offset); /* 10 */
+    if (spec->user_namespace)
+        idmap_become_root(&spec->user_map, &spec->group_map, false); /* 06 */
 
     mounts_make_private(); /* 03 */
-    int *volumes = open_volumes(plan, child);
-    struct root root = layers_mount(&plan->layers, child, plan->mapped); /* 04, 09 */
-    struct root dev = mount_devices(&root);                              /* 04 */
-    resize_shm(&dev, options->shm_size);                                 /* 10 */
-    ipc_mount_queues(&dev, "/mqueue");                                   /* 05 */
-    struct root proc = mount_proc(&root);                                /* 03, 04 */
-    struct root sys = mount_sys(&root, plan);                            /* 04, 08 */
-    if (plan->own_network)
-        mask_allow_ping(&proc);                                 /* 10 */
-    mask_paths(&proc, &sys);                                    /* 10 */
-    bind_names(&root, &dev, plan);                              /* 10 */
-    mount_volumes(&root, plan, volumes);                        /* 04 */
-    account_find(&root, plan->user, options->groups, &account); /* 10 */
-    make_workdir(&root, plan->workdir, &account);               /* 04 */
-    if (options->terminal)
-        terminal = terminal_open(&dev, child, account.user, true); /* 10 */
-    if (options->read_only)
-        mount_read_only(&root);          /* 04 */
-    harden_nosuid(&root);                /* 10 */
-    root_pivot(&root);                   /* 04 */
-    uts_set_hostname(options->hostname); /* 02 */
-    if (plan->linked)
-        network_configure(&plan->network); /* 07 */
-    else if (plan->own_network)
+    struct root root = build_root(spec, child, &account, &terminal);
+    if (spec->read_only)
+        mount_read_only(&root);       /* 04 */
+    harden_nosuid(&root);             /* 10 */
+    root_pivot(&root);                /* 04 */
+    uts_set_hostname(spec->hostname); /* 02 */
+    if (spec->linked)
+        network_configure(&spec->net); /* 07 */
+    else if (spec->namespaces & CLONE_NEWNET)
         network_loopback(); /* 07 */
 
-    environment_set(&plan->environment, options->hostname, account.home); /* 10, from here on */
-    environment_enter(plan->workdir);
-    rlimit_set(&options->limits);
-    harden_new_keyring();
-    if (!options->terminal || options->detach)
-        streams_enter(&plan->streams);
-    if (options->terminal)
-        terminal_become(terminal);
-    else
-        harden_new_session();
-    drop_privileges(plan, &account);
-    if (options->init || options->has_offset) {
-        harden_undumpable();
-        init_stay_behind(child); /* 03 */
-    }
-    if (options->seccomp)
-        seccomp_install(plan->capabilities);
-    spawn_exec(child, plan->command); /* 02, 01 */
+    harden_new_keyring(); /* 10, from here on */
+    box_become(spec, &account, terminal, child);
 }

@@ -80,10 +80,12 @@ static uint64_t bit(int capability)
  */
 static int last_capability(void)
 {
-    int last = 0;
+    int last = KNOWN - 1; /* of most kernels */
 
     while (last < 63 && prctl(PR_CAPBSET_READ, last + 1) >= 0)
         last++;
+    while (last > 0 && prctl(PR_CAPBSET_READ, last) == -1)
+        last--;
     return last;
 }
 

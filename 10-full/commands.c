@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
-#include "json_print.h"
+#include "join.h"
 #include "log.h"
+#include "options.h"
 #include "signals.h"
 #include "state.h"
 
@@ -24,11 +26,12 @@ const char *command_parse(int argc, char **argv, const char *name, const char *u
 {
     struct option options[] = {TOOL_OPTIONS, {NULL, 0, NULL, 0}};
     const char *given = NULL;
-    char flags[16];
+    char flags[16] = TOOL_FLAGS;
     int option;
 
     options[sizeof(options) / sizeof(options[0]) - 2] = own; /* where the list ended */
-    snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
+    if (own.val < TOOL_VIEW)                                 /* a letter, too */
+        snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
     tool_start(argv, name, usage);
     while ((option = getopt_long(argc, argv, flags, options, NULL)) != -1) {
         if (option == own.val)
@@ -51,52 +54,34 @@ static const char *parse(int argc, char **argv, const char *name, const char *us
 }
 
 /* The box NAME. If there is none, the tool ends. */
-static struct state box_named(const char *name)
+static struct spec box_named(const char *name)
 {
-    struct state state;
+    struct spec box;
 
-    if (state_read(name, &state) < 0)
+    if (state_read(name, &box) < 0)
         exit(EXIT_TOOL);
-    return state;
+    return box;
 }
 
 /* The same, ready to be sent signals if it lives. */
-static struct state box_ready(const char *name)
+static struct spec box_ready(const char *name)
 {
-    struct state state;
+    struct spec box;
 
-    if (state_await(name, &state) < 0)
+    if (state_await(name, &box) < 0)
         exit(EXIT_TOOL);
-    return state;
+    return box;
 }
 
-static void send_signal(const struct state *state, int signal)
+static void send_signal(const struct spec *box, int signal)
 {
-    int process = state_process(state);
+    int process = state_process(box);
 
     if (process == -1)
         return; /* it has ended meanwhile */
     if (syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) == -1 && errno != ESRCH)
-        die("signal %d to box %s", signal, state->name);
+        die("signal %d to box %s", signal, box->name);
     close(process);
-}
-
-/*
- * The monitor of NAME as a descriptor, pidfd_open(2); -1 if it has ended. To be opened before the
- * state is read: later the name may be another box's, for whose end nobody wants to wait.
- */
-static int open_monitor(const char *name)
-{
-    pid_t monitor = state_name_is_valid(name) ? state_monitor(name) : 0;
-
-    if (monitor == -1)
-        fail("box %s: is of a pid namespace above this one: its end can't be seen from here", name);
-    int process = monitor != 0 ? (int)syscall(SYS_pidfd_open, monitor, 0) : -1;
-    if (process != -1 && state_monitor(name) != monitor) { /* ended, its number another's by now */
-        close(process);
-        return -1;
-    }
-    return process;
 }
 
 /* Wait until PROCESS has ended, MILLISECONDS at most, and close it. False if the time was up. */
@@ -113,23 +98,23 @@ static bool wait_for(int process, int milliseconds)
 }
 
 /*
- * The first process of the box STATE has ended, or been killed: see to the rest. Its monitor undoes
+ * The first process of the BOX has ended, or been killed: see to the rest. Its monitor undoes
  * what the box needed, and may have been stopped, as by Ctrl-Z. If it can't be made to go on, do
  * its work here.
  */
-static void finish(const struct state *state, int monitor)
+static void finish(const struct spec *box, int monitor)
 {
-    if (!wait_for(state_process(state), LONGEST_END)) {
+    if (!wait_for(state_process(box), LONGEST_END)) {
         hint("a stopped 'full exec' keeps its command, and so the box, from ending: continue it");
-        fail("box %s: process %d was killed, but doesn't end", state->name, state->pid);
+        fail("box %s: process %d was killed, but doesn't end", box->name, box->pid);
     }
     syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0);
     if (wait_for(monitor, LONGEST_END))
         return;
     syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
     if (!wait_for(monitor, LONGEST_END))
-        fail("box %s: its process was killed, but its monitor doesn't end", state->name);
-    state_clear_dead();
+        fail("box %s: its process was killed, but its monitor doesn't end", box->name);
+    state_sweep();
 }
 
 /* --- ps --------------------------------------------------------------------------------------- */
@@ -166,17 +151,25 @@ static const char *duration(time_t seconds)
     return text;
 }
 
-static void print_row(const struct state *state)
+/* Texts that others have chosen are cut, and made harmless: a terminal obeys. */
+static void print_row(const struct spec *box)
 {
-    char status[64];
+    char status[64], *command = list_join(box->command), *ports = list_join(box->ports);
+    char *source = strdupa(box->source);
 
-    if (state->alive)
-        snprintf(status, sizeof(status), "up %s", duration(time(NULL) - state->created));
+    if (box->running && box->pid == 0)
+        snprintf(status, sizeof(status), "starting");
+    else if (box->running)
+        snprintf(status, sizeof(status), "up %s", duration(time(NULL) - box->created));
     else
-        snprintf(status, sizeof(status), "exited (%d) %s ago", state->status,
-                 duration(time(NULL) - state->ended));
-    printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", state->name, state->source, state->command,
-           status, state->address, state->ports);
+        snprintf(status, sizeof(status), "exited (%d) %s ago", box->status,
+                 duration(time(NULL) - box->ended));
+    tool_disarm(source, ' ');
+    tool_disarm(command, ' ');
+    printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", box->name, source, command, status,
+           box->address, ports);
+    free(command);
+    free(ports);
 }
 
 int command_ps(int argc, char **argv)
@@ -185,7 +178,7 @@ int command_ps(int argc, char **argv)
     static const struct option long_options[] = {
         {"all", no_argument, NULL, 'a'}, {"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
     bool all = false, json = false;
-    struct state state;
+    struct spec box;
     char **names;
     int option, shown = 0;
 
@@ -206,22 +199,51 @@ int command_ps(int argc, char **argv)
                "ADDRESS", "PORTS");
     for (int i = 0; i < count; free(names[i++])) {
         /* A box may end and be forgotten between the list and here: then it isn't there. */
-        if (state_monitor(names[i]) == 0 && !all)
-            continue;
-        if (state_read(names[i], &state) < 0)
+        if (state_read(names[i], &box) < 0 || (!box.running && !all))
             continue;
         if (json) {
-            printf(shown++ > 0 ? ",\n {" : "{");
-            json_print_state(&state);
-            printf("}");
+            printf(shown++ > 0 ? ",\n" : "");
+            spec_write(&box, stdout);
         } else {
-            print_row(&state);
+            print_row(&box);
         }
     }
     if (json)
         printf("]\n");
     free(names);
     return EXIT_SUCCESS;
+}
+
+static const char inspect_usage[] =
+    "Usage: full inspect [OPTION]... BOX\n"
+    "Show what is known of a box, and row by row beside its host what is isolated.\n"
+    "\n"
+    "      --json             what is known of it, as JSON (default: as text)\n"
+    "@\n"
+    "\n"
+    "Example: full inspect web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  cat /run/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
+
+int command_inspect(int argc, char **argv, char **whole)
+{
+    const struct option own = {"json", no_argument, NULL, TOOL_OWN};
+    bool json = parse(argc, argv, "full inspect", inspect_usage, own) != NULL;
+    struct spec box = box_ready(argv[optind]);
+
+    if (json) {
+        spec_write(&box, stdout);
+        printf("\n");
+        return EXIT_SUCCESS;
+    }
+    if (!box.running)
+        fail("box %s: is not running; with --json what is known of it is printed", box.name);
+    spec_show(&box);
+    printf("\n");
+    if (fflush(stdout) != 0)
+        die("write");
+    return join_view(&box, whole);
 }
 
 /* --- logs ------------------------------------------------------------------------------------- */
@@ -242,11 +264,9 @@ int command_logs(int argc, char **argv)
 {
     const struct option own = {"follow", no_argument, NULL, 'f'};
     bool following = parse(argc, argv, "full logs", logs_usage, own) != NULL;
-    char path[1024];
+    struct spec box = following ? box_ready(argv[optind]) : box_named(argv[optind]);
 
-    struct state state = box_named(argv[optind]);
-    state_path(state.name, "log", path, sizeof(path));
-    log_print(path, following ? open_monitor(state.name) : -1);
+    log_print(state_path(&box, "log"), following ? state_monitor(&box) : -1);
     return EXIT_SUCCESS;
 }
 
@@ -272,22 +292,22 @@ int command_stop(int argc, char **argv)
     int given = time != NULL ? (int)tool_number(time, "time", 0, LONGEST_STOP) : -1;
 
     for (int i = optind; i < argc; i++) {
-        int monitor = open_monitor(argv[i]);
-        struct state state = box_ready(argv[i]);
-        if (!state.alive)
+        struct spec box = box_ready(argv[i]);
+        int monitor = state_monitor(&box);
+        if (!box.running)
             continue;
-        int seconds = given != -1 ? given : state.stop_timeout;
-        send_signal(&state, state.stop_signal);
-        if (seconds > 0 && signal_was_dropped(state.pid, state.stop_signal)) {
+        int seconds = given != -1 ? given : box.stop_timeout;
+        send_signal(&box, box.stop_signal);
+        if (seconds > 0 && signal_was_dropped(box.pid, box.stop_signal)) {
             hint("'full run --init' starts boxes that end at once");
             (void)refuse("box %s: its PID 1 has no handler for the stop signal: SIGKILL follows "
                          "in %d second%s",
-                         state.name, seconds, seconds == 1 ? "" : "s");
+                         box.name, seconds, seconds == 1 ? "" : "s");
         }
-        if (!wait_for(state_process(&state), seconds * 1000))
-            send_signal(&state, SIGKILL);
-        finish(&state, monitor);
-        printf("%s\n", state.name);
+        if (!wait_for(state_process(&box), seconds * 1000))
+            send_signal(&box, SIGKILL);
+        finish(&box, monitor);
+        printf("%s\n", box.name);
     }
     return EXIT_SUCCESS;
 }
@@ -310,10 +330,10 @@ int command_kill(int argc, char **argv)
     int signal = name != NULL ? signal_option(name) : SIGKILL;
 
     for (int i = optind; i < argc; i++) {
-        struct state state = box_ready(argv[i]);
-        if (!state.alive)
+        struct spec box = box_ready(argv[i]);
+        if (!box.running)
             fail("box %s: is not running", argv[i]);
-        send_signal(&state, signal);
+        send_signal(&box, signal);
     }
     return EXIT_SUCCESS;
 }
@@ -329,26 +349,24 @@ static const char wait_usage[] = "Usage: full wait [OPTION]... BOX...\n"
                                  "  wait PID; echo $?\n";
 
 /*
- * The monitor leaves the status in the lock, which stays open here when the box is forgotten. One
+ * The monitor leaves the status in its claim, which stays open here when the box is forgotten. One
  * that was killed can't, and its box has gone the same way.
  */
 static int wait_for_status(const char *name)
 {
-    char path[1024], status[16] = "";
-    int lock = -1;
+    struct spec box = box_ready(name); /* ends the tool if it isn't there */
+    int claim = state_follow(&box), monitor = state_monitor(&box);
 
-    if (state_name_is_valid(name)) {
-        state_path(name, "lock", path, sizeof(path));
-        lock = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    int monitor = open_monitor(name);
-    struct state state = box_ready(name); /* ends the tool if it isn't there */
-    wait_for(state_process(&state), FOREVER);
+    if (!box.running)
+        return box.status;
+    wait_for(state_process(&box), FOREVER);
     syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0); /* it may be stopped */
     wait_for(monitor, FOREVER);
-    ssize_t got = read(lock, status, sizeof(status) - 1);
-    close(lock);
-    return got > 0 ? (int)strtol(status, NULL, 10) : EXIT_SIGNAL + SIGKILL;
+    if (claim == -1) /* it ended before we could open that */
+        return box_named(name).status;
+    int status = state_told(claim);
+    close(claim);
+    return status != -1 ? status : EXIT_SIGNAL + SIGKILL;
 }
 
 int command_wait(int argc, char **argv)
@@ -380,17 +398,17 @@ int command_rm(int argc, char **argv)
     int status = EXIT_SUCCESS;
 
     for (int i = optind; i < argc; i++) {
-        int monitor = force ? open_monitor(argv[i]) : -1;
-        struct state state = force ? box_ready(argv[i]) : box_named(argv[i]);
-        if (state.alive && !force) {
+        struct spec box = force ? box_ready(argv[i]) : box_named(argv[i]);
+        int monitor = state_monitor(&box);
+        if (box.running && !force) {
             hint("'full stop %s' ends it, 'full rm -f %s' does both", argv[i], argv[i]);
             fail("box %s: is running", argv[i]);
         }
-        if (state.alive) {
-            send_signal(&state, SIGKILL);
-            finish(&state, monitor);
+        if (box.running) {
+            send_signal(&box, SIGKILL);
+            finish(&box, monitor);
         }
-        if (state_forget_ended(&state) < 0)
+        if (state_forget(&box) < 0)
             status = EXIT_TOOL;
     }
     return status;

@@ -9,6 +9,7 @@
 
 /* Host. One for each word behind "full". */
 int command_ps(int argc, char **argv);
+int command_inspect(int argc, char **argv, char **whole); /* WHOLE: with "full" in front */
 int command_logs(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -19,7 +21,6 @@
 #include "background.h"
 #include "box.h"
 #include "log.h"
-#include "plan.h"
 #include "state.h"
 #include "terminal.h"
 
@@ -27,21 +28,26 @@
 static struct {
     pid_t monitor;      /* 0 while there is nothing to undo */
     struct child child; /* 02: pid 0 while there is none */
-    bool has_group;
-    bool started; /* if not, there is nothing that the name could be kept for */
-    int lock;     /* of its state */
-    struct state state;
-    struct claim claim;  /* 07: of the group */
+    struct spec *spec;
+    struct claim claim;    /* 07: of the name, with the box's directory */
+    struct claim resource; /* of what doesn't outlive a boot; none if CLAIM is such a one itself */
+    bool has_group, released;
     struct cgroup group; /* 08 */
-    struct plan plan;    /* 07: its network; 09: its layers */
 } box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
+
+/* The claim on what does not outlive a boot. */
+static struct claim *resources(void)
+{
+    return box.resource.file != -1 ? &box.resource : &box.claim;
+}
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
- * nothing is left. What SIGKILL leaves the next command finds: state_clear_dead().
+ * nothing is left. What SIGKILL leaves the next command finds, by the claims.
  */
 static void undo(void)
 {
+    struct spec *spec = box.spec;
     int error = 0;
 
     if (box.monitor != getpid())
@@ -51,109 +57,128 @@ static void undo(void)
         syscall(SYS_pidfd_send_signal, box.child.pidfd, SIGKILL, NULL, 0);
         waitpid(box.child.pid, NULL, 0);
     }
-    if (box.plan.network.lease != NULL)
-        error |= network_release(&box.plan.network); /* 07 */
-    error |= claim_end(&box.claim);                  /* 08 */
-    if (box.has_group)
-        cgroup_leave(&box.group);
-    error |= state_tell(box.lock, box.state.status);
-    box.state.pid = 0;
-    if (box.state.keep && box.started) {
-        box.state.ended = time(NULL);
-        error |= state_write(&box.state);
-    } else {
-        error |= state_forget(&box.state);
+    if (spec->linked)
+        error |= network_release(&spec->net); /* 07 */
+    if (spec->status == -1)
+        spec->status = EXIT_TOOL;
+    if (box.released) {
+        spec->pid = 0;
+        spec->running = false;
+        spec->ended = time(NULL);
+        error |= state_write(spec);
     }
+    error |= claim_end(&box.resource);
+    error |= state_tell(&box.claim, spec->status);
+    error |= claim_end(&box.claim);
+    if (box.has_group)
+        cgroup_leave(&box.group); /* 08 */
     if (error != 0)
-        _exit(EXIT_TOOL); /* what is left has been told: the command's status would hide it */
+        _exit(EXIT_TOOL); /* what is left has been reported: the command's status would hide it */
 }
 
-/* A line in the state file, and shown on terminals, while what an image says could be anything. */
-static void note_text(char *to, size_t size, const char *text)
+/* Claim the name, and a range of users for root; an ordinary user is oneself. */
+static int begin(struct spec *spec)
 {
-    snprintf(to, size, "%s", text != NULL ? text : "");
-    tool_disarm(to, ' ');
-}
-
-/* The words of COMMAND with blanks between, cut where TEXT ends. */
-static void join_words(char **command, char *text, size_t size)
-{
-    size_t length = 0;
-
-    text[0] = '\0';
-    for (int i = 0; command[i] != NULL && length < size; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", command[i]);
-}
-
-static void begin(const struct run_options *options)
-{
-    box.state.keep = options->keep;
-    box.state.created = time(NULL);
-    box.state.status = EXIT_TOOL;
-    snprintf(box.state.name, NAME_SIZE, "%s", options->name);
-    note_text(box.state.source, sizeof(box.state.source), options->source);
-    snprintf(box.state.hostname, sizeof(box.state.hostname), "%s", options->hostname);
-    box.state.capabilities = box.plan.capabilities;
-    box.state.seccomp = options->seccomp;
-    box.state.user_namespace = options->user_namespace;
     spawn_block_signals(); /* from here on there is something to undo */
-    box.lock = state_begin(options->name);
-    if (box.lock < 0)
-        exit(EXIT_TOOL);
-    box.claim = (struct claim)CLAIM_NONE;
-    box.monitor = getpid();
+    box.spec = spec;
+    box.claim.file = box.resource.file = -1;
+    spec->status = -1;
+    int error = state_begin(spec, &box.claim);
+    box.monitor = box.claim.file != -1 ? getpid() : 0;
     atexit(undo);
+    if (error == 0 && spec->home != spec->claims)
+        error = claim_take(&box.resource, claim_home(), NULL);
+    if (error != 0)
+        return error;
+    spec->monitor = getpid();
+    spec->monitor_born = state_birth(spec->monitor);
+    if (spec->mapped)
+        spec->first_id = state_take_ids(resources());
+    if (spec->user_namespace) {
+        unsigned count = spec->mapped ? STATE_IDS : 1;
+        spec->user_map.ranges[0] =
+            (struct id_range){0, spec->mapped ? spec->first_id : geteuid(), count};
+        spec->group_map.ranges[0] =
+            (struct id_range){0, spec->mapped ? spec->first_id : getegid(), count};
+        spec->user_map.count = spec->group_map.count = 1;
+    }
+    if (!spec->layers.on_disk)
+        return 0;
+    spec->layer = strdup(state_path(spec, ""));
+    return spec->layer != NULL ? layers_make(&spec->layers, spec->layer) : report("strdup");
 }
 
 /* Link the box to the bridge, and note its address and ports. */
-static int attach_network(void)
+static int attach_network(struct spec *spec)
 {
-    _Static_assert(sizeof(box.state.ports) >= (size_t)NAT_PORTS * PUBLISH_TEXT,
-                   "all ports have room");
-    char port[PUBLISH_TEXT];
+    static char text[INET_ADDRSTRLEN], ports[NAT_PORTS][PUBLISH_TEXT];
     struct in_addr address;
-    int error = network_attach(&box.plan.network, box.child.pid);
+    int error = network_attach(&spec->net, box.child.pid);
 
     if (error != 0)
         return error;
-    address.s_addr = htonl(box.plan.network.lease->address);
-    inet_ntop(AF_INET, &address, box.state.address, sizeof(box.state.address));
-    for (int i = 0; i < box.plan.network.port_count; i++) {
-        size_t length = strlen(box.state.ports);
-        network_write_publish(&box.plan.network.ports[i], port);
-        snprintf(box.state.ports + length, sizeof(box.state.ports) - length, "%s%s", i ? " " : "",
-                 port);
+    address.s_addr = htonl(spec->net.lease->address);
+    spec->address = inet_ntop(AF_INET, &address, text, sizeof(text));
+    for (int i = 0; i < spec->net.port_count; i++) {
+        network_write_publish(&spec->net.ports[i], ports[i]);
+        list_add(&spec->ports, ports[i]);
     }
-    return state_write(&box.state);
+    return 0;
 }
 
-/* The volumes and the root as the box's users own them, in the order in which the box asks. */
-static int send_mapped_mounts(void)
+/* The volumes and the root as the box's users own them, in the order in which the box counts. */
+static int send_mapped_mounts(const struct spec *spec)
 {
-    const struct run_options *options = box.plan.options;
+    int trees[DESCRIPTORS], count = 0, error = 0;
     char path[64];
-    int error = 0;
 
     snprintf(path, sizeof(path), "/proc/%d/ns/user", box.child.pid);
     int users = open(path, O_RDONLY | O_CLOEXEC);
     if (users == -1)
         return report("open %s", path);
-    for (int i = 0; i < options->volume_count && error == 0; i++) {
-        if (options->volumes[i].source == NULL)
+    for (int i = 0; i < spec->volume_count && error == 0; i++) {
+        if (spec->volumes[i].source == NULL)
             continue;
-        int tree = overlay_idmap(options->volumes[i].source, users);
-        error = tree < 0 ? tree : descriptor_send(box.child.sync, tree);
-        if (tree >= 0)
-            close(tree);
+        trees[count] = overlay_idmap(spec->volumes[i].source, users);
+        error = trees[count] < 0 ? trees[count] : 0;
+        count += error == 0;
     }
     if (error == 0)
-        error = layers_send(&box.plan.layers, &box.child, users);
+        error = layers_map(&spec->layers, users, trees, &count);
+    if (error == 0)
+        error = descriptors_send(box.child.sync, trees, count);
+    while (count > 0)
+        close(trees[--count]);
     close(users);
     return error;
 }
 
+/* The host's part, while the box waits: who its users are, its network, its mounts. */
+static int serve_box(struct spec *spec)
+{
+    if (spec->user_namespace)
+        idmap_write(box.child.pid, &spec->user_map, &spec->group_map, spec->mapped); /* 06 */
+    int error = spec->linked ? attach_network(spec) : 0;                             /* 07 */
+    if (error != 0)
+        return error;
+    rlimit_allow(&spec->limits, box.child.pid);
+    spawn_go(&box.child);                                /* 02 */
+    error = spec->mapped ? send_mapped_mounts(spec) : 0; /* 09 */
+    claim_sweep(claim_home(), false); /* now there is time to look what others have left */
+    if (spec->home != spec->claims)
+        claim_sweep(spec->claims, false);
+    return error;
+}
+
+/* From here on a box that is to be kept stays, whatever becomes of the monitor. */
+static int release(const struct spec *spec)
+{
+    box.released = spec->keep;
+    return spec->keep ? claim_release(&box.claim) : 0;
+}
+
 /* The box runs, or could not: tell who waits, let go of the terminal. If nobody waits, end it. */
-static void tell_started(int waiting, bool executed)
+static void tell_started(const struct spec *spec, int waiting, bool executed)
 {
     siginfo_t ended = {.si_pid = 0};
     int status = EXIT_SUCCESS;
@@ -164,118 +189,66 @@ static void tell_started(int waiting, bool executed)
     }
     if (background_tell(waiting, status) == -1) {
         if (errno != EPIPE)
-            (void)report("tell what has become of box %s", box.state.name);
+            (void)report("tell what has become of box %s", spec->name);
         exit(EXIT_TOOL);
     }
-    box.started = executed;
+    if (executed && release(spec) != 0)
+        exit(EXIT_TOOL);
     background_let_go();
     if (executed)
         close(waiting);
 }
 
-static int open_log(const char *name)
-{
-    char path[1024];
-
-    state_path(name, "log", path, sizeof(path));
-    return log_open(path);
-}
-
-/* Note what the box is, before there is anything that only this note would tell of. */
-static int note(void)
-{
-    const struct plan *plan = &box.plan;
-    char path[1024], words[sizeof(box.state.command)];
-
-    join_words(plan->command, words, sizeof(words));
-    note_text(box.state.command, sizeof(box.state.command), words);
-    snprintf(box.state.layer, sizeof(box.state.layer), "%s", plan->layers.upper);
-    snprintf(box.state.image, sizeof(box.state.image), "%s", plan->layers.image.id);
-    box.state.first_id = plan->first_id;
-    box.state.stop_signal = plan->stop_signal != 0 ? plan->stop_signal : SIGTERM;
-    box.state.stop_timeout = plan->options->stop_timeout;
-    note_text(box.state.user, sizeof(box.state.user), plan->user);
-    note_text(box.state.groups, sizeof(box.state.groups), plan->options->groups);
-    note_text(box.state.workdir, sizeof(box.state.workdir), plan->workdir);
-    if (box.has_group)
-        snprintf(box.state.cgroup, sizeof(box.state.cgroup), "%s", box.group.path);
-    state_path(box.state.name, "environment", path, sizeof(path));
-    int error = environment_write(&plan->environment, path);
-    return error != 0 ? error : state_write(&box.state);
-}
-
-/* The host's part, while the box waits: who its users are, its network, its mounts. */
-static int serve_box(void)
-{
-    struct plan *plan = &box.plan;
-
-    if (plan->users.count > 0)
-        idmap_write(box.child.pid, &plan->users, &plan->groups, plan->mapped); /* 06 */
-    int error = plan->linked ? attach_network() : 0;                           /* 07 */
-    if (error != 0)
-        return error;
-    rlimit_allow(&plan->options->limits, box.child.pid);
-    spawn_go(&box.child);                           /* 02 */
-    return plan->mapped ? send_mapped_mounts() : 0; /* 09 */
-}
-
 /* Note the box's process, once its command runs: from then on others may enter it. */
-static int note_running(void)
+static int note_running(struct spec *spec)
 {
-    box.state.born = state_birth(box.child.pid);
-    box.state.pid = box.child.pid;
-    return state_write(&box.state);
+    spec->born = state_birth(box.child.pid);
+    spec->pid = box.child.pid;
+    spec->running = true;
+    return state_write(spec);
 }
 
 /* The road on the host's side, with the number of the chapter that each step comes from. */
-int container_run(const struct run_options *options)
+int container_run(struct spec *spec)
 {
-    struct plan *plan = &box.plan;
     int waiting = -1, log = -1;
 
     umask(022); /* the caller's is neither for the box nor for what is made for it: umask(2) */
-    plan_options(plan, options);
-    if (options->detach)
-        waiting = background_begin(options->name);
-    begin(options);
-    if (options->detach)
-        log = open_log(options->name);
-    if (plan_root(plan) != 0) /* 09, 06 */
+    if (spec->detach)
+        waiting = background_begin(spec->name);
+    if (spec_complete(spec) != 0 || begin(spec) != 0) /* 09, 07, 06 */
         return EXIT_TOOL;
-    if (plan->grouped && claim_take(&box.claim, claim_home(), NULL) != 0)
+    if (spec->detach)
+        log = log_open(state_path(spec, "log"));
+    box.has_group = spec->grouped;
+    if (spec->grouped && cgroup_make(&box.group, &spec->plan, resources()) != 0) /* 08 */
         return EXIT_TOOL;
-    box.has_group = plan->grouped;
-    if (plan->grouped && cgroup_make(&box.group, &plan->group, &box.claim) != 0) /* 08 */
-        return EXIT_TOOL;
-    if (note() != 0)
-        return EXIT_TOOL;
-    if (plan->layers.upper[0] != '\0' && layers_keep(&plan->layers) != 0) /* 09 */
-        return EXIT_TOOL;
+    spec->cgroup = spec->grouped ? box.group.path : "";
 
-    streams_open(&plan->streams, &(struct streams_plan){options->terminal, options->interactive,
-                                                        log, plan->first_id}); /* 10 */
-    struct child child =
-        spawn_into_cgroup(plan_namespaces(plan), box.has_group ? box.group.directory : -1); /* 02 */
+    streams_open(&spec->streams, &(struct streams_plan){spec->terminal, spec->interactive, log,
+                                                        spec->first_id}); /* 10 */
+    struct child child = spawn_into_cgroup(spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
+                                           box.has_group ? box.group.directory : -1); /* 02 */
     if (child.pid == 0) {
         claim_close(&box.claim);
-        box_run(plan, &child);
+        claim_close(&box.resource);
+        box_run(spec, &child);
     }
     if (child.pid == -1)
         return EXIT_TOOL;
     box.child = child;
-    streams_close(&plan->streams);
-    if (serve_box() != 0)
+    streams_close(&spec->streams);
+    if (serve_box(spec) != 0 || (!spec->detach && release(spec) != 0))
         return EXIT_TOOL;
 
-    box.started = !options->detach; /* else tell_started() decides */
-    int master = options->terminal ? terminal_receive(&child) : -1; /* 10 */
-    int executed = options->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
-    if (executed < 0 || (executed && note_running() != 0))
+    int master = spec->terminal ? terminal_receive(&child) : -1; /* 10 */
+    int executed = spec->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
+    if (executed < 0 || (executed && note_running(spec) != 0))
         return EXIT_TOOL;
-    if (options->detach)
-        tell_started(waiting, executed);
-    terminal_relay(master, &child, &plan->streams);
-    box.state.status = spawn_wait(&child); /* 02 */
+    if (spec->detach)
+        tell_started(spec, waiting, executed);
+    terminal_relay(master, &child, &spec->streams);
+    spec->status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
-    return box.state.status;
+    return spec->status;
 }

@@ -2,9 +2,9 @@
 #ifndef CONTAINER_H
 #define CONTAINER_H
 
-#include "options.h"
+#include "spec.h"
 
 /* Host. Run the box to its end. Returns the exit status that the tool should have. */
-int container_run(const struct run_options *options);
+int container_run(struct spec *spec);
 
 #endif

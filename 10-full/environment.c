@@ -8,29 +8,28 @@
 
 #include "../01-chroot/tool.h"
 #include "harden.h"
+#include "spec.h"
 
-void environment_add(struct environment *environment, char *text)
+void environment_add(char ***list, const char *text)
 {
     size_t name = strcspn(text, "=");
-    char *variable = text;
+    char *variable;
 
     if (name == 0)
         fail("variable '%s': is not NAME or NAME=VALUE", text);
-    if (text[name] == '\0') {
-        const char *value = getenv(text);
-        if (value == NULL)
-            return;
-        if (asprintf(&variable, "%s=%s", text, value) == -1)
-            die("asprintf");
+    if (text[name] != '\0') {
+        list_add(list, text);
+        return;
     }
-    environment->variables =
-        realloc(environment->variables, ((size_t)environment->count + 1) * sizeof(variable));
-    if (environment->variables == NULL)
-        die("realloc");
-    environment->variables[environment->count++] = variable;
+    const char *value = getenv(text);
+    if (value == NULL)
+        return;
+    if (asprintf(&variable, "%s=%s", text, value) == -1)
+        die("asprintf");
+    list_add(list, variable);
 }
 
-void environment_add_file(struct environment *environment, const char *path)
+void environment_add_file(char ***list, const char *path)
 {
     FILE *file = fopen(path, "re");
     char *line = NULL;
@@ -49,7 +48,7 @@ void environment_add_file(struct environment *environment, const char *path)
         if (text[strcspn(text, "= \t")] != '=' && text[strcspn(text, "= \t")] != '\0')
             fail("%s, line %d: invalid variable '%s': expected NAME=VALUE or NAME", path, number,
                  text);
-        environment_add(environment, text);
+        environment_add(list, text);
     }
     if (file == NULL || ferror(file))
         die("env file %s", path);
@@ -57,53 +56,7 @@ void environment_add_file(struct environment *environment, const char *path)
     fclose(file);
 }
 
-void environment_append(struct environment *environment, const struct environment *more)
-{
-    for (int i = 0; i < more->count; i++)
-        environment_add(environment, more->variables[i]);
-}
-
-int environment_write(const struct environment *environment, const char *path)
-{
-    FILE *file = fopen(path, "we");
-
-    if (file == NULL)
-        return report("write %s", path);
-    for (int i = 0; i < environment->count; i++) {
-        for (const char *c = environment->variables[i]; *c != '\0'; c++)
-            if (*c == '\n' || *c == '\\')
-                fprintf(file, "\\%c", *c == '\n' ? 'n' : '\\');
-            else
-                fputc(*c, file);
-        fputc('\n', file);
-    }
-    return fclose(file) == 0 ? 0 : report("write %s", path);
-}
-
-struct environment environment_read(const char *path)
-{
-    struct environment environment = {.count = 0};
-    FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t size = 0;
-
-    while (file != NULL && getline(&line, &size, file) != -1) {
-        char *to = line;
-        for (const char *from = line; *from != '\0' && *from != '\n'; from++)
-            if (*from == '\\' && from[1] != '\0')
-                *to++ = *++from == 'n' ? '\n' : *from;
-            else
-                *to++ = *from;
-        *to = '\0';
-        environment_add(&environment, strdup(line));
-    }
-    free(line);
-    if (file != NULL)
-        fclose(file);
-    return environment;
-}
-
-void environment_set(const struct environment *environment, const char *hostname, const char *home)
+void environment_set(char **list, const char *hostname, const char *home)
 {
     char *terminal = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;
 
@@ -114,8 +67,8 @@ void environment_set(const struct environment *environment, const char *hostname
     if (terminal != NULL)
         setenv("TERM", terminal, 1);
     free(terminal);
-    for (int i = 0; i < environment->count; i++)
-        putenv(environment->variables[i]);
+    for (; list != NULL && *list != NULL; list++)
+        putenv(*list);
 }
 
 void environment_enter(const char *directory)

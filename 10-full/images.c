@@ -169,7 +169,7 @@ int command_commit(int argc, char **argv)
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
     char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, NULL);
     char path[1040], id[SHA256_HEX + 1];
-    struct state state;
+    struct spec state;
     struct still still;
 
     if (state_await(operands[0], &state) < 0)
@@ -186,7 +186,8 @@ int command_commit(int argc, char **argv)
         fail("box %s: another commit does not come to its end", state.name);
     int error = still_begin(&still, &state);
     if (error == 0) {
-        error = image_commit(state.image, upper, still.socket, operands[1], state.command, id);
+        error = image_commit(state.image, upper, still.socket, operands[1],
+                             list_join(state.command), id);
         error |= still_end(&still);
     }
     if (error == 0)

@@ -18,10 +18,9 @@
 #include "../08-cgroup/group.h"
 #include "account.h"
 #include "background.h"
-#include "capability.h"
-#include "environment.h"
+#include "box.h"
 #include "harden.h"
-#include "seccomp.h"
+#include "options.h"
 #include "state.h"
 #include "streams.h"
 #include "terminal.h"
@@ -49,18 +48,7 @@ static const char usage[] =
 
 enum { LONGEST_WAIT = 10000 }; /* milliseconds */
 
-struct options {
-    const char *box;
-    const char *user;
-    const char *groups;
-    const char *workdir;
-    struct environment environment;
-    bool detach, interactive, terminal, view;
-    struct streams streams;
-    char **command;
-};
-
-static struct options parse_options(int argc, char **argv)
+static void parse_options(struct spec *asked, int argc, char **argv)
 {
     static const struct option long_options[] = {{"detach", no_argument, NULL, 'd'},
                                                  {"interactive", no_argument, NULL, 'i'},
@@ -69,64 +57,20 @@ static struct options parse_options(int argc, char **argv)
                                                  {"workdir", required_argument, NULL, 'w'},
                                                  {"user", required_argument, NULL, 'u'},
                                                  TOOL_OPTIONS};
-    struct options options = {.box = NULL};
     int option;
 
     tool_start(argv, "full exec", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:", long_options, NULL)) != -1) {
-        if (option == 'd')
-            options.detach = true;
-        else if (option == 'i')
-            options.interactive = true;
-        else if (option == 't')
-            options.terminal = true;
-        else if (option == 'e')
-            environment_add(&options.environment, optarg);
-        else if (option == 'w')
-            options.workdir = optarg;
-        else if (option == 'u')
-            options.user = optarg;
-        else
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:", long_options, NULL)) != -1)
+        if (!option_take(asked, option))
             tool_option(option);
-        options.view |= option == TOOL_VIEW;
-    }
     if (optind == argc)
         fail("the name of a box is missing: full exec BOX [COMMAND]");
-    if (options.detach && (options.interactive || options.terminal))
+    if (asked->detach && (asked->interactive || asked->terminal))
         fail("--detach goes with neither -i nor -t: nobody is there to type");
-    options.box = argv[optind++];
+    asked->name = argv[optind++];
     if (optind == argc)
-        streams_check_shell(options.interactive || options.terminal || options.view ||
-                            options.detach);
-    options.command = tool_command(argc, argv);
-    return options;
-}
-
-/* The namespaces that the box has of its own: to enter those that we share is an error. */
-static int namespaces_of(const struct state *state)
-{
-    static const struct {
-        const char *name;
-        int flag;
-    } kinds[] = {{"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},
-                 {"uts", CLONE_NEWUTS},       {"pid", CLONE_NEWPID},
-                 {"ipc", CLONE_NEWIPC},       {"net", CLONE_NEWNET},
-                 {"cgroup", CLONE_NEWCGROUP}, {"time_for_children", CLONE_NEWTIME}};
-    int flags = 0;
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        struct stat ours, theirs;
-        char path[64], own[64];
-        snprintf(path, sizeof(path), "/proc/%d/ns/%s", state->pid, kinds[i].name);
-        snprintf(own, sizeof(own), "/proc/self/ns/%s", kinds[i].name);
-        if (stat(own, &ours) == -1)
-            continue; /* a kernel without this kind */
-        if (stat(path, &theirs) == -1)
-            fail("box %s: has ended", state->name);
-        if (ours.st_ino != theirs.st_ino)
-            flags |= kinds[i].flag;
-    }
-    return flags;
+        streams_check_shell(asked->interactive || asked->terminal || asked->view || asked->detach);
+    asked->command = tool_command(argc, argv);
 }
 
 /*
@@ -134,13 +78,13 @@ static int namespaces_of(const struct state *state)
  * descriptor is opened now: once in the box's user namespace, a process of the host's such as the
  * box's init may not be looked into any more.
  */
-static int open_namespace(const struct state *state, int namespaces, int kind, const char *name)
+static int open_namespace(const struct spec *box, uint64_t kind, const char *name)
 {
     char path[64];
 
-    if (!(namespaces & kind))
+    if (!(box->namespaces & kind))
         return -1;
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", state->pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", box->pid, name);
     int namespace = open(path, O_RDONLY | O_CLOEXEC);
     if (namespace == -1)
         die("open %s", path);
@@ -148,49 +92,32 @@ static int open_namespace(const struct state *state, int namespaces, int kind, c
 }
 
 /* WHAT and THERE are the option of nsenter(1) for NAMESPACES and the descriptor to get there. */
-static void enter(const struct state *state, const char *what, int there, int namespaces)
+static void enter(const struct spec *box, const char *what, int there, int namespaces)
 {
-    explain("nsenter --target %d %s\tsetns(%d, %s)", state->pid, what, there, what + 2);
+    explain("nsenter --target %d %s\tsetns(%d, %s)", box->pid, what, there, what + 2);
     if (setns(there, namespaces) == -1)
-        die("enter the namespaces of box %s", state->name);
+        die("enter the namespaces of box %s", box->name);
     close(there);
 }
 
-static noreturn void run_inside(const struct options *options, const struct state *state,
-                                struct child *child)
+static noreturn void run_inside(const struct spec *box, struct child *child)
 {
     struct account account;
     int terminal = -1;
     struct root root = root_current();
     struct id_map just_root = idmap_single(0, 0); /* the maps are written already */
 
-    if (state->user_namespace)
+    if (box->user_namespace)
         idmap_become_root(&just_root, &just_root, false);
     harden_new_keyring();
-    account_find(&root, options->user, options->groups, &account);
-    if (options->terminal) {
+    account_find(&root, box->user, box->groups, &account);
+    if (box->terminal) {
         struct root dev = root_at("/dev");
         terminal = terminal_open(&dev, child, account.user, false);
         close(dev.directory);
     }
     close(root.directory);
-    environment_set(&options->environment, state->hostname, account.home);
-    environment_enter(options->workdir);
-    if (options->terminal) {
-        terminal_become(terminal);
-    } else {
-        streams_enter(&options->streams);
-        harden_new_session();
-    }
-    capability_bound(state->capabilities);
-    capability_keep();
-    account_become(&account, state->first_id == 0 && state->user_namespace);
-    capability_hold(state->capabilities, account.user);
-    harden_undumpable(); /* again: a change of credentials may have undone it */
-    harden_no_new_privileges();
-    if (state->seccomp)
-        seccomp_install(state->capabilities);
-    spawn_exec(child, options->command);
+    box_become(box, &account, terminal, child);
 }
 
 /*
@@ -200,38 +127,37 @@ static noreturn void run_inside(const struct options *options, const struct stat
  * namespace. The moved clock is not the first process's, which made it, but its children's. Nothing
  * in the box may look into these processes meanwhile.
  */
-static struct child enter_and_spawn(const struct state *state)
+static struct child enter_and_spawn(const struct spec *box)
 {
     int cgroup = -1;
 
-    if (!state->alive)
-        fail("box %s: is not running", state->name);
-    if (state->cgroup[0] != '\0' && group_number(state->cgroup, "cgroup.events", "frozen") == 1) {
+    if (!box->running)
+        fail("box %s: is not running", box->name);
+    if (box->cgroup[0] != '\0' && group_number(box->cgroup, "cgroup.events", "frozen") == 1) {
         hint("'echo 0 > %.300s/cgroup.freeze' thaws it, unless a group above is frozen",
-             state->cgroup);
-        fail("box %s: is frozen", state->name);
+             box->cgroup);
+        fail("box %s: is frozen", box->name);
     }
-    int process = state_process(state); /* held against reuse of its pid */
+    int process = state_process(box); /* held against reuse of its pid */
     if (process == -1)
-        fail("box %s: has ended", state->name);
-    if (state->cgroup[0] != '\0' &&
-        (cgroup = open(state->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
-        die("open the cgroup %s", state->cgroup);
-    int namespaces = namespaces_of(state);
-    int group = open_namespace(state, namespaces, CLONE_NEWCGROUP, "cgroup");
-    int clock = open_namespace(state, namespaces, CLONE_NEWTIME, "time_for_children");
+        fail("box %s: has ended", box->name);
+    if (box->cgroup[0] != '\0' &&
+        (cgroup = open(box->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+        die("open the cgroup %s", box->cgroup);
+    int group = open_namespace(box, CLONE_NEWCGROUP, "cgroup");
+    int clock = open_namespace(box, CLONE_NEWTIME, "time_for_children");
 
     harden_undumpable();
-    enter(state, "--all", process, namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
+    enter(box, "--all", process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
     if (clock != -1)
-        enter(state, "--time", clock, CLONE_NEWTIME);
+        enter(box, "--time", clock, CLONE_NEWTIME);
     struct child child = spawn_into_cgroup(0, cgroup);
     if (child.pid == -1)
         exit(EXIT_TOOL);
     if (child.pid == 0 && cgroup != -1)
         close(cgroup);
     if (child.pid == 0 && group != -1)
-        enter(state, "--cgroup", group, CLONE_NEWCGROUP);
+        enter(box, "--cgroup", group, CLONE_NEWCGROUP);
     return child;
 }
 
@@ -239,7 +165,7 @@ static struct child enter_and_spawn(const struct state *state)
  * Wait for what comes from the box over CHILD's socket, be it only the end. The box can stop any
  * process in its pid namespace, and may be frozen meanwhile: so not for ever.
  */
-static void await(const struct state *state, const struct child *child)
+static void await(const struct spec *box, const struct child *child)
 {
     struct pollfd ready = {.fd = child->sync, .events = POLLIN};
 
@@ -247,23 +173,21 @@ static void await(const struct state *state, const struct child *child)
         return;
     syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
     hint("the box may have stopped that process (SIGSTOP), or be frozen");
-    fail("box %s: no answer from the process started in it", state->name);
+    fail("box %s: no answer from the process started in it", box->name);
 }
 
 /* What is not said is as for the box's own command; what is, counts. */
-static void complete(struct options *options, const struct state *state)
+static void complete(struct spec *box, const struct spec *asked)
 {
-    struct environment said = options->environment;
-    char path[1024];
-
-    state_path(state->name, "environment", path, sizeof(path));
-    options->environment = environment_read(path);
-    environment_append(&options->environment, &said);
-    options->groups = state->groups;
-    if (options->user == NULL)
-        options->user = state->user;
-    if (options->workdir == NULL && state->workdir[0] != '\0')
-        options->workdir = state->workdir;
+    for (char **each = asked->environment; each != NULL && *each != NULL; each++)
+        list_add(&box->environment, *each);
+    if (asked->user != NULL)
+        box->user = asked->user;
+    if (asked->workdir != NULL)
+        box->workdir = asked->workdir;
+    box->command = asked->command;
+    box->detach = asked->detach;
+    box->terminal = asked->terminal;
 }
 
 /* Its command runs, or can't: tell who waits, let go of the terminal, and wait for the end. */
@@ -288,47 +212,60 @@ static void take_nothing(struct streams *streams)
         streams->box[i] = nothing;
 }
 
-int command_exec(int argc, char **argv)
+/* What comes in shows its program, /proc/PID/exe, to the box, whose users are perhaps the host's.
+ */
+static void hide_program(const struct spec *box, char **whole)
+{
+    if (box->first_id == 0)
+        harden_run_from_copy(whole);
+}
+
+int command_exec(int argc, char **argv, char **whole)
 {
     int waiting = -1;
-    struct options options = parse_options(argc, argv);
-    struct state state;
+    struct spec box, asked = {.name = NULL};
 
-    if (state_await(options.box, &state) < 0)
+    parse_options(&asked, argc, argv);
+    if (state_await(asked.name, &box) < 0)
         return EXIT_TOOL;
-    complete(&options, &state);
+    hide_program(&box, whole);
+    complete(&box, &asked);
     umask(022); /* as for the box's own command */
-    if (options.detach) {
+    if (box.detach) {
         waiting = background_begin(NULL);
-        take_nothing(&options.streams);
+        take_nothing(&box.streams);
     } else {
-        streams_open(&options.streams, &(struct streams_plan){options.terminal, options.interactive,
-                                                              -1, state.first_id});
+        streams_open(&box.streams,
+                     &(struct streams_plan){box.terminal, asked.interactive, -1, box.first_id});
     }
-    struct child child = enter_and_spawn(&state);
+    struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
-        run_inside(&options, &state, &child);
-    streams_close(&options.streams);
-    await(&state, &child);
-    if (options.detach)
+        run_inside(&box, &child);
+    streams_close(&box.streams);
+    await(&box, &child);
+    if (box.detach)
         return see_through(&child, waiting);
-    int master = options.terminal ? terminal_receive(&child) : -1;
+    int master = box.terminal ? terminal_receive(&child) : -1;
     if (master != -1)
-        await(&state, &child); /* until the command runs: a person at the terminal could end that */
-    if (!options.terminal || master != -1)
-        terminal_relay(master, &child, &options.streams);
+        await(&box, &child); /* until the command runs: a person at the terminal could end that */
+    if (!box.terminal || master != -1)
+        terminal_relay(master, &child, &box.streams);
     return spawn_wait(&child);
 }
 
-int join_view(const struct state *state)
+int join_view(const struct spec *box, char **whole)
 {
     static char *nothing[] = {"", NULL};
-    struct options options = {.box = state->name, .groups = "", .command = nothing};
+    struct spec view = *box;
 
+    hide_program(box, whole);
     view_remember_host();
-    struct child child = enter_and_spawn(state);
+    view.user = view.groups = view.workdir = "";
+    view.environment = NULL;
+    view.command = nothing; /* the view comes in its place */
+    struct child child = enter_and_spawn(&view);
     if (child.pid == 0)
-        run_inside(&options, state, &child); /* the view comes in the command's place */
-    await(state, &child);                    /* until its end */
+        run_inside(&view, &child);
+    await(box, &child); /* until its end */
     return spawn_wait(&child);
 }

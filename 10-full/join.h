@@ -2,15 +2,16 @@
 #ifndef JOIN_H
 #define JOIN_H
 
-#include "state.h"
+#include "spec.h"
 
-/* Host. ARGV[0] is "exec". Returns the exit status that the tool should have. */
-int command_exec(int argc, char **argv);
+/* Host. ARGV[0] is "exec", WHOLE the command line with the tool's name in front. Returns the exit
+ * status that the tool should have. */
+int command_exec(int argc, char **argv, char **whole);
 
 /*
- * Host. Print the view of the running box STATE beside the host's, as a command in it would see it.
- * Returns the exit status of the observer. Errors end the tool.
+ * Host. Print the view of the running BOX beside the host's, as a command in it would see it.
+ * Returns the exit status of the observer. Errors end the tool. WHOLE as above.
  */
-int join_view(const struct state *state);
+int join_view(const struct spec *box, char **whole);
 
 #endif

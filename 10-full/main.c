@@ -5,6 +5,7 @@
  * chapter that each step comes from.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../01-chroot/tool.h"
@@ -12,7 +13,6 @@
 #include "container.h"
 #include "harden.h"
 #include "images.h"
-#include "inspect.h"
 #include "join.h"
 #include "options.h"
 #include "state.h"
@@ -45,15 +45,23 @@ static int run_command(int argc, char **argv, char **whole)
     const char *command = argv[0];
 
     if (strcmp(command, "run") == 0) {
-        static struct run_options options; /* what it points to is kept until the end */
-        options = parse_run_options(argc, argv);
-        return container_run(&options);
+        static struct spec spec; /* what it points to is kept until the end */
+        run_options(&spec, argc, argv);
+        return container_run(&spec);
     }
-    state_clear_dead();
-    if (strcmp(command, "exec") == 0 || strcmp(command, "inspect") == 0)
-        harden_run_from_copy(whole); /* these two go into a box */
     if (strcmp(command, "exec") == 0)
-        return command_exec(argc, argv);
+        return command_exec(argc, argv, whole);
+    if (strcmp(command, "load") == 0)
+        return command_load(argc, argv);
+    if (strcmp(command, "images") == 0)
+        return command_images(argc, argv);
+    if (strcmp(command, "rmi") == 0)
+        return command_rmi(argc, argv);
+    if (strcmp(command, "history") == 0)
+        return command_history(argc, argv);
+    if (strcmp(command, "save") == 0)
+        return command_save(argc, argv);
+    state_sweep();
     if (strcmp(command, "ps") == 0)
         return command_ps(argc, argv);
     if (strcmp(command, "logs") == 0)
@@ -65,23 +73,13 @@ static int run_command(int argc, char **argv, char **whole)
     if (strcmp(command, "wait") == 0)
         return command_wait(argc, argv);
     if (strcmp(command, "inspect") == 0)
-        return command_inspect(argc, argv);
+        return command_inspect(argc, argv, whole);
     if (strcmp(command, "stats") == 0)
         return command_stats(argc, argv);
     if (strcmp(command, "rm") == 0)
         return command_rm(argc, argv);
-    if (strcmp(command, "load") == 0)
-        return command_load(argc, argv);
-    if (strcmp(command, "images") == 0)
-        return command_images(argc, argv);
-    if (strcmp(command, "rmi") == 0)
-        return command_rmi(argc, argv);
-    if (strcmp(command, "history") == 0)
-        return command_history(argc, argv);
     if (strcmp(command, "commit") == 0)
         return command_commit(argc, argv);
-    if (strcmp(command, "save") == 0)
-        return command_save(argc, argv);
     hint("'full --help' lists the commands");
     fail("unknown command '%s'", command);
 }
@@ -91,6 +89,11 @@ int main(int argc, char **argv)
     static const struct option long_options[] = {TOOL_OPTIONS};
     int option;
 
+    char **whole = calloc((size_t)argc + 1, sizeof(*argv)); /* what getopt and others leave alone */
+
+    if (whole == NULL)
+        return EXIT_TOOL;
+    memcpy(whole, argv, (size_t)argc * sizeof(*argv));
     harden_descriptors();
     tool_start(argv, "full", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
@@ -101,7 +104,7 @@ int main(int argc, char **argv)
     }
     int first = optind;
     optind = 0; /* start afresh: getopt(3) */
-    int status = run_command(argc - first, argv + first, argv);
+    int status = run_command(argc - first, argv + first, whole);
     if (fflush(stdout) != 0)
         die("write");
     return status;

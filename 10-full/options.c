@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -13,9 +14,9 @@
 #include "../06-user/number.h"
 #include "../08-cgroup/limit.h"
 #include "absent.h"
+#include "environment.h"
 #include "hosts.h"
 #include "signals.h"
-#include "state.h"
 
 static const char usage[] =
     "Usage: full run [OPTION]... [--] IMAGE|DIR [COMMAND [ARG]...]\n"
@@ -96,65 +97,62 @@ static const char usage[] =
     "  unshare --mount --uts --ipc --pid --net --fork chroot ./rootfs /bin/bash --login\n"
     "  mount -t proc proc /proc\n";
 
-/* One more element at the end of an array that grows; COUNT is what it holds now. */
-static void *grow(void *array, int count, size_t size)
+static void add_volume(struct spec *spec, struct bind volume)
 {
-    void *larger = realloc(array, ((size_t)count + 1) * size);
-    if (larger == NULL)
+    list_add(&spec->mounts, optarg);
+    spec->volumes = realloc(spec->volumes, ((size_t)spec->volume_count + 1) * sizeof(volume));
+    if (spec->volumes == NULL)
         die("realloc");
-    return larger;
+    spec->volumes[spec->volume_count++] = volume;
 }
 
-static void add_volume(struct run_options *options, struct bind volume)
+/*
+ * Docker makes a volume of its own where DST stands alone or SRC is a name. In a box of an ordinary
+ * user all files but their own belong to nobody, and nobody there can be their owner.
+ */
+static void take_volume(struct spec *spec, const char *text)
 {
-    options->volumes = grow(options->volumes, options->volume_count, sizeof(volume));
-    options->volumes[options->volume_count++] = volume;
-}
+    struct stat status;
 
-/* Docker makes a volume of its own where DST stands alone or SRC is a name. */
-static void take_volume(struct run_options *options, const char *text)
-{
     if (strchr(text, ':') == NULL) {
         hint("'-v DIRECTORY:%s' shows a directory there, '--tmpfs %s' a new and empty one", text,
              text);
         fail("volume '%s': there are no anonymous volumes", text);
     }
     struct bind volume = bind_parse(text);
-    if (strchr(volume.source, '/') == NULL && access(volume.source, F_OK) == -1) {
+    bool missing = stat(volume.source, &status) == -1;
+    if (strchr(volume.source, '/') == NULL && missing) {
         hint("'mkdir %s' makes a directory of that name here", volume.source);
         fail("volume '%s': there are no named volumes", volume.source);
     }
-    add_volume(options, volume);
-}
-
-/* One more TEXT as it is to the COUNT in LIST. */
-static void add_text(const char ***list, int *count, const char *text)
-{
-    *list = grow(*list, *count, sizeof(text));
-    (*list)[(*count)++] = text;
+    if (!missing && geteuid() != 0 && status.st_uid != geteuid()) {
+        hint("root can give a box files of all users, each with its owner");
+        fail("volume %s: belongs to user %u; an ordinary user's box has that user's files alone",
+             volume.source, status.st_uid);
+    }
+    add_volume(spec, volume);
 }
 
 /* One more of the groups, which "," parts. */
-static void add_groups(struct run_options *options, const char *text)
+static void add_groups(struct spec *spec, const char *text)
 {
     char *both;
 
-    if (asprintf(&both, "%s%s%s", options->groups, options->groups[0] ? "," : "", text) == -1)
+    if (geteuid() != 0)
+        fail("--group-add: an ordinary user's box has that user's group alone");
+    if (asprintf(&both, "%s%s%s", spec->groups, spec->groups[0] ? "," : "", text) == -1)
         die("asprintf");
-    if (strlen(both) >= sizeof(((struct state *)NULL)->groups))
-        fail("group-add: too many groups");
-    options->groups = both;
+    spec->groups = both;
 }
 
 static const char *random_name(void)
 {
     static char name[13];
-    unsigned char bytes[6];
+    uint64_t bits = 0;
 
-    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+    if (getrandom(&bits, 6, 0) != 6)
         die("getrandom");
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    snprintf(name, sizeof(name), "%012llx", (unsigned long long)bits);
     return name;
 }
 
@@ -166,63 +164,42 @@ static bool first_of_two(const char *text, const char *what, const char *first, 
     return strcmp(text, first) == 0;
 }
 
-/*
- * In a box of an ordinary user all files but their own belong to nobody, and nobody there can be
- * their owner. Rather than show them so, refuse.
- */
-static void check_volumes(const struct run_options *options)
+static void check_network(const struct spec *spec)
 {
-    struct stat status;
+    bool bridge = strcmp(spec->network, "bridge") == 0, none = strcmp(spec->network, "none") == 0;
 
-    for (int i = 0; i < options->volume_count && geteuid() != 0; i++) {
-        const char *source = options->volumes[i].source;
-        if (source == NULL || stat(source, &status) == -1 || status.st_uid == geteuid())
-            continue;
-        hint("root can give a box files of all users, each with its owner");
-        fail("volume %s: belongs to user %u; an ordinary user's box has that user's files alone",
-             source, status.st_uid);
-    }
-}
-
-static void check_names(const struct run_options *options)
-{
-    if (strcmp(options->network, "none") != 0)
-        return;
-    if (options->dns_count > 0)
-        fail("--dns needs --network bridge or host: without a network nobody can be asked");
-    for (int i = 0; i < options->host_count; i++)
-        if (strstr(options->hosts[i], "host-gateway") != NULL)
-            fail("--add-host '%s' needs --network bridge or host", options->hosts[i]);
-}
-
-static void set_defaults(struct run_options *options)
-{
-    options->keep = !options->remove && (options->detach || options->name != NULL);
-    if (options->name == NULL)
-        options->name = random_name();
-    if (!state_name_is_valid(options->name))
-        fail("name '%s': a name is made of letters, digits, '_', '.' and '-', 63 at most",
-             options->name);
-    if (options->hostname == NULL)
-        options->hostname = options->name;
-    uts_check_name(options->hostname, "host name");
-    if (options->network == NULL)
-        options->network = geteuid() == 0 ? "bridge" : "none";
-    if (strcmp(options->network, "none") != 0 && strcmp(options->network, "host") != 0 &&
-        strcmp(options->network, "bridge") != 0)
-        fail("network '%s': is not bridge, none or host", options->network);
-    bool bridge = strcmp(options->network, "bridge") == 0;
+    if (!bridge && !none && strcmp(spec->network, "host") != 0)
+        fail("network '%s': is not bridge, none or host", spec->network);
     if (bridge && geteuid() != 0)
         fail("network bridge: only root can make links on the host; an ordinary user has 'none'");
-    if (!bridge && (options->port_count > 0 || options->address != NULL))
+    if (!bridge && (spec->net.port_count > 0 || spec->net.address != 0))
         fail("--publish and --ip need --network bridge");
-    check_names(options);
-    if (options->groups[0] != '\0' && geteuid() != 0)
-        fail("--group-add: an ordinary user's box has that user's group alone");
-    if (!options->user_namespace && geteuid() != 0)
+    if (none && spec->net.dns_count > 0)
+        fail("--dns needs --network bridge or host: without a network nobody can be asked");
+    for (char **host = spec->hosts; none && host != NULL && *host != NULL; host++)
+        if (strstr(*host, "host-gateway") != NULL)
+            fail("--add-host '%s' needs --network bridge or host", *host);
+}
+
+static void set_defaults(struct spec *spec)
+{
+    spec->is_named = spec->name != NULL;
+    spec->keep = !spec->remove && (spec->detach || spec->is_named);
+    spec->created = time(NULL);
+    if (spec->name == NULL)
+        spec->name = random_name();
+    if (!spec_name_is_valid(spec->name))
+        fail("name '%s': a name is made of letters, digits, '_', '.' and '-', 63 at most",
+             spec->name);
+    if (spec->hostname == NULL)
+        spec->hostname = spec->name;
+    uts_check_name(spec->hostname, "host name");
+    if (spec->network == NULL)
+        spec->network = geteuid() == 0 ? "bridge" : "none";
+    check_network(spec);
+    if (!spec->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
-    targets_check(options->volumes, options->volume_count);
-    check_volumes(options);
+    targets_check(spec->volumes, spec->volume_count);
 }
 
 enum {
@@ -234,9 +211,6 @@ enum {
     NETWORK,
     IP,
     DNS,
-    CPUS,
-    CPUSET,
-    PIDS,
     PID,
     INIT,
     CAP_ADD,
@@ -277,9 +251,9 @@ static const struct option long_options[] = {
     {"dns", required_argument, NULL, DNS},
     {"add-host", required_argument, NULL, ADD_HOST},
     {"memory", required_argument, NULL, 'm'},
-    {"cpus", required_argument, NULL, CPUS},
-    {"cpuset-cpus", required_argument, NULL, CPUSET},
-    {"pids-limit", required_argument, NULL, PIDS},
+    {"cpus", required_argument, NULL, LIMIT_CPUS},
+    {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
+    {"pids-limit", required_argument, NULL, LIMIT_PIDS},
     {"pid", required_argument, NULL, PID},
     {"init", no_argument, NULL, INIT},
     {"cap-add", required_argument, NULL, CAP_ADD},
@@ -292,135 +266,135 @@ static const struct option long_options[] = {
     {"boot-time-offset", required_argument, NULL, BOOT_OFFSET},
     TOOL_OPTIONS};
 
-/* Options that only say yes. False if OPTION is none of them. */
-static bool take_flag(struct run_options *options, int option)
+bool option_take(struct spec *spec, int option)
 {
-    switch (option) {
-    case 'd':
-        options->detach = true;
-        return true;
-    case 'i':
-        options->interactive = true;
-        return true;
-    case 't':
-        options->terminal = true;
-        return true;
-    case RM:
-        options->remove = true;
-        return true;
-    case READ_ONLY:
-        options->read_only = true;
-        return true;
-    case INIT:
-        options->init = true;
-        return true;
-    default:
+    const struct {
+        int option;
+        bool *flag;
+        const char **text;
+    } plain[] = {
+        {'d', &spec->detach, NULL},
+        {'i', &spec->interactive, NULL},
+        {'t', &spec->terminal, NULL},
+        {RM, &spec->remove, NULL},
+        {READ_ONLY, &spec->read_only, NULL},
+        {INIT, &spec->init, NULL},
+        {TOOL_VIEW, &spec->view, NULL},
+        {NAME, NULL, &spec->name},
+        {HOSTNAME, NULL, &spec->hostname},
+        {'w', NULL, &spec->workdir},
+        {'u', NULL, &spec->user},
+        {NETWORK, NULL, &spec->network},
+        {ENTRYPOINT, NULL, &spec->entrypoint},
+    };
+
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        if (plain[i].option != option)
+            continue;
+        if (plain[i].flag != NULL)
+            *plain[i].flag = true;
+        else
+            *plain[i].text = optarg;
+        return option != TOOL_VIEW;
+    }
+    if (option == 'e')
+        environment_add(&spec->environment, optarg);
+    return option == 'e';
+}
+
+/* Those of chapter 7. False for others. */
+static bool take_network(struct spec *spec, int option)
+{
+    if (option != 'p' && option != IP && option != DNS)
         return false;
-    }
+    if (spec->net.bridge == NULL)
+        network_start(&spec->net);
+    if (option == 'p')
+        network_read_publish(&spec->net, optarg);
+    else if (option == IP)
+        network_read_network(optarg, "ip", &spec->net.address, &spec->net.prefix);
+    else
+        network_read_dns(&spec->net, optarg);
+    return true;
 }
 
-/* Options whose value is kept as it is. Where OPTION's goes, or NULL if it is none of them. */
-static const char **place_of(struct run_options *options, int option)
+/* Those of chapter 8. With docker, 0 and -1 stand for no limit, but for a processor. */
+static bool take_limit(struct spec *spec, int option)
 {
-    switch (option) {
-    case NAME:
-        return &options->name;
-    case HOSTNAME:
-        return &options->hostname;
-    case 'w':
-        return &options->workdir;
-    case 'u':
-        return &options->user;
-    case NETWORK:
-        return &options->network;
-    case IP:
-        return &options->address;
-    case 'm':
-        return &options->memory;
-    case CPUS:
-        return &options->cpus;
-    case CPUSET:
-        return &options->cpuset;
-    case PIDS:
-        return &options->pids;
-    case ENTRYPOINT:
-        return &options->entrypoint;
-    default:
-        return NULL;
-    }
+    bool none = strcmp(optarg != NULL ? optarg : "", "0") == 0 ||
+                strcmp(optarg != NULL ? optarg : "", "-1") == 0;
+
+    option = option == 'm' ? LIMIT_MEMORY : option;
+    if (option < LIMIT_FIRST)
+        return false;
+    return (none && option != LIMIT_CPUSET_CPUS) ||
+           limit_option(&spec->plan.limits, option, optarg);
 }
 
-static void take_option(struct run_options *options, int option)
+static void take_option(struct spec *spec, int option, char ***file_environment)
 {
-    const char **place = place_of(options, option);
-
-    if (place != NULL) {
-        *place = optarg;
-    } else if (option == 'e') {
-        environment_add(&options->environment, optarg);
-    } else if (option == ENV_FILE) {
-        environment_add_file(&options->file_environment, optarg);
+    if (option_take(spec, option) || take_network(spec, option) || take_limit(spec, option))
+        return;
+    if (option == ENV_FILE) {
+        environment_add_file(file_environment, optarg);
     } else if (option == 'v') {
-        take_volume(options, optarg);
+        take_volume(spec, optarg);
     } else if (option == TMPFS) {
-        add_volume(options, tmpfs_parse(optarg));
-    } else if (option == 'p') {
-        add_text(&options->ports, &options->port_count, optarg);
-    } else if (option == DNS) {
-        add_text(&options->dns, &options->dns_count, optarg);
+        add_volume(spec, tmpfs_parse(optarg));
     } else if (option == ADD_HOST) {
         hosts_check(optarg);
-        add_text(&options->hosts, &options->host_count, optarg);
+        list_add(&spec->hosts, optarg);
     } else if (option == GROUP_ADD) {
-        add_groups(options, optarg);
+        add_groups(spec, optarg);
     } else if (option == SHM_SIZE) {
-        options->shm_size = limit_bytes(optarg, "shm-size", 1);
+        spec->shm_size = limit_bytes(optarg, "shm-size", 1);
     } else if (option == ULIMIT) {
-        rlimit_add(&options->limits, optarg);
+        rlimit_add(&spec->limits, optarg);
     } else if (option == CAP_ADD) {
-        capability_add(&options->capabilities, optarg);
+        capability_add(&spec->choice, optarg);
     } else if (option == CAP_DROP) {
-        capability_drop(&options->capabilities, optarg);
+        capability_drop(&spec->choice, optarg);
     } else if (option == SECCOMP) {
-        options->seccomp = first_of_two(optarg, "seccomp", "default", "off");
+        spec->seccomp = first_of_two(optarg, "seccomp", "default", "off");
     } else if (option == USERNS) {
-        options->user_namespace = first_of_two(optarg, "userns", "auto", "host");
+        spec->user_namespace = first_of_two(optarg, "userns", "auto", "host");
     } else if (option == STOP_SIGNAL) {
-        options->stop_signal = signal_option(optarg);
+        spec->stop_signal = signal_option(optarg);
     } else if (option == STOP_TIMEOUT) {
-        options->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
+        spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
     } else if (option == BOOT_OFFSET) {
-        options->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
-        options->has_offset = true;
+        spec->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
+        spec->has_offset = true;
     } else if (option == PID) { /* docker's, and else an abbreviation of --pids-limit */
         fail("--pid %s: a box always has processes of its own", optarg);
-    } else if (!take_flag(options, option)) {
-        options->view |= option == TOOL_VIEW;
+    } else {
         tool_option(option);
     }
 }
 
-struct run_options parse_run_options(int argc, char **argv)
+void run_options(struct spec *spec, int argc, char **argv)
 {
-    struct run_options options = {
-        .groups = "", .seccomp = true, .user_namespace = true, .stop_timeout = 10};
+    char **environment = NULL;
     int option;
 
+    spec->groups = "";
+    spec->seccomp = spec->user_namespace = true;
+    spec->stop_timeout = 10;
     tool_start(argv, "full run", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:v:p:m:", long_options, NULL)) !=
            -1) {
         if (option == '?')
             absent_option(argv[optind - 1]);
-        take_option(&options, option);
+        take_option(spec, option, &environment);
     }
     if (optind == argc)
         fail("an image or a root directory is missing: full run IMAGE|DIR [COMMAND]");
-    options.source = argv[optind++];
-    if (options.entrypoint != NULL && options.entrypoint[0] != '\0')
-        argv[--optind] = (char *)options.entrypoint; /* in front of its arguments */
-    options.command = optind < argc ? argv + optind : NULL;
-    environment_append(&options.file_environment, &options.environment); /* --env wins */
-    options.environment = options.file_environment;
-    set_defaults(&options);
-    return options;
+    spec->source = argv[optind++];
+    if (spec->entrypoint != NULL && spec->entrypoint[0] != '\0')
+        argv[--optind] = (char *)spec->entrypoint; /* in front of its arguments */
+    spec->command = optind < argc ? argv + optind : NULL;
+    for (char **each = spec->environment; each != NULL && *each != NULL; each++)
+        list_add(&environment, *each); /* --env wins */
+    spec->environment = environment;
+    set_defaults(spec);
 }

@@ -1,322 +1,248 @@
 #include "state.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../02-uts/spawn.h"
-#include "../07-net/lock.h"
-#include "../07-net/network.h"
-#include "../07-net/remove.h"
 #include "../09-overlay/store.h"
 
 enum {
     EXIT_KILLED = EXIT_SIGNAL + SIGKILL,
     LONGEST_WAIT = 5000, /* milliseconds */
-    LONGEST_LOCK = 30000
+    LARGEST_STATE = 1 << 20,
+    TRIES = 100,
+    FIRST_ID = 0x70000000, /* systemd's list of who uses which ids leaves those up to 0x7fffffff */
+    RANGES = 4096
 };
 
-const char *state_home(void)
-{
-    static char home[512];
-    const char *base = getenv("XDG_RUNTIME_DIR");
+/* --- where ------------------------------------------------------------------------------------ */
 
-    if (home[0] != '\0')
-        return home;
-    if (geteuid() == 0)
-        snprintf(home, sizeof(home), "/run/ten-steps");
-    else if (base != NULL && base[0] == '/')
-        snprintf(home, sizeof(home), "%s/ten-steps", base);
-    else
-        snprintf(home, sizeof(home), "/tmp/ten-steps-%u", geteuid());
-    return home;
+/* The place that SPEC's directory is in, and the one of its claim. False if there is no store. */
+static bool choose_home(struct spec *spec, const char *store)
+{
+    spec->home = store != NULL ? store : claim_home();
+    spec->claims = store != NULL ? store_claims() : claim_home();
+    return spec->claims != NULL;
 }
 
-void state_path(const char *name, const char *file, char *path, size_t size)
+const char *state_path(const struct spec *spec, const char *file)
 {
-    snprintf(path, size, "%s/boxes/%s%s%s", state_home(), name, file[0] ? "/" : "", file);
+    static char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/boxes/%s%s%s", spec->home, spec->token, file[0] ? "/" : "",
+             file);
+    return path;
 }
 
-bool state_name_is_valid(const char *name)
+/* The link that makes NAME the box's. */
+static const char *name_path(const struct spec *spec)
 {
-    if (!isalnum((unsigned char)name[0]) || strlen(name) >= NAME_SIZE)
-        return false;
-    for (const char *c = name; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && strchr("_.-", *c) == NULL)
-            return false;
-    return true;
+    static char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/boxes/%s", spec->home, spec->name);
+    return path;
 }
 
-/* Without any box, nothing stays. */
-static void remove_home(void)
+static void claim_name(const struct spec *spec, char name[NAME_MAX + 1])
 {
-    char path[1024];
-
-    state_path("", "", path, sizeof(path));
-    if (rmdir(path) == -1 && errno != ENOENT)
-        return;
-    snprintf(path, sizeof(path), "%s/ids", state_home());
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/lock", state_home());
-    unlink(path);
-    rmdir(state_home());
+    snprintf(name, NAME_MAX + 1, "box-%s", spec->name);
 }
 
-static noreturn void give_up(const char *what, const char *path)
+/* Write down what is to be undone: the link first, so that the directory goes before it. */
+static int note_lines(const struct spec *spec, struct claim *claim)
 {
-    int error = errno;
+    int error = claim_note(claim, "symlink %s %s", spec->token, name_path(spec));
 
-    remove_home();
-    errno = error;
-    die("%s %s", what, path);
+    return error != 0 ? error : claim_note(claim, "tree %s", state_path(spec, ""));
 }
 
-/* Make the directories, and see that they are nobody else's: /tmp is open to all. */
-static void make_home(void)
+/* The last box to leave takes "boxes" with it, so that it may have to be made again. */
+static int make_directory(const struct spec *spec)
 {
-    struct stat status;
-    char boxes[1024];
+    char boxes[PATH_MAX];
 
-    if (mkdir(state_home(), 0700) == -1 && errno != EEXIST)
-        give_up("make", state_home());
-    if (lstat(state_home(), &status) == -1) {
-        if (errno == ENOENT) /* another's last box has just taken it away: lock_all() tries again */
-            return;
-        give_up("look at", state_home());
+    snprintf(boxes, sizeof(boxes), "%s/boxes", spec->home);
+    for (int tries = 0; mkdir(state_path(spec, ""), 0700) == -1; tries++)
+        if (errno != ENOENT || tries == TRIES || (mkdir(boxes, 0700) == -1 && errno != EEXIST))
+            return report("make %s", state_path(spec, ""));
+    return 0;
+}
+
+static int report_taken(const struct spec *spec)
+{
+    errno = EEXIST;
+    hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", spec->name);
+    return report("box %s", spec->name);
+}
+
+int state_begin(struct spec *spec, struct claim *claim)
+{
+    bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
+    const char *store = in_store ? store_open() : NULL;
+    char name[NAME_MAX + 1];
+
+    if ((in_store && store == NULL) || !choose_home(spec, store))
+        return -EIO; /* which has been reported */
+    claim_name(spec, name);
+    int error = claim_take(claim, spec->claims, name);
+    if (error == -EBUSY)
+        return report_taken(spec);
+    snprintf(spec->token, sizeof(spec->token), "%s", claim->token);
+    if (error == 0)
+        error = note_lines(spec, claim);
+    if (error == 0)
+        error = make_directory(spec);
+    if (error == 0 && symlink(spec->token, name_path(spec)) == -1)
+        error = errno == EEXIST ? report_taken(spec) : report("make %s", name_path(spec));
+    return error;
+}
+
+/* Begins at a random place, the claim's token: so it takes few tries beside many boxes, too. */
+uint32_t state_take_ids(struct claim *claim)
+{
+    uint32_t first = (uint32_t)strtoull(claim->token, NULL, 16);
+    char path[PATH_MAX], holder[2];
+
+    for (uint32_t i = 0; i < RANGES; i++) {
+        uint32_t range = (first + i) % RANGES;
+        snprintf(path, sizeof(path), "%s/ids-%u", claim_home(), range);
+        if (readlink(path, holder, sizeof(holder)) != -1)
+            continue;
+        if (claim_note(claim, "symlink %s %s", claim->token, path) != 0)
+            exit(EXIT_TOOL);
+        if (symlink(claim->token, path) == 0)
+            return (uint32_t)FIRST_ID + range * STATE_IDS;
+        if (errno != EEXIST)
+            die("make %s", path);
     }
-    if (status.st_uid != geteuid() || !S_ISDIR(status.st_mode))
-        fail("%s: is not a directory of yours", state_home());
-    state_path("", "", boxes, sizeof(boxes));
-    if (mkdir(boxes, 0700) == -1 && errno != EEXIST && errno != ENOENT)
-        give_up("make", boxes);
+    fail("all %d ranges of ids are in use by boxes", RANGES);
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+int state_write(const struct spec *spec)
+{
+    char fresh[PATH_MAX], *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+
+    if (memory == NULL)
+        return report("write the state");
+    spec_write(spec, memory);
+    snprintf(fresh, sizeof(fresh), "%s", state_path(spec, "state.new"));
+    const char *path = state_path(spec, "state");
+    int file =
+        fclose(memory) == 0 ? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+    bool written = file != -1 && write(file, text, size) == (ssize_t)size;
+    if (file != -1)
+        close(file);
+    free(text);
+    return written && rename(fresh, path) == 0 ? 0 : report("write %s", path);
+}
+
+/* What can't be read is as if nothing had been written yet. */
+static void read_file(struct spec *spec)
+{
+    char *text = malloc(LARGEST_STATE);
+    int file = open(state_path(spec, "state"), O_RDONLY | O_CLOEXEC);
+    ssize_t got = file != -1 && text != NULL ? read(file, text, LARGEST_STATE) : 0;
+    struct spec place = *spec;
+
+    spec_parse(spec, text, got > 0 ? (size_t)got : 0);
+    spec->name = place.name;
+    if (file != -1)
+        close(file);
+    free(text);
+}
+
+/* Was the box made after the machine was started? Before, its numbers of processes mean nothing. */
+static bool is_of_this_boot(const struct spec *spec)
+{
+    struct timespec up;
+
+    return clock_gettime(CLOCK_BOOTTIME, &up) == 0 && spec->created > time(NULL) - up.tv_sec - 1;
 }
 
 /*
- * One at a time may begin or forget a box, and isn't stopped meanwhile. The last one takes the file
- * away, so look twice.
+ * Its monitor was killed, or the machine went down. A command that has changed its credentials has
+ * not died with it: prctl(2), PR_SET_PDEATHSIG.
  */
-static int lock_all(void)
+static void see_the_end(struct spec *spec)
 {
-    struct stat mine, current;
-    char path[1024];
+    int process = is_of_this_boot(spec) ? state_process(spec) : -1;
 
-    spawn_hold_stops(true);
-    snprintf(path, sizeof(path), "%s/lock", state_home());
-    for (;;) {
-        make_home();
-        int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (file == -1 && errno == ENOENT)
-            continue;
-        if (file == -1)
-            give_up("open", path);
-        if (lock_wait(file, LONGEST_LOCK) == -1) {
-            hint("another command holds it and doesn't come to an end: see 'lslocks'");
-            die("lock %s", path);
-        }
-        if (fstat(file, &mine) == -1)
-            give_up("look at", path);
-        if (stat(path, &current) == 0 && current.st_ino == mine.st_ino) {
-            make_home();
-            return file;
-        }
-        close(file);
+    if (process != -1) {
+        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+        close(process);
     }
+    spec->ended = time(NULL);
+    spec->status = EXIT_KILLED;
+    spec->pid = 0;
+    (void)state_write(spec);
 }
 
-/* Let the next one in. */
-static void unlock_all(int file)
+/* Is there a box called SPEC's name, in the store or not? */
+static bool find(struct spec *spec, const char *store)
 {
-    remove_home();
-    close(file);
-    spawn_hold_stops(false);
+    if (!choose_home(spec, store))
+        return false;
+    ssize_t length = readlink(name_path(spec), spec->token, sizeof(spec->token) - 1);
+    spec->token[length > 0 ? length : 0] = '\0';
+    return length > 0;
 }
 
-static void clear_dead(void);
-
-int state_begin(const char *name)
+int state_read(const char *name, struct spec *spec)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char path[1024];
-    int all = lock_all(), result;
+    char claim[NAME_MAX + 1];
 
-    clear_dead();
-    state_path(name, "", path, sizeof(path));
-    if (mkdir(path, 0700) == -1) {
-        if (errno == EEXIST)
-            hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", name);
-        result = report("box %s", name);
-    } else {
-        state_path(name, "lock", path, sizeof(path));
-        result = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        /* Of this process and not of the open file: a box that inherits it must not hold it. */
-        if (result == -1 || fcntl(result, F_SETLK, &whole) == -1) {
-            result = report("lock %s", path);
-            unlink(path);
-            state_path(name, "", path, sizeof(path));
-            rmdir(path);
-        }
-    }
-    unlock_all(all);
-    return result;
-}
-
-int state_tell(int lock, int status)
-{
-    return dprintf(lock, "%d\n", status) < 0 ? report("write the lock") : 0;
-}
-
-pid_t state_monitor(const char *name)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char path[1024];
-
-    state_path(name, "lock", path, sizeof(path));
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    bool held = file != -1 && fcntl(file, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-    if (file != -1)
-        close(file);
-    if (!held)
-        return 0;
-    return whole.l_pid != 0 ? whole.l_pid : -1; /* which is F_GETLK's 0 for one without a number */
-}
-
-int state_write(const struct state *state)
-{
-    char path[1024], fresh[1024];
-
-    state_path(state->name, "state", path, sizeof(path));
-    state_path(state->name, "state.new", fresh, sizeof(fresh));
-    FILE *file = fopen(fresh, "we");
-    if (file == NULL)
-        return report("write %s", fresh);
-    fprintf(file, "hostname %s\nsource %s\n", state->hostname, state->source);
-    fprintf(file, "command %s\n", state->command);
-    fprintf(file, "user %s\ngroups %s\nworkdir %s\n", state->user, state->groups, state->workdir);
-    fprintf(file, "address %s\nports %s\n", state->address, state->ports);
-    fprintf(file, "cgroup %s\nlayer %s\nimage %s\n", state->cgroup, state->layer, state->image);
-    fprintf(file, "pid %d\nborn %" PRIu64 "\n", state->pid, state->born);
-    fprintf(file, "capabilities %" PRIu64 "\nseccomp %d\n", state->capabilities, state->seccomp);
-    fprintf(file, "user_namespace %d\nfirst_id %" PRIu32 "\n", state->user_namespace,
-            state->first_id);
-    fprintf(file, "stop_signal %d\nstop_timeout %d\n", state->stop_signal, state->stop_timeout);
-    fprintf(file, "created %jd\nended %jd\n", (intmax_t)state->created, (intmax_t)state->ended);
-    fprintf(file, "status %d\nkeep %d\n", state->status, state->keep);
-    if (fclose(file) != 0 || rename(fresh, path) == -1)
-        return report("write %s", path);
-    return 0;
-}
-
-/* The value of "KEY VALUE" goes where it belongs. Unknown keys are passed over. */
-static void take_line(struct state *state, char *line)
-{
-    line[strcspn(line, "\n")] = '\0';
-    char *value = line + strcspn(line, " ");
-    if (*value != '\0')
-        *value++ = '\0';
-
-    const struct {
-        const char *key;
-        char *text;
-        size_t size;
-    } texts[] = {
-        {"hostname", state->hostname, sizeof(state->hostname)},
-        {"source", state->source, sizeof(state->source)},
-        {"command", state->command, sizeof(state->command)},
-        {"user", state->user, sizeof(state->user)},
-        {"groups", state->groups, sizeof(state->groups)},
-        {"workdir", state->workdir, sizeof(state->workdir)},
-        {"address", state->address, sizeof(state->address)},
-        {"ports", state->ports, sizeof(state->ports)},
-        {"cgroup", state->cgroup, sizeof(state->cgroup)},
-        {"layer", state->layer, sizeof(state->layer)},
-        {"image", state->image, sizeof(state->image)},
-    };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (strcmp(line, texts[i].key) == 0)
-            snprintf(texts[i].text, texts[i].size, "%s", value);
-
-    long long number = strtoll(value, NULL, 10);
-    if (strcmp(line, "pid") == 0)
-        state->pid = (pid_t)number;
-    else if (strcmp(line, "born") == 0)
-        state->born = (uint64_t)number;
-    else if (strcmp(line, "capabilities") == 0)
-        state->capabilities = (uint64_t)number;
-    else if (strcmp(line, "seccomp") == 0)
-        state->seccomp = number != 0;
-    else if (strcmp(line, "user_namespace") == 0)
-        state->user_namespace = number != 0;
-    else if (strcmp(line, "first_id") == 0)
-        state->first_id = (uint32_t)number;
-    else if (strcmp(line, "stop_signal") == 0)
-        state->stop_signal = (int)number;
-    else if (strcmp(line, "stop_timeout") == 0)
-        state->stop_timeout = (int)number;
-    else if (strcmp(line, "created") == 0)
-        state->created = (time_t)number;
-    else if (strcmp(line, "ended") == 0)
-        state->ended = (time_t)number;
-    else if (strcmp(line, "status") == 0)
-        state->status = (int)number;
-    else if (strcmp(line, "keep") == 0)
-        state->keep = number != 0;
-}
-
-int state_read(const char *name, struct state *state)
-{
-    char path[1024], *line = NULL;
-    size_t size = 0;
-
-    *state = (struct state){.pid = 0};
-    if (!state_name_is_valid(name))
+    *spec = (struct spec){.name = strdup(name)};
+    if (!spec_name_is_valid(name))
         return refuse("box '%s': a name is made of letters, digits, '_', '.' and '-'", name);
-    snprintf(state->name, sizeof(state->name), "%s", name);
-    state_path(name, "state", path, sizeof(path));
-    state->alive =
-        state_monitor(name) != 0; /* before the file: who dies meanwhile has written its end */
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        if (errno == ENOENT && state->alive)
-            return 0; /* it is just being made */
+    if (!find(spec, NULL) && (store_find() == NULL || !find(spec, store_find()))) {
         hint("'full ps -a' lists the boxes");
+        errno = ENOENT;
         return report("box %s", name);
     }
-    while (getline(&line, &size, file) != -1)
-        take_line(state, line);
-    free(line);
-    fclose(file);
-    return 0;
+    /* First the claim, then the file: who ends meanwhile has written its end. */
+    claim_name(spec, claim);
+    bool runs = claim_lives(spec->claims, claim);
+    read_file(spec);
+    spec->running = runs;
+    if (runs)
+        return 0;
+    if (spec->ended == 0 && access(state_path(spec, ""), F_OK) == 0)
+        see_the_end(spec);
+    if (access(name_path(spec), F_OK) == 0)
+        return 0;
+    hint("'full ps -a' lists the boxes"); /* it went when we looked at its claim */
+    return report("box %s", name);
 }
 
-int state_await(const char *name, struct state *state)
+int state_await(const char *name, struct spec *spec)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
     int error;
 
-    for (int waited = 0; (error = state_read(name, state)) == 0; waited += 5) {
-        pid_t monitor = state->alive ? state_monitor(name) : 0;
-        if (monitor == -1)
-            return refuse(
-                "box %s: is of a pid namespace above this one: it can only be listed from "
-                "here",
-                name);
-        if (!state->alive || state->pid != 0)
+    for (int waited = 0; (error = state_read(name, spec)) == 0; waited += 5) {
+        if (!spec->running)
+            return 0;
+        if (spec->monitor > 0 && state_birth(spec->monitor) != spec->monitor_born)
+            return refuse("box %s: is of a pid namespace above this one: it can only be listed "
+                          "from here",
+                          name);
+        if (spec->pid > 0)
             return 0;
         if (waited >= LONGEST_WAIT) {
-            if (monitor > 0)
-                hint("'kill -KILL %d' ends what makes it, and the next command clears up", monitor);
+            hint("'lslocks' shows the process that makes it, by the name of its claim");
             errno = ETIMEDOUT;
             return report("box %s: is being made, and its command does not start", name);
         }
@@ -325,33 +251,63 @@ int state_await(const char *name, struct state *state)
     return error;
 }
 
-int state_process(const struct state *state)
-{
-    int process = state->pid != 0 ? (int)syscall(SYS_pidfd_open, state->pid, 0) : -1;
+/* --- processes -------------------------------------------------------------------------------- */
 
-    if (process != -1 && state_birth(state->pid) == state->born)
+static int open_process(pid_t pid, uint64_t born)
+{
+    int process = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+    if (process != -1 && state_birth(pid) == born)
         return process;
     if (process != -1)
         close(process);
     return -1;
 }
 
+int state_process(const struct spec *spec)
+{
+    return open_process(spec->pid, spec->born);
+}
+
+int state_monitor(const struct spec *spec)
+{
+    return spec->running ? open_process(spec->monitor, spec->monitor_born) : -1;
+}
+
+uint64_t state_birth(pid_t pid)
+{
+    char path[32], text[1024];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file != -1 ? read(file, text, sizeof(text) - 1) : 0;
+    text[got > 0 ? got : 0] = '\0';
+    if (file != -1)
+        close(file);
+    /* The name in field 2 may hold blanks and parentheses: count from the last of these. */
+    const char *rest = strrchr(text, ')');
+    for (int field = 2; rest != NULL && field < 22; field++)
+        rest = strchr(rest + 1, ' ');
+    return rest != NULL ? strtoull(rest, NULL, 10) : 0;
+}
+
+/* --- all, and the end ------------------------------------------------------------------------- */
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int state_list(char ***names)
+/* The names of the boxes in HOME, which are links, behind the COUNT in *NAMES. */
+static int add_names(const char *home, char ***names, int count)
 {
-    char path[1024];
+    char path[PATH_MAX];
     struct dirent *entry;
-    int count = 0;
 
-    state_path("", "", path, sizeof(path));
+    snprintf(path, sizeof(path), "%s/boxes", home);
     DIR *directory = opendir(path);
-    *names = NULL;
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (!state_name_is_valid(entry->d_name))
+        if (entry->d_type != DT_LNK || !spec_name_is_valid(entry->d_name))
             continue;
         *names = realloc(*names, ((size_t)count + 1) * sizeof(char *));
         if (*names == NULL || ((*names)[count] = strdup(entry->d_name)) == NULL)
@@ -360,108 +316,66 @@ int state_list(char ***names)
     }
     if (directory != NULL)
         closedir(directory);
+    return count;
+}
+
+int state_list(char ***names)
+{
+    const char *store = store_find();
+
+    *names = NULL;
+    int count = add_names(claim_home(), names, 0);
+    if (store != NULL)
+        count = add_names(store, names, count);
     if (count > 0)
         qsort(*names, (size_t)count, sizeof(char *), by_name);
     return count;
 }
 
-/* The caller holds the lock on all. */
-static int forget(const struct state *state)
+void state_sweep(void)
 {
-    char path[1024];
-
-    state_path(state->name, "", path, sizeof(path));
-    int error = state->layer[0] != '\0' ? remove_tree(state->layer) : 0;
-    return error != 0 ? error : remove_tree(path);
-}
-
-int state_forget(const struct state *state)
-{
-    int all = lock_all(), result = forget(state);
-
-    unlock_all(all);
-    return result;
-}
-
-int state_forget_ended(const struct state *state)
-{
-    int all = lock_all();
-    int result = state_monitor(state->name) == 0 ? forget(state) : 0;
-
-    unlock_all(all);
-    return result;
-}
-
-/*
- * What is left of a box whose monitor was killed, and the monitor would have removed. A command
- * that has changed its credentials has not died with it: prctl(2), PR_SET_PDEATHSIG.
- */
-static void clear_host(const struct state *state)
-{
-    struct pollfd process = {.fd = state_process(state), .events = POLLIN};
-
-    if (process.fd != -1) {
-        syscall(SYS_pidfd_send_signal, process.fd, SIGKILL, NULL, 0);
-        poll(&process, 1, LONGEST_WAIT);
-        close(process.fd);
-    }
     claim_sweep(claim_home(), true);
+    if (store_find() != NULL)
+        claim_sweep(store_claims(), true);
 }
 
-static void clear_dead(void)
+int state_forget(const struct spec *spec)
 {
-    char **names;
-    int count = state_list(&names);
-    struct state state;
-    char path[1024];
+    char name[NAME_MAX + 1];
+    struct spec now = *spec;
+    struct claim claim;
 
-    for (int i = 0; i < count; i++) {
-        state_path(names[i], "state", path, sizeof(path));
-        if (state_monitor(names[i]) != 0 ||
-            (access(path, F_OK) == 0 && state_read(names[i], &state) < 0)) {
-            free(names[i]);
-            continue;
-        }
-        if (access(path, F_OK) == -1) /* killed before it had written anything */
-            state = (struct state){.keep = false};
-        snprintf(state.name, sizeof(state.name), "%s", names[i]);
-        if (state.ended == 0)
-            clear_host(&state);
-        if (!state.keep) {
-            (void)forget(&state);
-        } else if (state.ended == 0) {
-            state.ended = time(NULL);
-            state.status = EXIT_KILLED;
-            (void)state_write(&state);
-        }
-        free(names[i]);
-    }
-    free(names);
+    claim_name(spec, name);
+    int error = claim_take(&claim, spec->claims, name);
+    if (error != 0)
+        return error == -EBUSY ? 0 : error;
+    if (find(&now, spec->home == spec->claims ? NULL : spec->home) &&
+        strcmp(now.token, spec->token) == 0)
+        error = note_lines(spec, &claim);
+    int failed = claim_end(&claim);
+    return error != 0 ? error : failed;
 }
 
-void state_clear_dead(void)
+int state_tell(struct claim *claim, int status)
 {
-    int all = lock_all();
-
-    clear_dead();
-    unlock_all(all);
+    return claim_note(claim, "status %d", status);
 }
 
-uint64_t state_birth(pid_t pid)
+int state_follow(const struct spec *spec)
 {
-    char path[32], text[1024];
-    unsigned long long born = 0;
+    char path[PATH_MAX], name[NAME_MAX + 1];
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    /* The name in field 2 may hold blanks and parentheses: count from the last of these. */
-    const char *rest = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-    for (int field = 2; rest != NULL && field < 22; field++)
-        rest = strchr(rest + 1, ' ');
-    if (rest != NULL)
-        born = strtoull(rest, NULL, 10);
-    fclose(file);
-    return born;
+    claim_name(spec, name);
+    snprintf(path, sizeof(path), "%s/%s", spec->claims, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int state_told(int claim)
+{
+    char text[32768];
+    ssize_t got = pread(claim, text, sizeof(text) - 1, 0);
+
+    text[got > 0 ? got : 0] = '\0';
+    const char *last = strstr(text, "status ");
+    return last != NULL ? atoi(last + strlen("status ")) : -1;
 }

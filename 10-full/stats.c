@@ -7,6 +7,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
+#include "state.h"
 #include "commands.h"
 
 static const char usage[] =
@@ -48,7 +49,7 @@ static void read_pair(const char *group, const char *controller, char *text, siz
     snprintf(text, size, "%s / %s", value[0], value[1]);
 }
 
-struct use stats_read(const struct state *state)
+struct use stats_read(const struct spec *state)
 {
     struct use use = {"-", "-", "-"};
 
@@ -68,7 +69,7 @@ int command_stats(int argc, char **argv)
 {
     const struct option none = {NULL, 0, NULL, 0};
     int status = EXIT_SUCCESS;
-    struct state state;
+    struct spec state;
 
     command_parse(argc, argv, "full stats", usage, none);
     bool all = optind == argc;
@@ -80,7 +81,7 @@ int command_stats(int argc, char **argv)
             status = all ? status : EXIT_TOOL; /* it may just have ended */
             continue;
         }
-        if (all && !state.alive)
+        if (all && !state.running)
             continue;
         struct use use = stats_read(&state);
         printf("%-24s %-20s %-20s %s\n", names[i], use.cpu, use.memory, use.pids);

@@ -2,7 +2,7 @@
 #ifndef STATS_H
 #define STATS_H
 
-#include "state.h"
+#include "spec.h"
 
 /* Host. ARGV[0] is "stats". Returns the tool's exit status. */
 int command_stats(int argc, char **argv);
@@ -15,6 +15,6 @@ struct use {
 };
 
 /* Host. What the running box STATE uses now. */
-struct use stats_read(const struct state *state);
+struct use stats_read(const struct spec *state);
 
 #endif

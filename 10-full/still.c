@@ -26,7 +26,7 @@ enum { PAUSE = 5, ONE_TRY = 1000, LONGEST_WAIT = 10000 };
 
 /* --- a group is frozen ------------------------------------------------------------------------ */
 
-static int set_frozen(const struct state *state, const char *value)
+static int set_frozen(const struct spec *state, const char *value)
 {
     int error = group_write(state->cgroup, "cgroup.freeze", value);
 
@@ -46,7 +46,7 @@ static struct {
     size_t count;
 } box;
 
-static int find_box(const struct state *state)
+static int find_box(const struct spec *state)
 {
     struct stat status;
     char path[64];
@@ -156,7 +156,7 @@ static void go_on(void)
  * Processes stand still when none ran at two looks, one after the other: what ran at the first may
  * have let something go on that had been looked at already.
  */
-static int wait_until_still(const struct state *state, bool grouped)
+static int wait_until_still(const struct spec *state, bool grouped)
 {
     int looks = 0;
 
@@ -180,7 +180,7 @@ static int wait_until_still(const struct state *state, bool grouped)
  * The keeper. It is in a session of its own, where no terminal's signals reach it, and holds all
  * others off. What it waits for at the socket is its end.
  */
-static noreturn void keep_still(const struct state *state, int socket)
+static noreturn void keep_still(const struct spec *state, int socket)
 {
     bool grouped = state->cgroup[0] != '\0';
     sigset_t all;
@@ -200,13 +200,13 @@ static noreturn void keep_still(const struct state *state, int socket)
     _exit(error == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 
-int still_begin(struct still *still, const struct state *state)
+int still_begin(struct still *still, const struct spec *state)
 {
     int ends[2];
     char byte;
 
     *still = (struct still){.socket = -1};
-    if (!state->alive)
+    if (!state->running)
         return 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
         return report("socketpair");

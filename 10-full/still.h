@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-#include "state.h"
+#include "spec.h"
 
 struct still {
     pid_t keeper; /* that process; 0 if there is none, as the box has ended already */
@@ -19,7 +19,7 @@ struct still {
 };
 
 /* Host. Let the box of STATE stand still. Returns 0, or after report() -errno: then it goes on. */
-int still_begin(struct still *still, const struct state *state);
+int still_begin(struct still *still, const struct spec *state);
 
 /* Host. Let it go on, and wait until it does. Returns 0, or a negative number after report(). */
 int still_end(struct still *still);

@@ -144,3 +144,26 @@ ends_however() {
     done
     run -0 "$full" run --network none mine ls /new
 }
+
+# in_session DIRECTORY ARGUMENT…: an ordinary user's full, with that for XDG_RUNTIME_DIR.
+in_session() {
+    as_user env "TEN_STEPS_HOME=$PWD/user/store" "XDG_RUNTIME_DIR=$PWD/user/$1" "$full" "${@:2}"
+}
+
+@test "one name from two sessions with one store: the box that runs keeps it, its files and its commits" {
+    local secret
+    secret=$(random_name)
+    install -d -m 700 -o 65534 -g 65534 user/one user/two
+    run -0 in_session one load image.tar
+    run -0 in_session one run -d --name box made:1 sh -c "echo $secret >/file; exec sleep 60"
+    wait_until 5 in_session one exec box grep -q . /file
+    expect_error 125 "box box: File exists" in_session two run --name box made:1 sh -c 'echo other >/file'
+    run -0 in_session one exec box sh -c 'cat /file; touch /again'
+    assert_equal "$output" "$secret"
+    run -0 in_session two commit box mine:1
+    run -0 in_session two run mine:1 cat /file
+    assert_equal "$output" "$secret"
+    run -0 in_session two rm -f box
+    run -0 in_session one ps -a
+    refute_contains "$output" box
+}

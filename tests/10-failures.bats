@@ -39,10 +39,10 @@ load boxes
     strace --follow-forks --quiet=all --output=/dev/null --trace=pivot_root \
         --inject=pivot_root:delay_enter=1000000 "$full" run -d --name bird "$ROOTFS" sleep 60 3>&- 4>&- &
     tracer=$!
-    wait_until 3 [ -e /run/ten-steps/boxes/bird/state ]
+    wait_until 3 [ -e "$TEN_STEPS_HOME/boxes/bird" ]
     kill -KILL "$(<"/proc/$tracer/task/$tracer/children")"
     wait_until 5 ended "$tracer"
-    [ ! -e /run/ten-steps ]
+    nothing_is_claimed
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
 }
@@ -50,10 +50,10 @@ load boxes
 @test "run -d: without a note of its process, or a word to who waits, it fails and keeps no name" {
     requires command:strace
     local call
-    for call in '/^rename' sendto; do # each is the second of its kind
-        expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace="$call" \
-            --inject="$call:error=ENOSPC:when=2" "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
-        wait_until 5 [ ! -e /run/ten-steps ]
+    for call in '/^rename:1' sendto:2; do # which one of its kind
+        expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace="${call%:*}" \
+            --inject="${call%:*}:error=ENOSPC:when=${call#*:}" "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
+        wait_until 5 nothing_is_claimed
     done
 }
 
@@ -63,7 +63,7 @@ half_made() {
         --inject=pivot_root:delay_enter="${1}000000" "$full" run --name bird "${alone[@]}" "$ROOTFS" sleep 60 \
         3>&- 4>&- >/dev/null 2>&1 &
     TOOL_PIDS+=("$!")
-    wait_until 3 [ -e /run/ten-steps/boxes/bird/state ]
+    wait_until 3 [ -e "$TEN_STEPS_HOME/boxes/bird" ]
 }
 
 @test "'exec' and 'rm -f' of a box that is still being made wait until it runs" {
@@ -73,7 +73,7 @@ half_made() {
     run -0 "$full" rm -f bird
     half_made 1
     run -0 "$full" rm -f bird
-    [ ! -e /run/ten-steps ]
+    nothing_is_claimed
 }
 
 @test "rm -f: a box that has the name by then is left alone" {
@@ -82,7 +82,7 @@ half_made() {
     strace --quiet=all --output=/dev/null --trace='/^p?poll' --inject='/^p?poll:delay_exit=3000000' \
         "$full" rm -f bird 3>&- 4>&- &
     local remover=$!
-    wait_until 5 [ ! -e /run/ten-steps/boxes/bird ]
+    wait_until 5 [ ! -L "$TEN_STEPS_HOME/boxes/bird" ]
     detached bird "${alone[@]}" sleep 60
     wait "$remover"
     run -0 "$full" exec bird true
@@ -106,7 +106,6 @@ half_made() {
     local pid
     pid=$(of bird pid)
     wait_until 3 grep -q $'^Uid:\t1000' "/proc/$pid/status"
-    sed -i 's/^cgroup .*/cgroup /' /run/ten-steps/boxes/bird/state # as where there is no group to kill
     kill -KILL "$(monitor_of bird)"
     run -0 "$full" ps
     wait_until 1 ended "$pid"
@@ -121,7 +120,7 @@ half_made() {
     # Another process has the number that the list names, as if it had been used again.
     sleep 62 3>&- 4>&- &
     local other=$!
-    sed -i "s/^pid .*/pid $other/" /run/ten-steps/boxes/bird/state
+    sed -i "s/\"pid\": .*/\"pid\": $other,/" "$TEN_STEPS_HOME/boxes/bird/state"
     run "$full" kill bird
     run ! "$full" exec bird true
     kill -0 "$other"
@@ -134,14 +133,12 @@ half_made() {
     detached bird --network=none sleep 60
     local text pid
     pid=$(of bird pid)
-    for text in "" $'pid\n\xff\xfe' "pid -1" $'pid 99999999999\nborn 1'; do
-        printf %s "$text" >/run/ten-steps/boxes/bird/state
+    for text in "" '{"pid": 99999999999, "born": 1, "name": 7, "monitor": null}' \
+        '{"name": "other", "monitor": 1, "pid": 1, "command": {}, "ports": [1], "environment": "x"}'; do
+        printf %s "$text" >"$TEN_STEPS_HOME/boxes/bird/state"
         run -0 "$full" ps
-        [ -z "$text" ] || expect_error 125 "box bird: " "$full" exec bird true
-        case $text in
-        *" "*) run -0 "$full" kill bird ;;
-        "") expect_error 125 "box bird: " "$full" kill bird ;;
-        esac
+        expect_error 125 "box bird: " "$full" exec bird true
+        [ -z "$text" ] || run "$full" kill bird
         kill -0 "$pid"
     done
     kill -KILL "$(status_of "$pid" PPid)"

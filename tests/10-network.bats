@@ -41,7 +41,7 @@ teardown_file() {
     run -0 "$full" ps
     [[ $output =~ ([0-9]+):80 ]]
     port=${BASH_REMATCH[1]}
-    assert_equal "$(of web ports)" "$port:80"
+    assert_equal "$(of web 'ports | join(" ")')" "$port:80"
     wait_until 5 in_world "$TALK" ask tcp "$HOST" "$port"
     run -0 in_world "$TALK" ask tcp "$HOST" "$port"
     assert_equal "$output" "web saw $WORLD"
@@ -54,7 +54,7 @@ teardown_file() {
     wait_until 3 in_world "$TALK" ask tcp "$HOST" 8080
     run -0 in_world "$TALK" ask tcp "$HOST" 8080
     assert_equal "$output" "web saw $WORLD"
-    assert_equal "$(of web ports)" "8080:80 $HOST:5353:53/udp"
+    assert_equal "$(of web 'ports | join(" ")')" "8080:80 $HOST:5353:53/udp"
     run -0 "$full" ps
     assert_contains "$output" "8080:80"
     run -0 "$full" exec -u 0 web sh -c '/talk serve udp 0.0.0.0 53 names >/dev/null 2>&1 </dev/null &'

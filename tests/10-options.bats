@@ -13,7 +13,7 @@ load boxes
     run -0 "$full" run "${alone[@]}" --entrypoint '' "$ROOTFS" echo two
     assert_equal "$output" two
     detached bird --network=none --entrypoint=sleep 60
-    assert_equal "$(of bird command)" "sleep 60"
+    assert_equal "$(of bird 'command | join(" ")')" "sleep 60"
     assert_equal "$(tr '\0' ' ' <"/proc/$(of bird pid)/cmdline")" "sleep 60 "
 }
 

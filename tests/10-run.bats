@@ -81,7 +81,7 @@ load boxes
     run -0 "$full" run "${alone[@]}" --rm --name bird "$ROOTFS" true
     assert_equal "$(all_boxes)" ""
     run -0 "$full" run -d "${alone[@]}" --rm --name bird "$ROOTFS" true
-    wait_until 3 [ ! -e /run/ten-steps ]
+    wait_until 3 nothing_is_claimed
     run -3 "$full" run "${alone[@]}" --name bird "$ROOTFS" sh -c 'exit 3'
     assert_equal "$(of bird status) $(of bird running)" "3 false"
     run -0 "$full" ps
@@ -301,7 +301,8 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     run -0 "$full" ps
     assert_contains "$output" "sh -c :  [31m  32m sleep"
     run -0 "$full" inspect bird
-    assert_contains "$output" "/mnt/?]0;"
+    assert_contains "$output" "/mnt/ ]0;"
+    refute_contains "$output" $'\e'
     rm -r "${ROOTFS:?}$place" "$ROOTFS"$'/mnt/\e]0;'
 }
 
@@ -377,7 +378,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     requires userns
     make_rootfs user
     run -0 as_user "$full" run -d --name bird "$ROOTFS" sh -c 'id -u; exec sleep 60'
-    [ -d "$XDG_RUNTIME_DIR/ten-steps/boxes/bird" ]
+    [ -d "$BATS_TEST_TMPDIR/user-store/boxes/bird" ]
     run -0 as_user "$full" ps
     assert_contains "$output" "bird"
     wait_until 5 as_user sh -c '[ "$("$0" logs bird)" = 0 ]' "$full"

@@ -20,18 +20,6 @@ waits_for_network() {
     find "/proc/$1/fd" -lname 'net:*' | grep -q .
 }
 
-# A command that holds the list of boxes, as it clears up after a dead one, and can't go on.
-start_clearing() {
-    detached dead --rm sleep 60
-    local monitor
-    monitor=$(monitor_of dead)
-    kill -KILL "$monitor"
-    wait_until 3 ended "$monitor"
-    hold_network
-    start_job "$full" ps 9>&-
-    wait_until 3 waits_for_network "$TOOL_PID"
-}
-
 @test "Ctrl-Z while a box is made: that waits until it runs; then 'stop' and 'rm -f' end it" {
     local end
     for end in "stop -t 1" "rm -f"; do
@@ -51,27 +39,29 @@ start_clearing() {
     done
 }
 
-@test "Ctrl-Z while the list of boxes is held: that waits, and others go on" {
-    start_clearing
-    kill -TSTP "$TOOL_PID"
-    exec 9>&-
+@test "a command stopped for good (SIGSTOP) while it clears up after a dead box: others go on" {
+    requires command:strace
+    local monitor child
+    detached dead --rm "${alone[@]}" sleep 60
+    monitor=$(monitor_of dead)
+    kill -KILL "$monitor"
+    wait_until 3 ended "$monitor"
+    strace --quiet=all --output=/dev/null --trace=unlinkat --inject=unlinkat:signal=STOP:when=1 "$full" ps \
+        3>&- 4>&- >/dev/null 2>&1 &
+    TOOL_PIDS+=("$!")
+    wait_until 3 child_is_stopped "$!"
+    child=$(last_descendant "$!")
     run -0 "$full" ps -a
-    kill -CONT "$TOOL_PID"
-    wait_until 3 ended "$TOOL_PID"
+    detached bird "${alone[@]}" sleep 60
+    run -0 "$full" rm -f bird
+    kill -CONT "$child"
+    wait_until 3 ended "$child"
+    run -0 "$full" ps -a
+    refute_contains "$output" dead
 }
 
-@test "a command stopped for good (SIGSTOP) while it holds the list of boxes: others give up" {
-    requires command:strace
-    start_clearing
-    kill -STOP "$TOOL_PID"
-    exec 9>&-
-    # Its pauses are none, so that half a minute is over at once.
-    expect_error 125 "lock /run/ten-steps/lock" strace -f -qq -o /dev/null \
-        -e "inject=nanosleep,clock_nanosleep:retval=0" "$full" ps
-    assert_hint lslocks
-    kill -CONT "$TOOL_PID"
-    wait_until 3 ended "$TOOL_PID"
-    run -0 "$full" ps
+child_is_stopped() {
+    grep -q '^State:.*stop' "/proc/$(last_descendant "$1")/status" && [ "$(last_descendant "$1")" != "$1" ]
 }
 
 @test "wait: of a box whose monitor was stopped" {

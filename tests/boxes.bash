@@ -10,18 +10,28 @@ setup() {
     full=$(tool full)
     # Chapter 7's layer has checks of its own. Without it a box has loopback alone.
     alone=(--network none)
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
     export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR # for ordinary users
+    AS_USER+=(env "TEN_STEPS_HOME=$BATS_TEST_TMPDIR/user-store")
     chmod 777 "$BATS_TEST_TMPDIR"
 }
 
 teardown() {
     local failed=0 # bats looks at the last command of a teardown alone
     remove_boxes
-    [ ! -e /run/ten-steps ] || {
-        echo "/run/ten-steps is there without a box: $(find /run/ten-steps)"
+    nothing_is_claimed || {
+        echo "there is no box, but: $(find /run/ten-steps "$BATS_TEST_TMPDIR"/*store/{boxes,claims} 2>/dev/null)"
         failed=1
     }
     host_compare && [ "$failed" -eq 0 ]
+}
+
+# Without boxes nothing of them is left, in /run nor in the store.
+nothing_is_claimed() {
+    local each
+    for each in /run/ten-steps "$BATS_TEST_TMPDIR"/{store,user-store}/{boxes,claims}; do
+        [ ! -e "$each" ] || return
+    done
 }
 
 remove_boxes() {

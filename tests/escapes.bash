@@ -9,6 +9,7 @@ setup() {
     make_rootfs
     ESCAPE=$COURSE/.build/escape
     install "$ESCAPE" "$ROOTFS/escape"
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
     SECRET=$(random_name secret)
     printf '%s\n' "$SECRET" >"$BATS_TEST_TMPDIR/host-file"
     chmod 755 "$BATS_TEST_TMPDIR"

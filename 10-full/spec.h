@@ -1,0 +1,101 @@
+/*
+ * What a box is, in one structure: filled from the command line of 'full run', completed by the
+ * image, written whole as the box's state, and read back by the commands that come later.
+ */
+#ifndef SPEC_H
+#define SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "../04-mnt/mount.h"
+#include "../06-user/idmap.h"
+#include "../07-net/claim.h"
+#include "../07-net/network.h"
+#include "../08-cgroup/cgroup.h"
+#include "capability.h"
+#include "layers.h"
+#include "rlimit.h"
+#include "streams.h"
+
+/* Lists end with NULL; a NULL in place of a list is an empty one. Strings last until the end. */
+struct spec {
+    /* What its state file has, and --json shows: the table in spec.c. Read back, no text is NULL.
+     */
+    const char *name, *hostname;
+    const char *source;            /* an image of the store, or a directory */
+    const char *image;             /* the ID of the image that SOURCE names */
+    const char *layer;             /* where its upper layer lies, if that is kept on a disk */
+    const char *user, *workdir;    /* NULL or "": root, "/" */
+    const char *groups;            /* more of the user's, with "," between them */
+    const char *network, *address; /* bridge, none or host; that of its link */
+    const char *cgroup;            /* the directory of its control group, if it has one */
+    char **command, **environment;
+    char **ports;  /* published, as --publish has them */
+    char **mounts; /* its volumes and tmpfs, as asked for */
+    bool running;  /* not believed when read: its claim tells */
+    bool keep;     /* stays listed after its end: named or detached, and not --rm */
+    bool user_namespace, seccomp;
+    uint32_t first_id; /* the host's id for user 0 of the box, if it has a range of its own */
+    uint64_t capabilities, namespaces; /* the latter as CLONE_NEW* flags */
+    int stop_signal, stop_timeout;     /* what 'full stop' sends, and how many seconds it waits */
+    pid_t pid, monitor;                /* of its first process, and of the one that waits for it */
+    uint64_t born, monitor_born;       /* their start times: numbers of processes are used again */
+    int64_t created, ended;            /* seconds since 1970; ENDED is 0 while it runs */
+    int status;                        /* of its command; -1 until that has ended */
+
+    /* Where its directory and its claim lie: see state.h. */
+    const char *home, *claims;
+    char token[CLAIM_TOKEN];
+
+    /* What else 'full run' is asked for. */
+    const char *entrypoint; /* the first word of COMMAND, in place of the image's */
+    struct bind *volumes;   /* a NULL source stands for a tmpfs */
+    int volume_count;
+    char **hosts;        /* as --add-host has them */
+    long long shm_size;  /* bytes; 0: as chapter 4 makes it */
+    int64_t boot_offset; /* seconds to add to the boot clock */
+    struct rlimits limits;
+    struct capability_choice choice;
+    bool is_named, detach, interactive, terminal, remove, read_only, init, view, has_offset;
+
+    /* What comes of it, in the terms of the chapters. */
+    struct id_map user_map, group_map; /* 06 */
+    bool mapped;             /* 09: the box sees root and volumes through idmapped mounts */
+    bool linked;             /* 07: has a link to the bridge */
+    struct network net;      /* 07: its bridge is NULL without any */
+    char *resolv;            /* 07: what /etc/resolv.conf shall say; NULL or "": as in the root */
+    bool grouped;            /* 08: a cgroup of its own */
+    struct streams streams;  /* standard input, output and error */
+    struct layers layers;    /* 09 */
+    struct cgroup_plan plan; /* 08; the last, as it is large and hardly filled */
+};
+
+/* Host. One more TEXT, as it is, in *LIST. */
+void list_add(char ***list, const char *text);
+
+/* TEXT may be the name of a box: 1 to 63 letters, digits, "_", "." and "-", the first no sign. */
+bool spec_name_is_valid(const char *name);
+
+/*
+ * Host, for 'full run'. Find the root and, for an image, what it says of the command; what is not
+ * asked for gets its default. Nothing is made yet. Returns 0 or, after report(), -errno.
+ */
+int spec_complete(struct spec *spec);
+
+/* Either side. Write what the table has, as a JSON object, or as lines of text that are safe on a
+ * terminal. */
+void spec_write(const struct spec *spec, FILE *file);
+void spec_show(const struct spec *spec);
+
+/* Host. The contrary of spec_write(): TEXT is an object like that. What is missing, or
+ * anything that it can't be, leaves SPEC without it. */
+void spec_parse(struct spec *spec, const char *text, size_t length);
+
+/* The words of LIST with blanks between them; to be freed. */
+char *list_join(char *const *list);
+
+#endif
