@@ -102,10 +102,9 @@ const char *store_open(void)
 
 const char *store_find(void)
 {
-    bool is_there =
-        choose_home(store_home, sizeof(store_home)) && access(place("tmp", ""), F_OK) == 0;
+    bool there = choose_home(store_home, sizeof(store_home)) && access(place("tmp", ""), F_OK) == 0;
 
-    return is_there ? store_open() : NULL;
+    return there ? store_open() : NULL;
 }
 
 const char *store_claims(void)
