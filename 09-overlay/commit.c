@@ -14,26 +14,6 @@
 
 typedef char digest_text[SHA256_HEX + 1];
 
-/* TEXT as a JSON string, quotes and all. Bytes that JSON doesn't take show as U+FFFD. */
-static void write_string(FILE *stream, const char *text)
-{
-    size_t length;
-
-    fputc('"', stream);
-    for (; *text != '\0'; text += length > 0 ? length : 1) {
-        length = json_utf8_length(text, strlen(text));
-        if (*text == '"' || *text == '\\')
-            fprintf(stream, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(stream, "\\u%04x", (unsigned char)*text);
-        else if (length == 0)
-            fprintf(stream, "\\ufffd");
-        else
-            fwrite(text, 1, length, stream);
-    }
-    fputc('"', stream);
-}
-
 static char *make_history(const char *created, const char *made_by)
 {
     char *text = NULL;
@@ -43,7 +23,7 @@ static char *make_history(const char *created, const char *made_by)
     if (stream == NULL)
         return NULL;
     fprintf(stream, "{\"created\":\"%s\",\"created_by\":", created);
-    write_string(stream, made_by ? made_by : "");
+    json_put(stream, made_by ? made_by : "");
     fprintf(stream, ",\"comment\":\"full commit\"}");
     return fclose(stream) == 0 ? text : NULL;
 }
