@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,43 +9,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
-#include "pump.h"
 #include "store.h"
 #include "tarfile.h"
 #include "workbox.h"
 
-/*
- * PROGRAM from INPUT to OUTPUT. In a process of its own: to make a box is to block signals, and
- * Ctrl-C has to end this one while it waits for a pipe.
- */
+/* COMMAND from INPUT to OUTPUT. */
 static int run(const char *path, const char *const *command, int input, int output)
 {
-    enum { INPUT = 3, OUTPUT = 4 }; /* their places, see process_start() */
-    const struct work work = {.command = command, .label = path, .input = INPUT, .output = OUTPUT};
-    pid_t process = process_start((int[]){-1, -1, input, output}, 4);
+    pid_t process = work_start(NULL, input, output);
 
     if (process == 0) {
-        struct worker_box worker = work_start(&work);
-        exit(work_wait(&worker) == 0 || work_tell(&worker) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+        struct worker worker = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
+        int status = worker_wait(&worker);
+        exit(status == 0 || worker_tell(&worker, path, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
     }
-    if (process == -1)
-        return report("fork");
-    return process_wait(process) == 0 ? 0 : -EIO; /* it has said why */
+    return process > 0 && work_wait(process) == 0 ? 0 : -EIO; /* it has said why */
 }
 
 /* What PROGRAM makes of INPUT, which is closed. Returns a descriptor or -errno. */
 static int filter(const char *path, const char *program, bool decompress, int input)
 {
     const char *const command[] = {program, decompress ? "-dc" : NULL, NULL};
-    char found[PATH_MAX];
-    int file = -EINVAL;
-
-    if (program_find(program, found, sizeof(found)))
-        file = store_nameless();
-    else
-        (void)refuse("%s: requires %s, which is not installed", path, program);
+    int file = store_nameless();
     int error = file >= 0 ? run(path, command, input, file) : file;
     close(input);
     if (error != 0 && file >= 0)

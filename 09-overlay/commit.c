@@ -35,12 +35,12 @@ static int import_upper(int upper, int still, struct import *import, digest_text
     off_t size = file < 0 ? file : pack_layer(upper, file, "the new layer", digest);
 
     shutdown(still, SHUT_RDWR);
-    import->source = (struct layer){.file = file,
-                                    .size = size,
-                                    .label = "the new layer",
-                                    .digest = digest,
-                                    .tar_digest = digest};
-    int error = size < 0 ? (int)size : import_unpack(import, 1);
+    import->layers[0] = (struct layer){.file = file,
+                                       .size = size,
+                                       .label = "the new layer",
+                                       .digest = digest,
+                                       .tar_digest = digest};
+    int error = size < 0 ? (int)size : import_unpack(import);
     if (file >= 0)
         close(file);
     return error;
@@ -61,13 +61,15 @@ static int keep(const struct config *base, struct import *import, const char *na
     for (size_t i = 0; i < base->layer_count && error == 0; i++)
         memcpy(layers[i], base->layers[i], sizeof(*layers));
     if (error == 0) {
-        memcpy(layers[base->layer_count], import->digest, sizeof(*layers));
+        memcpy(layers[base->layer_count], import->layers[0].tar_digest, sizeof(*layers));
         text = config_with_layers(base, layers, base->layer_count + 1, created, history);
-        error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
+        error = text == NULL ? -EIO : 0;
     }
+    if (error == 0)
+        sha256_of(text, strlen(text), id);
     int lock = error == 0 ? store_lock() : -1;
     if (error == 0)
-        error = lock < 0 ? lock : import_keep(import, 1);
+        error = lock < 0 ? lock : import_keep(import);
     if (error == 0)
         error = store_write("configs", id, text, strlen(text));
     if (error == 0)
@@ -82,7 +84,8 @@ static int keep(const struct config *base, struct import *import, const char *na
 int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
                  char id[SHA256_HEX + 1])
 {
-    struct import import = {.hold = -1};
+    struct layer layer = {.hold = -1};
+    struct import import = {.layers = &layer, .count = 1};
     struct image image;
     digest_text digest;
     char normal[IMAGE_NAME];
@@ -99,7 +102,7 @@ int image_commit(const char *base, int upper, int still, const char *name, const
         error = import_upper(upper, still, &import, digest);
     if (error == 0)
         error = keep(&image.config, &import, normal, made_by, id);
-    import_end(&import, 1);
+    import_end(&import);
     image_close(&image);
     return error;
 }

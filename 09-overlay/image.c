@@ -82,30 +82,30 @@ static int choose_names(const struct source *source, const char *name, struct gi
 }
 
 /* All layers of all images in the tar. To be freed, with the labels. */
-static struct import *list_layers(const struct source *source, size_t *count)
+static struct layer *list_layers(const struct source *source, size_t *count)
 {
-    struct import *imports, *import;
+    struct layer *layers, *next;
 
     *count = 0;
     for (size_t i = 0; i < source->count; i++)
         *count += source->images[i].config.layer_count;
-    import = imports = calloc(*count + 1, sizeof(*imports));
-    for (size_t i = 0; i < source->count && imports != NULL; i++) {
+    next = layers = calloc(*count + 1, sizeof(*layers));
+    for (size_t i = 0; i < source->count && layers != NULL; i++) {
         const struct source_image *image = &source->images[i];
-        for (size_t j = 0; j < image->config.layer_count; j++, import++) {
+        for (size_t j = 0; j < image->config.layer_count; j++) {
             const struct source_layer *layer = &image->layers[j];
             char *label = NULL;
             if (asprintf(&label, "layer %zu of %zu", j + 1, image->config.layer_count) == -1)
                 label = NULL;
-            import->source = (struct layer){.file = source->tar.file,
-                                            .offset = layer->file->offset,
-                                            .size = layer->file->size,
-                                            .label = label ? label : "layer",
-                                            .digest = layer->digest,
-                                            .tar_digest = image->config.layers[j]};
+            *next++ = (struct layer){.file = source->tar.file,
+                                     .offset = layer->file->offset,
+                                     .size = layer->file->size,
+                                     .label = label ? label : "layer",
+                                     .digest = layer->digest,
+                                     .tar_digest = image->config.layers[j]};
         }
     }
-    return imports;
+    return layers;
 }
 
 static int sweep(void)
@@ -118,11 +118,10 @@ static int sweep(void)
 }
 
 /* The layers are whole: now the image becomes visible, in an order that never shows half of one. */
-static int keep(const struct source *source, struct import *imports, size_t count,
-                const struct giving *giving)
+static int keep(const struct source *source, struct import *import, const struct giving *giving)
 {
     int lock = store_lock();
-    int error = lock < 0 ? lock : import_keep(imports, count);
+    int error = lock < 0 ? lock : import_keep(import);
 
     for (size_t i = 0; i < source->count && error == 0; i++) {
         const struct source_image *image = &source->images[i];
@@ -137,8 +136,8 @@ static int keep(const struct source *source, struct import *imports, size_t coun
 int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
 {
     struct giving giving = {.count = 0};
+    struct import import = {.count = 0};
     struct source source;
-    size_t count;
 
     if (store_open() == NULL)
         return -EIO;
@@ -149,14 +148,14 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
         error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
     if (error == 0) /* before anything is unpacked */
         error = choose_names(&source, name, &giving);
-    struct import *imports = list_layers(&source, &count);
+    import.layers = list_layers(&source, &import.count);
     if (error == 0)
-        error = imports == NULL ? report("%s", file) : sweep();
-    if (error == 0)
-        error = import_unpack(imports, count);
+        error = import.layers == NULL ? report("%s", file) : sweep();
     if (error == 0) {
-        error = keep(&source, imports, count, &giving);
-        import_end(imports, count);
+        error = import_unpack(&import);
+        if (error == 0)
+            error = keep(&source, &import, &giving);
+        import_end(&import);
         if (error != 0)
             (void)sweep();
     }
@@ -165,9 +164,9 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
         if (show)
             printf("%s  %.12s\n", giving.names[i].name, id);
     }
-    for (size_t i = 0; imports != NULL && i < count; i++)
-        free((char *)imports[i].source.label);
-    free(imports);
+    for (size_t i = 0; import.layers != NULL && i < import.count; i++)
+        free((char *)import.layers[i].label);
+    free(import.layers);
     free(giving.names);
     source_close(&source);
     return error;

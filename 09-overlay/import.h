@@ -1,35 +1,32 @@
 /*
- * Layers on their way into the store. They are unpacked side by side, each in a directory of its
- * own in tmp/; only when all are whole are they put in their places. So an import is all or
- * nothing.
+ * Layers on their way into the store. They are unpacked side by side in one temporary directory,
+ * which a claim of this import is about; only when all are whole are they moved to their places. So
+ * an import is all or nothing.
  */
 #ifndef IMPORT_H
 #define IMPORT_H
 
+#include "../07-net/claim.h"
 #include "layer.h"
 
-/* A layer that is being imported, or that the store had already. */
 struct import {
-    struct layer source; /* what layer_unpack() is to do; its directory is chosen by the import */
-    char digest[SHA256_HEX + 1]; /* of its tar, for its place in the store */
-    char *temporary;             /* its directory in tmp/; NULL: nothing to unpack */
-    int hold;                    /* the lock on it; -1: none */
+    struct layer *layers; /* the caller's */
+    size_t count;
+    char *temporary; /* the directory; NULL until there is something to unpack */
+    struct claim claim;
 };
 
 /*
- * Host. Bring COUNT layers into tmp/, those that are in the store already excepted: those are held.
- * Tells its progress on a terminal. On an error, or a signal, which then ends the tool, nothing is
- * left. Returns 0, or a negative errno told.
+ * Host. Unpack the layers, except those that are in the store already: those are held. Shows its
+ * progress on a terminal. On an error, or a signal, which then ends the tool, nothing is left.
+ * Returns 0, or -errno after report(). The caller calls import_end() in each case.
  */
-int import_unpack(struct import *imports, size_t count);
+int import_unpack(struct import *import);
 
-/*
- * Host, holding the store. Put the unpacked layers in their places, and keep holding them. Returns
- * 0, or a negative errno told.
- */
-int import_keep(struct import *imports, size_t count);
+/* Host, holding the store. Move the unpacked layers to their places. Returns as above. */
+int import_keep(struct import *import);
 
-/* Host. Remove what is still in tmp/ and let go of all. */
-void import_end(struct import *imports, size_t count);
+/* Host. Remove what has not been moved, and let go of all. */
+void import_end(struct import *import);
 
 #endif

@@ -1,163 +1,173 @@
 #include "layer.h"
 
-#include <errno.h>
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
-#include "pump.h"
 #include "tarfile.h"
+#include "whiteout.h"
 #include "workbox.h"
+
+enum { BUFFER = 1 << 18, TO_ITS_END = -1 };
+
+/* Write LENGTH bytes. False if nobody reads them any more. */
+static bool write_to(int pipe, const char *bytes, ssize_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(pipe, bytes, (size_t)length);
+        if (written == -1)
+            return false;
+        bytes += written;
+        length -= written;
+    }
+    return true;
+}
+
+/*
+ * The one loop: read, hash, write. SIZE bytes from OFFSET of a file, or all of a pipe. When the
+ * reader has gone, the rest is hashed all the same: a wrong digest is the better reason.
+ */
+static noreturn void pump(int input, off_t offset, off_t size, int output, struct stream *stream)
+{
+    static char bytes[BUFFER];
+    struct sha256 sum;
+    bool is_read = true;
+
+    sha256_start(&sum);
+    for (off_t done = 0; done != size;) {
+        size_t part = size == TO_ITS_END || size - done > BUFFER ? BUFFER : (size_t)(size - done);
+        ssize_t got = size == TO_ITS_END ? read(input, bytes, part)
+                                         : pread(input, bytes, part, offset + done);
+        if (got == -1)
+            die("read a layer");
+        if (got == 0)
+            break;
+        sha256_add(&sum, bytes, (size_t)got);
+        is_read = is_read && write_to(output, bytes, got);
+        done += got;
+        stream->bytes = (uint64_t)done;
+    }
+    sha256_end(&sum, stream->digest);
+    _exit(EXIT_SUCCESS);
+}
+
+/* In the box. A process that pumps INPUT, which is closed here. Returns what reads its output. */
+static int start_pump(int input, off_t offset, off_t size, struct stream *stream)
+{
+    int ends[2];
+
+    work_pipe(ends);
+    pid_t process = fork();
+    if (process == -1)
+        die("fork");
+    if (process == 0) {
+        close(ends[0]);
+        pump(input, offset, size, ends[1], stream);
+    }
+    close(ends[1]);
+    work_close(input);
+    return ends[0];
+}
+
+/* In the box. The same for a program that decompresses. */
+static int start_decompressor(const char *const *command, int input, struct worker *worker)
+{
+    int ends[2];
+
+    work_pipe(ends);
+    *worker = worker_start(command, input, ends[1]);
+    return ends[0];
+}
 
 /*
  * Names are not looked up here, only numbers count. Attributes that overlay itself would read are
  * not for an image to set. Records of 64 KiB: read from a pipe, tar's own 10 are slow.
  */
-static struct worker_box start_tar(const struct layer *layer, int input)
+static struct worker start_tar(bool keep_owners, int *into)
 {
-    const char *const command[] = {"tar",
-                                   "--extract",
-                                   "--file=-",
-                                   "--record-size=64K",
-                                   "--preserve-permissions",
-                                   "--numeric-owner",
-                                   work_keeps_owners() ? "--same-owner" : "--no-same-owner",
-                                   "--delay-directory-restore",
-                                   "--exclude=.wh.*",
-                                   "--xattrs",
-                                   "--xattrs-include=*",
-                                   "--xattrs-exclude=trusted.*",
-                                   "--xattrs-exclude=user.overlay.*",
-                                   "--warning=none",
-                                   NULL};
-    const struct work work = {.command = command,
-                              .label = layer->label,
-                              .directory = layer->directory,
-                              .whiteouts = true,
-                              .input = input,
-                              .output = -1};
+    static const char *command[] = {"tar",
+                                    "--extract",
+                                    "--file=-",
+                                    "--record-size=64K",
+                                    "--preserve-permissions",
+                                    "--numeric-owner",
+                                    "--delay-directory-restore",
+                                    "--exclude=.wh.*",
+                                    "--xattrs",
+                                    "--xattrs-include=*",
+                                    "--xattrs-exclude=trusted.*",
+                                    "--xattrs-exclude=user.overlay.*",
+                                    "--warning=none",
+                                    NULL,
+                                    NULL};
+    int ends[2];
 
-    return work_start(&work);
-}
-
-static struct worker_box start_decompressor(const struct layer *layer, const char *program,
-                                            int input, int output)
-{
-    const char *const command[] = {program, "-dc", NULL};
-    const struct work work = {
-        .command = command, .label = layer->label, .input = input, .output = output};
-
-    return work_start(&work);
+    command[sizeof(command) / sizeof(command[0]) - 2] =
+        keep_owners ? "--same-owner" : "--no-same-owner";
+    work_pipe(ends);
+    struct worker worker = worker_start(command, ends[0], STDOUT_FILENO);
+    *into = ends[1];
+    return worker;
 }
 
 static int compare(const struct layer *layer, const char *what, const char *promised,
-                   const char *found)
+                   const struct stream *stream)
 {
-    if (promised[0] == '\0' || strcmp(promised, found) == 0)
+    if (promised[0] == '\0' || strcmp(promised, stream->digest) == 0)
         return 0;
     return refuse("%s: the digest of %s is %.12s..., and %.12s... was promised", layer->label, what,
-                  found, promised);
+                  stream->digest, promised);
 }
 
-/* The layer's bytes as the file has them: to OUTPUT, and to SECOND for a digest. */
-static pid_t pump_file(const struct layer *layer, int output, int second)
+/*
+ * In the box. A tar as it is: file, pump, this process, tar. One that is compressed: file, pump,
+ * program, pump, this process, tar. This one has an eye on the names: whiteout.h
+ */
+static int unpack(const struct layer *layer, const char *program, bool keep_owners)
 {
-    return pump_start(&(struct pump){.input = layer->file,
-                                     .offset = layer->offset,
-                                     .size = layer->size,
-                                     .output = output,
-                                     .second = second,
-                                     .progress = layer->read});
-}
+    const char *const command[] = {program, "-dc", NULL};
+    struct stream *file = &layer->streams[0], *tar = program != NULL ? &layer->streams[1] : file;
+    struct worker decompressor;
+    int into, failed = 0, status;
 
-/* A tar as it is: file -> tar, digest. */
-static int unpack_plain(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
-{
-    struct sha256 sum;
-    int to_tar[2];
-    int error = pump_pipe(to_tar);
+    int from = start_pump(STDIN_FILENO, layer->offset, layer->size, file);
+    if (program != NULL) {
+        from = start_decompressor(command, from, &decompressor);
+        from = start_pump(from, 0, TO_ITS_END, tar);
+    }
+    struct worker untar = start_tar(keep_owners, &into);
+    struct whiteouts whiteouts = whiteouts_pass(from, into);
+    if (program != NULL)
+        failed = worker_wait(&decompressor);
+    int tar_failed = worker_wait(&untar);
+    while (wait(&status) > 0)
+        if (status != 0)
+            return -1; /* a pump, which has said why */
 
+    int error = compare(layer, "the file", layer->digest, file);
+    if (error == 0 && failed)
+        error = worker_tell(&decompressor, layer->label, failed);
     if (error == 0)
-        error = sha256_start(&sum);
-    if (error != 0)
-        return error;
-    struct worker_box tar = start_tar(layer, to_tar[0]);
-    pid_t pump = pump_file(layer, to_tar[1], sum.input);
-    if (pump < 0)
-        return pump;
-    close(to_tar[0]);
-    close(to_tar[1]);
-    int failed = work_wait(&tar);
-    if (process_wait(pump) != 0)
-        return -EIO; /* told by it */
-    error = sha256_end(&sum, tar_digest);
-    if (error == 0) /* first of all: of damaged bytes tar may say anything */
-        error = compare(layer, "the file", layer->digest, tar_digest);
-    return error == 0 && failed ? work_tell(&tar) : error;
-}
-
-/* One that is compressed: file -> decompressor, digest; decompressor -> tar, digest. */
-static int unpack_compressed(const struct layer *layer, const char *program,
-                             char tar_digest[SHA256_HEX + 1])
-{
-    int to_program[2], from_program[2], to_tar[2];
-    struct sha256 file_sum, tar_sum;
-    char file_digest[SHA256_HEX + 1];
-
-    if (pump_pipe(to_program) != 0 || pump_pipe(from_program) != 0 || pump_pipe(to_tar) != 0 ||
-        sha256_start(&file_sum) != 0 || sha256_start(&tar_sum) != 0)
-        return -EIO;
-    struct worker_box unpacker = start_decompressor(layer, program, to_program[0], from_program[1]);
-    struct worker_box tar = start_tar(layer, to_tar[0]);
-    pid_t to_unpacker = pump_file(layer, to_program[1], file_sum.input);
-    pid_t from_unpacker = pump_start(&(struct pump){.input = from_program[0],
-                                                    .offset = -1,
-                                                    .output = to_tar[1],
-                                                    .second = tar_sum.input,
-                                                    .progress = layer->unpacked});
-    if (to_unpacker < 0 || from_unpacker < 0)
-        return -EAGAIN;
-    const int ours[] = {to_program[0],   to_program[1], from_program[0],
-                        from_program[1], to_tar[0],     to_tar[1]};
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-        close(ours[i]);
-    int unpacker_failed = work_wait(&unpacker), tar_failed = work_wait(&tar);
-    if (process_wait(to_unpacker) != 0 || process_wait(from_unpacker) != 0)
-        return -EIO;
-    int error = sha256_end(&file_sum, file_digest);
+        error = compare(layer, "the tar", layer->tar_digest, tar);
+    if (error == 0 && tar_failed)
+        error = worker_tell(&untar, layer->label, tar_failed);
     if (error == 0)
-        error = sha256_end(&tar_sum, tar_digest);
-    if (error == 0)
-        error = compare(layer, "the file", layer->digest, file_digest);
-    if (error == 0 && unpacker_failed)
-        error = work_tell(&unpacker);
-    return error == 0 && tar_failed ? work_tell(&tar) : error;
+        error = whiteouts_make(&whiteouts);
+    layer->streams[1].bytes = tar->bytes;
+    return error;
 }
 
-/* Is the program there? The box has the same ones. */
-static int check_program(const struct layer *layer, const char *program)
-{
-    char path[4096];
-
-    if (program_find(program, path, sizeof(path)))
-        return 0;
-    hint("install the program %s", program);
-    return refuse("%s: needs %s, which this machine has not", layer->label, program);
-}
-
-int layer_unpack(const struct layer *layer, char tar_digest[SHA256_HEX + 1])
+pid_t layer_unpack(const struct layer *layer, const char *directory)
 {
     const char *program = tar_decompressor(layer->file, layer->offset);
-    int error = check_program(layer, program ? program : "tar");
+    bool keep_owners = work_keeps_owners();
+    pid_t process = work_start(directory, layer->file, -1);
 
-    if (error == 0 && program == NULL)
-        error = unpack_plain(layer, tar_digest);
-    else if (error == 0)
-        error = unpack_compressed(layer, program, tar_digest);
-    if (error != 0)
-        return error;
-    return compare(layer, "the tar", layer->tar_digest, tar_digest);
+    if (process != 0)
+        return process;
+    exit(unpack(layer, program, keep_owners) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }

@@ -2,26 +2,37 @@
 #ifndef LAYER_H
 #define LAYER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "sha256.h"
+
+/* The bytes that have run by at some place, in memory that processes share. */
+struct stream {
+    uint64_t bytes;
+    char digest[SHA256_HEX + 1]; /* at their end */
+};
 
 struct layer {
     int file; /* where its tar is: SIZE bytes from OFFSET */
     off_t offset, size;
     const char *label;      /* what errors begin with */
     const char *digest;     /* promised for those bytes; "": nothing is */
-    const char *tar_digest; /* promised for the tar that they are, uncompressed; "": nothing is */
-    const char *directory;  /* gets the files */
-    uint64_t *read, *unpacked; /* count bytes, in memory shared by the processes; may be NULL */
+    const char *tar_digest; /* promised for the tar that they are, uncompressed */
+
+    /* During an import: see import.h */
+    struct stream *streams; /* those bytes, and the tar */
+    int hold;               /* the lock on the layer, if the store has it already; or negative */
+    pid_t process;          /* that unpacks it; 0 if none does (any more) */
+    bool is_unpacked;
 };
 
 /*
- * Host. Unpack LAYER, which may be compressed by gzip, zstd, xz or bzip2, into its directory, and
- * check its digests. That of the tar goes into TAR_DIGEST. What it starts ends with the calling
- * process. Returns 0, or a negative errno after one line that says what is wrong.
+ * Host. Begin to unpack LAYER, which may be compressed by gzip, zstd, xz or bzip2, into DIRECTORY,
+ * and to check its digests. Returns a process that ends with 0 if all is well, and otherwise after
+ * one line that says what is wrong; or -errno after report().
  */
-int layer_unpack(const struct layer *layer, char tar_digest[SHA256_HEX + 1]);
+pid_t layer_unpack(const struct layer *layer, const char *directory);
 
 #endif

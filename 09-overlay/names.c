@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../07-net/claim.h"
-#include "../07-net/remove.h"
 #include "store.h"
 
 enum { LONGEST_NAME = 200, SHORTEST_ID = 4 };
@@ -208,24 +206,6 @@ static int remove_layer(const char *digest)
     return error != 0 ? error : removed;
 }
 
-/* What was being made by a process that has died. Files have no holder: they are made locked. */
-static int sweep_temporary(const char *name)
-{
-    char *path = store_path("tmp", name, "");
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
-
-    if (directory == -1 && errno == ENOTDIR)
-        error = unlink(path) == -1 ? report("remove %s", path) : 0;
-    else if (directory == -1 && errno == EACCES) /* an ordinary user's layer, half removed */
-        error = remove_tree(path);
-    else if (directory != -1 && flock(directory, LOCK_EX | LOCK_NB) == 0)
-        error = remove_tree(path);
-    if (directory != -1)
-        close(directory);
-    free(path);
-    return error;
-}
-
 /* Has the image ID a name, one of NAMED? Or does somebody use it? If not, its configuration goes.
  */
 static bool stays(const char *id, const char *named)
@@ -273,17 +253,16 @@ int names_sweep(void)
 {
     char *named = read_all("images", NULL);
     char *needed = named != NULL ? read_all("configs", named) : NULL;
-    char **temporary = store_list("tmp"), **layers = store_list("layers");
-    int error = needed == NULL || temporary == NULL || layers == NULL ? -EIO : 0;
+    char **layers = store_list("layers"), *made = store_path("tmp", "new", "");
+    int error = needed == NULL || layers == NULL ? -EIO : 0;
 
     claim_sweep(store_claims(), true);
-    for (char **each = temporary; error == 0 && *each != NULL; each++)
-        error = sweep_temporary(*each);
+    (void)unlink(made); /* by store_write(), if that was killed */
     for (char **each = layers; error == 0 && *each != NULL; each++)
         if (strstr(needed, *each) == NULL || !store_is_whole(*each))
             error = remove_layer(*each);
-    store_free(temporary);
     store_free(layers);
+    free(made);
     free(named);
     free(needed);
     return error;

@@ -196,14 +196,9 @@ static int mount_brief(const char *target, const char *options)
 static int copy_look(const struct stack *stack, const char *upper)
 {
     struct stat status;
-    size_t layer = 0;
-    bool untold;
 
-    do {
-        if (stat(stack->lowers[layer], &status) == -1)
-            return report("lower %s", stack->lowers[layer]);
-        untold = status.st_mtim.tv_sec == 0 && status.st_mtim.tv_nsec == OVERLAY_ROOT_UNTOLD;
-    } while (untold && ++layer < stack->count);
+    if (stat(stack->lowers[0], &status) == -1)
+        return report("lower %s", stack->lowers[0]);
     if (chown(upper, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
         return report("chown %s", upper); /* those two: an owner that this user namespace lacks */
     if (chmod(upper, status.st_mode & 07777) == -1 ||

@@ -15,13 +15,6 @@
 
 enum { OVERLAY_MOST_LAYERS = 500 }; /* OVL_MAX_STACK of the kernel */
 
-/*
- * A layer's tar may say nothing about the root directory itself. Then that of the layer has this
- * many nanoseconds past the year 1970 as its time, and the layer below it decides how the root
- * looks.
- */
-enum { OVERLAY_ROOT_UNTOLD = 987654321 };
-
 /* The strings stay the caller's. */
 struct stack {
     const char *upper; /* NULL: none yet, or a stack that can't be written to */

@@ -5,68 +5,58 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "pump.h"
+#include "whiteout.h"
 #include "workbox.h"
 
 /* No time or number of this run goes into the tar: what is packed twice has one digest. */
-static struct worker_box start_tar(int directory, int output, const char *label)
+static const char *const tar[] = {
+    "tar",
+    "--create",
+    "--file=-",
+    "--format=posix",
+    "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+    "--numeric-owner",
+    "--sparse",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--xattrs-exclude=trusted.*",
+    "--xattrs-exclude=user.overlay.*",
+    "--warning=none",
+    "--no-recursion",
+    "--null",
+    "--files-from=-",
+    NULL};
+
+/* In the box. The directory is its standard input, the only place for what it gets. */
+static noreturn void pack(const char *label)
 {
-    static const char *const command[] = {
-        "tar",
-        "--create",
-        "--file=-",
-        "--format=posix",
-        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-        "--numeric-owner",
-        "--sparse",
-        "--xattrs",
-        "--xattrs-include=*",
-        "--xattrs-exclude=trusted.*",
-        "--xattrs-exclude=user.overlay.*",
-        "--warning=none",
-        "--no-recursion",
-        "--null",
-        "--files-from=-",
-        NULL};
-    const struct work work = {.command = command,
-                              .label = label,
-                              .whiteouts = true,
-                              .input = -1,
-                              .output = output,
-                              .reading = directory};
-
-    return work_start(&work);
-}
-
-/* In a process of its own, which an error in making the box may end. */
-static noreturn void run(int directory, int output, const char *label)
-{
-    struct worker_box tar = start_tar(directory, output, label);
-
-    exit(work_wait(&tar) == 0 || work_tell(&tar) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+    if (fchdir(STDIN_FILENO) == -1)
+        die("%s", label);
+    int names = whiteouts_write(STDOUT_FILENO);
+    if (names < 0)
+        exit(EXIT_TOOL);
+    struct worker worker = worker_start(tar, names, STDOUT_FILENO);
+    int status = worker_wait(&worker);
+    exit(status == 0 || worker_tell(&worker, label, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 
 off_t pack_layer(int directory, int output, const char *label, char digest[SHA256_HEX + 1])
 {
+    static char bytes[1 << 16];
+    off_t at = lseek(output, 0, SEEK_CUR), start = at;
     struct sha256 sum;
-    off_t start = lseek(output, 0, SEEK_CUR);
-    int ends[2];
-    int error = pump_pipe(ends);
+    ssize_t got;
 
-    if (error == 0)
-        error = sha256_start(&sum);
-    if (error != 0)
-        return error;
-    pid_t packer = process_start((int[]){-1, ends[1], directory}, 3);
-    if (packer == 0)
-        run(3, STDOUT_FILENO, label);
-    close(ends[1]);
-    pid_t pump = pump_start(
-        &(struct pump){.input = ends[0], .offset = -1, .output = output, .second = sum.input});
-    close(ends[0]);
-    bool good = packer > 0 && pump > 0 && process_wait(packer) == 0 && process_wait(pump) == 0;
-    error = sha256_end(&sum, digest);
-    if (!good)
-        return -EIO;
-    return error != 0 ? error : lseek(output, 0, SEEK_CUR) - start;
+    pid_t process = work_start(NULL, directory, output);
+    if (process == 0)
+        pack(label);
+    if (process < 0 || work_wait(process) != 0)
+        return -EIO; /* it has said why */
+    sha256_start(&sum);
+    for (; (got = pread(output, bytes, sizeof(bytes), at)) > 0; at += got)
+        sha256_add(&sum, bytes, (size_t)got);
+    if (got == -1)
+        return report("%s", label);
+    sha256_end(&sum, digest);
+    return at - start;
 }

@@ -93,7 +93,9 @@ static int save_to(int file, const struct image *image)
         error = save_layer(file, config->layers[i], packed, i);
     char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL, NULL);
     if (error == 0)
-        error = text == NULL ? -EIO : sha256_of(text, strlen(text), id);
+        error = text == NULL ? -EIO : 0;
+    if (error == 0)
+        sha256_of(text, strlen(text), id);
     char *manifest = error ? NULL : make_manifest(id, image->name, packed, config->layer_count);
     if (error == 0) {
         snprintf(file_name, sizeof(file_name), "%s.json", id);

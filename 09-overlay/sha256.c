@@ -1,121 +1,103 @@
 #include "sha256.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_alg.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "../01-chroot/tool.h"
-#include "pump.h"
+/* The fractional parts of the cube roots of the first 64 primes. */
+static const uint32_t constants[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-/* The kernel's hash: what is written to the descriptor is hashed; read(2) then gives the digest. */
-static int kernel_hash(void)
+static uint32_t rotate(uint32_t word, int bits)
 {
-    struct sockaddr_alg name = {.salg_family = AF_ALG, .salg_type = "hash", .salg_name = "sha256"};
-    int transform = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    if (transform == -1)
-        return -1;
-    int hash = -1;
-    if (bind(transform, (struct sockaddr *)&name, sizeof(name)) == 0)
-        hash = accept4(transform, NULL, NULL, SOCK_CLOEXEC);
-    close(transform);
-    return hash;
+    return word >> bits | word << (32 - bits);
 }
 
-/* Standard input to standard output, through the kernel's hash. splice(2) copies nothing. */
-static void hash_by_kernel(int hash)
+/* One of the 64 rounds; what is a in this round is b in the next one, and so on. */
+static inline void mix(uint32_t v[8], int round, uint32_t word)
 {
-    unsigned char digest[SHA256_HEX / 2];
-    ssize_t got;
+    uint32_t a = v[-round & 7], b = v[(1 - round) & 7], c = v[(2 - round) & 7];
+    uint32_t e = v[(4 - round) & 7], f = v[(5 - round) & 7], g = v[(6 - round) & 7];
+    uint32_t *h = &v[(7 - round) & 7];
 
-    do
-        got = splice(STDIN_FILENO, NULL, hash, NULL, 1 << 20, SPLICE_F_MORE);
-    while (got > 0);
-    if (got == -1 || send(hash, NULL, 0, 0) == -1 ||
-        read(hash, digest, sizeof(digest)) != sizeof(digest))
-        die("hash by the kernel");
-    for (size_t i = 0; i < sizeof(digest); i++)
-        printf("%02x", digest[i]);
-    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+    *h += (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + word;
+    v[(3 - round) & 7] += *h;
+    *h += (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
 }
 
-static noreturn void hash_standard_input(void)
+static void add_block(uint32_t state[8], const unsigned char *block)
 {
-    int hash = kernel_hash();
+    uint32_t w[64], v[8];
 
-    if (hash != -1)
-        hash_by_kernel(hash);
-    execlp("openssl", "openssl", "dgst", "-sha256", "-r", (char *)NULL);
-    execlp("sha256sum", "sha256sum", (char *)NULL);
-    hint("this kernel has no AF_ALG hashes, and neither openssl nor sha256sum is installed");
-    die("sha256");
-}
-
-int sha256_start(struct sha256 *sum)
-{
-    int to[2], from[2];
-
-    if (pump_pipe(to) != 0)
-        return -errno;
-    if (pump_pipe(from) != 0) {
-        close(to[0]);
-        close(to[1]);
-        return -errno;
+    for (int i = 0; i < 16; i++, block += 4)
+        w[i] = (uint32_t)block[0] << 24 | block[1] << 16 | block[2] << 8 | block[3];
+    for (int i = 16; i < 64; i++) {
+        uint32_t near = w[i - 2], far = w[i - 15];
+        w[i] = w[i - 16] + (rotate(far, 7) ^ rotate(far, 18) ^ far >> 3) + w[i - 7] +
+               (rotate(near, 17) ^ rotate(near, 19) ^ near >> 10);
     }
-    sum->input = to[1];
-    sum->output = from[0];
-    sum->process = process_start((int[]){to[0], from[1]}, 2);
-    if (sum->process == 0)
-        hash_standard_input();
-    close(to[0]);
-    close(from[1]);
-    return sum->process == -1 ? report("fork") : 0;
+    memcpy(v, state, sizeof(v));
+    for (int i = 0; i < 64; i += 8) /* eight in a row: so the compiler keeps v in registers */
+        for (int j = 0; j < 8; j++)
+            mix(v, j, constants[i + j] + w[i + j]);
+    for (int i = 0; i < 8; i++)
+        state[i] += v[i];
 }
 
-int sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1])
+void sha256_start(struct sha256 *sum)
 {
-    ssize_t got, length = 0;
-
-    close(sum->input);
-    while (length < SHA256_HEX &&
-           (got = read(sum->output, hex + length, (size_t)(SHA256_HEX - length))) > 0)
-        length += got;
-    close(sum->output);
-    hex[length] = '\0';
-    int status = process_wait(sum->process);
-    if (status == EXIT_TOOL) /* it has said why */
-        return -EIO;
-    if (status != 0 || !sha256_is_hex(hex, '\0'))
-        return refuse("the program that computes sha256 digests has failed");
-    return 0;
+    *sum = (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                                     0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
-int sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1])
+void sha256_add(struct sha256 *sum, const void *data, size_t length)
+{
+    const unsigned char *from = data;
+
+    while (length > 0) {
+        size_t used = sum->length % SHA256_BLOCK, part = SHA256_BLOCK - used;
+        if (used == 0 && length >= SHA256_BLOCK) {
+            add_block(sum->state, from);
+        } else {
+            part = part < length ? part : length;
+            memcpy(sum->block + used, from, part);
+            if (used + part == SHA256_BLOCK)
+                add_block(sum->state, sum->block);
+        }
+        sum->length += part;
+        from += part;
+        length -= part;
+    }
+}
+
+/* At the end stand one bit, zeros up to a full block, and the length in bits. */
+void sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1])
+{
+    static const unsigned char padding[SHA256_BLOCK] = {0x80};
+    uint64_t bits = sum->length * 8;
+    unsigned char last[8];
+
+    for (int i = 0; i < 8; i++)
+        last[i] = (unsigned char)(bits >> (56 - 8 * i));
+    sha256_add(sum, padding, 1 + (119 - sum->length % SHA256_BLOCK) % SHA256_BLOCK);
+    sha256_add(sum, last, sizeof(last));
+    for (int i = 0; i < 8; i++)
+        sprintf(hex + (size_t)8 * i, "%08x", sum->state[i]);
+}
+
+void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1])
 {
     struct sha256 sum;
-    int error = sha256_start(&sum);
 
-    if (error != 0)
-        return error;
-    const char *rest = data;
-    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* if nobody reads, sha256_end() knows why */
-    while (length > 0) {
-        ssize_t written = write(sum.input, rest, length);
-        if (written == -1)
-            break; /* then the digest is not that of the data, or sha256_end() fails */
-        rest += written;
-        length -= (size_t)written;
-    }
-    signal(SIGPIPE, before);
-    error = sha256_end(&sum, hex);
-    return error == 0 && length > 0 ? refuse("sha256: not all could be read") : error;
+    sha256_start(&sum);
+    sha256_add(&sum, data, length);
+    sha256_end(&sum, hex);
 }
 
 bool sha256_is_hex(const char *text, char end)

@@ -1,34 +1,27 @@
-/*
- * SHA-256 without a library: the kernel's own, over an AF_ALG socket, where it is built in;
- * otherwise the program openssl or sha256sum of this machine.
- */
+/* SHA-256, by which images name what is in them: FIPS 180-4. */
 #ifndef SHA256_H
 #define SHA256_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
+#include <stdint.h>
 
-enum { SHA256_HEX = 64 };
+enum { SHA256_HEX = 64, SHA256_BLOCK = 64 };
 
-/* A process that reads what is hashed from a pipe, and tells the digest at its end. */
+/* A digest that is being computed. */
 struct sha256 {
-    pid_t process;
-    int input; /* write to it, or let a pump write; sha256_end() closes it */
-    int output;
+    uint32_t state[8];
+    uint64_t length; /* bytes so far */
+    unsigned char block[SHA256_BLOCK];
 };
 
-/* Host. Start one. Returns 0, or a negative errno after saying what is wrong. */
-int sha256_start(struct sha256 *sum);
+/* Either side. Begin; add LENGTH bytes at DATA, as often as needed; get 64 hexadecimal digits. */
+void sha256_start(struct sha256 *sum);
+void sha256_add(struct sha256 *sum, const void *data, size_t length);
+void sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1]);
 
-/*
- * Host. Close the input, wait, and put the digest into HEX as 64 hexadecimal digits. Returns 0, or
- * a negative errno after saying what is wrong.
- */
-int sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1]);
-
-/* Host. The digest of LENGTH bytes at DATA. Returns as sha256_end(). */
-int sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1]);
+/* Either side. The digest of LENGTH bytes at DATA. */
+void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1]);
 
 /* Either side. Is TEXT, which may be longer, 64 digits as sha256_end() writes them, and then END?
  */

@@ -148,26 +148,22 @@ void store_unlock(int lock)
     spawn_hold_stops(false);
 }
 
-char *store_temporary(int *lock)
+char *store_temporary(struct claim *claim)
 {
-    int held = store_lock();
-    if (held < 0)
+    const char *claims = store_claims();
+    int error = claims == NULL ? -EIO : claim_take(claim, claims, NULL);
+
+    if (error != 0)
         return NULL;
-    char *path = store_path("tmp", "XXXXXX", "");
-    if (mkdtemp(path) == NULL) {
-        (void)report("store: make %s", path);
-        free(path);
-        store_unlock(held);
-        return NULL;
-    }
-    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*lock == -1 || flock(*lock, LOCK_SH | LOCK_NB) == -1) {
-        (void)report("store: hold %s", path);
-        free(path);
-        path = NULL;
-    }
-    store_unlock(held);
-    return path;
+    char *path = store_path("tmp", claim->token, "");
+    error = claim_note(claim, "tree %s", path);
+    if (error == 0 && mkdir(path, 0700) == -1)
+        error = report("store: make %s", path);
+    if (error == 0)
+        return path;
+    claim_end(claim);
+    free(path);
+    return NULL;
 }
 
 int store_nameless(void)

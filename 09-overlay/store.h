@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../07-net/claim.h"
 #include "sha256.h"
 
 /*
@@ -49,10 +50,11 @@ int store_nameless(void);
 char *store_path(const char *kind, const char *name, const char *rest);
 
 /*
- * Host. A new empty directory in tmp/, held until LOCK, a descriptor, is closed. Returns its path,
- * to be freed, or NULL after saying what is wrong.
+ * Host. A new empty directory in tmp/, which CLAIM is about: what is still in it at claim_end(), or
+ * after a kill -9 when another command looks, is removed. What is to stay is renamed out of it.
+ * Returns its path, to be freed, or NULL after report().
  */
-char *store_temporary(int *lock);
+char *store_temporary(struct claim *claim);
 
 /*
  * Host. Hold a layer or a configuration (KIND as above). Returns a descriptor; -ENOENT, without

@@ -8,28 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../01-chroot/program.h"
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/inside.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"
-#include "pump.h"
-#include "whiteout.h"
 
-struct complaint {
-    char text[1024], hint[128];
-};
+enum { PIPE = 1 << 20 };
 
 bool work_keeps_owners(void)
 {
@@ -41,16 +36,44 @@ bool work_keeps_owners(void)
            count >= 65536;
 }
 
-enum { READING = 3 }; /* the place of the directory that is only read */
+void work_pipe(int ends[2])
+{
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe");
+    (void)fcntl(ends[0], F_SETPIPE_SZ, PIPE); /* a smaller one is only slower */
+}
+
+void work_close(int file)
+{
+    if (file > STDERR_FILENO)
+        close(file);
+}
+
+int work_wait(pid_t process)
+{
+    int status;
+
+    while (waitpid(process, &status, 0) == -1)
+        if (errno != EINTR)
+            return EXIT_TOOL;
+    return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Either side. Standard input and output are to be these. */
+static void place(int input, int output)
+{
+    if (dup2(input, STDIN_FILENO) == -1 || dup2(output, STDOUT_FILENO) == -1)
+        die("dup2");
+}
 
 /* A root with the programs of this machine and their libraries, and "/work". Nothing else. */
-static void enter_root(const struct work *work)
+static void enter_root(const char *directory)
 {
     static const char *const programs[] = {
         "/usr", "/bin", "/sbin",           "/lib", "/lib32", "/lib64", "/etc/alternatives",
         "/nix", "/gnu", "/etc/ld.so.cache"};
     const struct stack nothing = {.count = 0};
-    const char *scratch = overlay_scratch(&nothing, work->directory);
+    const char *scratch = overlay_scratch(&nothing, directory);
 
     if (scratch == NULL)
         exit(EXIT_TOOL);
@@ -63,14 +86,58 @@ static void enter_root(const struct work *work)
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
         if (access(programs[i], F_OK) == 0)
             mount_bind(&root, programs[i], programs[i], MS_NODEV | MS_RDONLY);
-    if (work->directory != NULL) /* there may be devices and programs of strangers, not for use */
-        mount_bind(&root, work->directory, "/work", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    if (directory != NULL) /* there may be devices and programs of strangers, not for use */
+        mount_bind(&root, directory, "/work", MS_NOSUID | MS_NODEV | MS_NOEXEC);
     mount_read_only(&root);
     root_pivot(&root);
-    if (work->directory != NULL && chdir("/work") == -1)
+    if (directory != NULL && chdir("/work") == -1)
         die("chdir /work");
-    if (work->reading != 0 && (fchdir(READING) == -1 || close(READING) == -1))
-        die("go to the directory that is read");
+}
+
+/* On the host, in a process of its own. Returns in the box. */
+static void make_box(const char *directory, int input, int output)
+{
+    bool ordinary = geteuid() != 0;
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct id_map users = idmap_single(0, geteuid()), groups = idmap_single(0, getegid());
+    if (nothing == -1)
+        die("open /dev/null");
+    struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
+                               (ordinary ? CLONE_NEWUSER : 0));
+
+    if (child.pid != 0) {
+        if (ordinary) {
+            idmap_write(child.pid, &users, &groups, false);
+            spawn_go(&child);
+        }
+        _exit(work_wait(child.pid)); /* until then the socket tells the box that we live */
+    }
+    if (ordinary) {
+        spawn_wait_go(&child);
+        idmap_become_root(&users, &groups, false);
+        spawn_tie(&child);
+    }
+    place(input, output == -1 ? nothing : output);
+    if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
+        die("close_range");
+    signal(SIGPIPE, SIG_IGN);
+    enter_root(directory);
+}
+
+pid_t work_start(const char *directory, int input, int output)
+{
+    pid_t parent = getpid();
+
+    signal(SIGCHLD, SIG_DFL); /* if our parent has us ignore it, there is no exit status */
+    pid_t process = fork();
+    if (process != 0)
+        return process == -1 ? report("fork") : process;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+        die("prctl PR_SET_PDEATHSIG");
+    if (getppid() != parent)
+        _exit(EXIT_TOOL);
+    make_box(directory, input, output);
+    return 0;
 }
 
 /* What tar needs to give files their owners, modes, capabilities, and to make devices. */
@@ -86,159 +153,67 @@ static void drop_capabilities(void)
         die("prctl PR_SET_NO_NEW_PRIVS");
 }
 
-static noreturn void run_program(const struct work *work, int errors)
+/* What tar and gzip take from the environment (TAR_OPTIONS, GZIP, a language) is not for here. */
+static noreturn void run_program(const char *const *command)
 {
-    sigset_t none;
-
-    if (dup2(errors, STDERR_FILENO) == -1)
-        die("dup2");
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    /* What tar and gzip take from the environment (TAR_OPTIONS, GZIP, a language) is not for here.
-     */
     clearenv();
     setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
     setenv("LC_ALL", "C", 1);
+    signal(SIGPIPE, SIG_DFL);
     drop_capabilities();
-    execvp(work->command[0], (char **)work->command);
-    die("%s", work->command[0]);
-}
-
-/* The first words of the program, but for tar's note on how it makes names harmless. */
-static void read_errors(int errors, char *line, size_t size)
-{
-    FILE *stream = fdopen(errors, "r");
-    bool found = false;
-    char *text = NULL;
-    size_t room = 0;
-
-    if (stream == NULL)
-        die("read the program's errors");
-    while (getline(&text, &room, stream) != -1) {
-        if (found || text[0] == '\n' || strstr(text, ": Removing leading") != NULL)
-            continue;
-        found = true;
-        snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
-    }
-    free(text);
-    fclose(stream);
-}
-
-static void complain(const struct work *work, int status, const char *line,
-                     struct complaint *complaint)
-{
-    struct statvfs disk;
-
-    if (strstr(line, "mknod") != NULL && !work_keeps_owners())
-        strcpy(complaint->hint, "only root may make device files: load this image as root");
-    /* tar's first word on a full disk is about the bytes that it could still write */
-    if (work->directory != NULL && statvfs(".", &disk) == 0 && disk.f_bavail == 0)
-        line = "No space left on device, in the store of images";
-    if (line[0] != '\0')
-        snprintf(complaint->text, sizeof(complaint->text), "%s: %s", work->label, line);
+    execvp(command[0], (char **)command);
+    if (errno == ENOENT)
+        dprintf(STDERR_FILENO, "requires %s, which is not installed\n", command[0]);
     else
-        snprintf(complaint->text, sizeof(complaint->text), "%s: %s ended with status %d",
-                 work->label, work->command[0], status);
+        dprintf(STDERR_FILENO, "%s: %m\n", command[0]);
+    _exit(EXIT_TOOL);
 }
 
-/* What the program is to have as standard input; what is put into INTO, unless -1, appears there.
- */
-static int open_input(const struct work *work, int *into)
+struct worker worker_start(const char *const *command, int input, int output)
 {
-    int ends[2] = {STDIN_FILENO, -1};
+    int errors[2];
 
-    if (work->whiteouts && work->reading != 0)
-        ends[0] = whiteouts_write(STDOUT_FILENO);
-    else if (work->whiteouts && pump_pipe(ends) != 0)
-        exit(EXIT_TOOL);
-    if (ends[0] < 0)
-        exit(EXIT_TOOL);
-    *into = ends[1];
-    return ends[0];
-}
-
-/* PID 1 of the box: it has no other children than the program. */
-static noreturn void run_box(const struct work *work, struct complaint *complaint)
-{
-    struct whiteouts whiteouts = {.length = 0};
-    char line[512] = "";
-    int errors[2], into;
-
-    enter_root(work);
+    work_pipe(errors);
     /* The first words are enough: the program goes on when there is no room for more. */
-    if (pipe2(errors, O_CLOEXEC) == -1 || fcntl(errors[1], F_SETFL, O_NONBLOCK) == -1)
-        die("pipe");
-    int input = open_input(work, &into);
-    pid_t program = fork();
-    if (program == -1)
+    if (fcntl(errors[1], F_SETFL, O_NONBLOCK) == -1)
+        die("fcntl");
+    struct worker worker = {.command = command, .pid = fork(), .errors = errors[0]};
+    if (worker.pid == -1)
         die("fork");
-    if (program == 0) {
-        if (dup2(input, STDIN_FILENO) == -1)
+    if (worker.pid == 0) {
+        place(input, output);
+        if (dup2(errors[1], STDERR_FILENO) == -1)
             die("dup2");
-        run_program(work, errors[1]);
+        run_program(command);
     }
     close(errors[1]);
-    close(input); /* or the program's end would go unnoticed at the other ends */
-    close(STDOUT_FILENO);
-    if (into != -1) {
-        signal(SIGPIPE, SIG_IGN);
-        whiteouts = whiteouts_pass(STDIN_FILENO, into);
-    }
-
-    int status = process_wait(program);
-    read_errors(errors[0], line, sizeof(line));
-    if (status != 0) {
-        complain(work, status, line, complaint);
-        exit(EXIT_TOOL);
-    }
-    exit(whiteouts_make(&whiteouts) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+    work_close(input); /* or the program's end would go unnoticed at the other ends */
+    work_close(output);
+    return worker;
 }
 
-struct worker_box work_start(const struct work *work)
+int worker_wait(const struct worker *worker)
 {
-    struct complaint *complaint =
-        mmap(NULL, sizeof(*complaint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    bool ordinary = geteuid() != 0;
-    struct id_map users = idmap_single(0, geteuid()), groups = idmap_single(0, getegid());
-
-    if (nothing == -1 || complaint == MAP_FAILED)
-        die("%s", work->label);
-    struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
-                               (ordinary ? CLONE_NEWUSER : 0));
-    if (child.pid == 0) {
-        if (ordinary) {
-            spawn_wait_go(&child);
-            idmap_become_root(&users, &groups, false);
-            spawn_tie(&child);
-        }
-        place_descriptors((int[]){work->input < 0 ? nothing : work->input,
-                                  work->output < 0 ? nothing : work->output,
-                                  work->reading == 0 ? -1 : work->reading},
-                          3);
-        run_box(work, complaint);
-    }
-    if (ordinary) {
-        idmap_write(child.pid, &users, &groups, false);
-        spawn_go(&child);
-    }
-    close(nothing);
-    /* child.sync stays open: its end would tell the box that the tool has died */
-    return (struct worker_box){.pid = child.pid, .complaint = complaint};
+    return work_wait(worker->pid);
 }
 
-int work_wait(const struct worker_box *box)
+int worker_tell(const struct worker *worker, const char *label, int status)
 {
-    return process_wait(box->pid) == 0 ? 0 : -EINVAL;
-}
+    FILE *stream = fdopen(worker->errors, "r");
+    char line[512] = "";
+    struct statvfs disk;
 
-int work_tell(const struct worker_box *box)
-{
-    const struct complaint *complaint = box->complaint;
-
-    if (complaint->text[0] == '\0')
-        return -EINVAL;
-    if (complaint->hint[0] != '\0')
-        hint("%s", complaint->hint);
-    return refuse("%s", complaint->text);
+    /* The first words of the program, but for tar's note on how it makes names harmless. */
+    while (stream != NULL && fgets(line, sizeof(line), stream) != NULL &&
+           (line[0] == '\n' || strstr(line, ": Removing leading") != NULL))
+        line[0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (strstr(line, "Cannot mknod: Operation not permitted") != NULL)
+        hint("only root may make device files: load this image as root");
+    /* tar's first word on a full disk is about the bytes that it could still write */
+    if (statvfs(".", &disk) == 0 && disk.f_bavail == 0)
+        return refuse("%s: No space left on device, in the store of images", label);
+    if (line[0] != '\0')
+        return refuse("%s: %s", label, line);
+    return refuse("%s: %s ended with status %d", label, worker->command[0], status);
 }

@@ -1,46 +1,54 @@
 /*
- * A box for a program of this machine that handles files from strangers: tar, gzip, zstd.
+ * A box for programs of this machine that handle files from strangers: tar, gzip, zstd.
  *
  * It is made of what the earlier chapters have taught: mount, network, pid and IPC namespaces of
- * its own, a root that holds the machine's programs, read-only, and one directory to work in; the
- * program has the few capabilities that tar needs for owners and devices, and no way to more.
+ * its own, a root that holds the machine's programs, read-only, and one directory to work in. PID 1
+ * of the box is still this tool, and ours; what it starts has the few capabilities that tar needs
+ * for owners and devices, and no way to more.
  */
 #ifndef WORKBOX_H
 #define WORKBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-struct work {
+/*
+ * Host. Make a box, like fork: in the box, as its PID 1, 0 is returned. Its working directory is
+ * DIRECTORY, all that it can write to, or if that is NULL an empty one. It has INPUT and OUTPUT as
+ * standard input and output (OUTPUT -1: /dev/null), and no other descriptor but standard error. An
+ * ordinary user's box is in a user namespace too. Returns the pid for work_wait(), or -errno after
+ * report().
+ *
+ * The pid is that of a process on the host that waits for the box, and takes the signals that tools
+ * block while they have a box. It is killed when its parent dies, and the box with it.
+ */
+pid_t work_start(const char *directory, int input, int output);
+
+/* Either side. Wait for a process. Returns its exit status, or 128+N if signal N killed it. */
+int work_wait(pid_t process);
+
+/* Either side. A close-on-exec pipe with a large buffer. An error ends the process. */
+void work_pipe(int ends[2]);
+
+/* Box. Close FILE, unless it is a standard one, whose number something else would get. */
+void work_close(int file);
+
+/* A program at work in a box. */
+struct worker {
     const char *const *command;
-    const char *label;     /* what errors begin with, such as "layer 2" */
-    const char *directory; /* the working directory, all that it can write to; NULL: nothing */
-    int input, output;     /* standard input and output; -1: /dev/null */
-    int reading;           /* instead of DIRECTORY: one that is open, only to be read; 0: none */
-    bool whiteouts; /* INPUT is a layer's tar: the whiteouts in it become overlay's in DIRECTORY;
-                       or the other way: those in READING go to OUTPUT, all other names to INPUT */
-};
-
-/* A program at work. What it complains about it leaves in memory that both sides share. */
-struct worker_box {
     pid_t pid;
-    struct complaint *complaint;
+    int errors; /* what it complains about is read here */
 };
 
-/*
- * Host. Start the program. An ordinary user's box is in a user namespace too. The descriptors stay
- * the caller's, to close. An error on the host, or while the box is being made, ends the process.
- */
-struct worker_box work_start(const struct work *work);
+/* Box. Start COMMAND with INPUT and OUTPUT, on which work_close() is called here. */
+struct worker worker_start(const char *const *command, int input, int output);
 
-/*
- * Host. Wait for its end. Returns 0 if all went well, otherwise -EINVAL; why, work_tell() says in
- * the program's own first words, unless the box has said it itself.
- */
-int work_wait(const struct worker_box *box);
+/* Box. Wait for its end. Returns its exit status. */
+int worker_wait(const struct worker *worker);
 
-/* Host, after work_wait(). Say what went wrong. Always returns -EINVAL. */
-int work_tell(const struct worker_box *box);
+/* Box, after worker_wait(). Say, with LABEL, what it complained about first. Returns -EINVAL. */
+int worker_tell(const struct worker *worker, const char *label, int status);
 
 /* Host. May files made in such a box belong to others than the user who runs the tool? */
 bool work_keeps_owners(void);
