@@ -21,7 +21,7 @@
 #include "entries.h"
 #include "tarfile.h"
 
-enum { MOST_BYTES = 16 << 20 }; /* of all names of a layer's whiteouts */
+enum { MAX_BYTES = 16 << 20 }; /* of all names of a layer's whiteouts */
 
 static const char mark[] = ".wh.";
 static const char opaque_mark[] = ".wh..wh..opq";
@@ -43,19 +43,6 @@ static int mark_opaque(int directory)
     if (fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) == 0)
         return 0;
     return user && errno == EPERM ? 0 : report("mark a directory as opaque");
-}
-
-/* One more name. False, without a word, if there is no room for it. */
-static bool add(struct whiteouts *whiteouts, const char *name)
-{
-    size_t length = whiteouts->length + strlen(name) + 1;
-    char *names = length < MOST_BYTES ? realloc(whiteouts->names, length) : NULL;
-
-    if (names == NULL)
-        return false;
-    strcpy(names + whiteouts->length, name);
-    *whiteouts = (struct whiteouts){.names = names, .length = length};
-    return true;
 }
 
 /* Is NAME, a member of a tar, a whiteout, or the opaque mark? What lies in one doesn't count. */
@@ -92,21 +79,26 @@ struct whiteouts whiteouts_pass(int input, int output)
 {
     FILE *from = fdopen(input, "r"), *to = fdopen(output, "w");
     struct whiteouts whiteouts = {.length = 0};
+    FILE *names = open_memstream(&whiteouts.names, &whiteouts.length);
     struct tar_member member;
     bool good = true;
 
-    if (from == NULL || to == NULL)
+    if (from == NULL || to == NULL || names == NULL)
         die("read a layer");
     while (good) {
         good = tar_next(from, to, &member) > 0;
-        if (good && is_whiteout(member.name) && !add(&whiteouts, member.name))
-            fail("a layer has more whiteouts than fit into %d bytes", MOST_BYTES);
+        if (good && is_whiteout(member.name))
+            fwrite(member.name, 1, strlen(member.name) + 1, names);
+        if (ftell(names) > MAX_BYTES)
+            fail("a layer has more whiteouts than fit into %d bytes", MAX_BYTES);
         good = good && pass(from, to, tar_blocks(member.size));
         tar_forget(&member);
     }
     (void)pass(from, to, INT64_MAX);
     fclose(from);
     fclose(to);
+    if (fclose(names) != 0)
+        die("read a layer");
     return whiteouts;
 }
 
@@ -144,56 +136,40 @@ static bool restore_times(int directory, const struct stat *before)
     return futimens(directory, (struct timespec[]){before->st_atim, before->st_mtim}) == 0;
 }
 
-/*
- * The directory PATH in TOP, made as tar makes those that a layer has files in and says nothing
- * about. Returns a descriptor, or -1 with errno.
- */
-static int open_made(int top, char *path)
+/* Open the directory NAME in ABOVE, made as tar makes those that the layer says nothing about. */
+static int open_made(int above, const char *name)
 {
-    int directory = open_inside(top, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, 0);
-    char *slash = strrchr(path, '/');
+    enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+    int directory = openat(above, name, FLAGS);
     struct stat before;
 
     if (directory != -1 || errno != ENOENT)
         return directory;
-    if (slash != NULL)
-        *slash = '\0';
-    int above = open_made(top, slash ? path : path + strlen(path));
-    if (slash != NULL)
-        *slash = '/';
-    if (above == -1)
-        return -1;
-    bool made = fstat(above, &before) == 0 && mkdirat(above, slash ? slash + 1 : path, 0755) == 0 &&
+    bool made = fstat(above, &before) == 0 && mkdirat(above, name, 0755) == 0 &&
                 restore_times(above, &before);
-    int error = errno;
-    close(above);
-    errno = error;
-    return made ? open_inside(top, path, O_RDONLY | O_DIRECTORY, 0) : -1;
-}
-
-/* Is ".." a part of PATH? */
-static bool leads_up(const char *path)
-{
-    for (const char *dots = strstr(path, ".."); dots != NULL; dots = strstr(dots + 1, ".."))
-        if ((dots == path || dots[-1] == '/') && (dots[2] == '/' || dots[2] == '\0'))
-            return true;
-    return false;
+    return made ? openat(above, name, FLAGS) : -1;
 }
 
 /* In the layer open as TOP. What lies below something else than a directory is hidden by that. */
 static int make_whiteout(int top, char *path)
 {
-    char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int directory = fcntl(top, F_DUPFD_CLOEXEC, 0), next, error = 0;
     struct stat before;
+    char *name, *rest = path;
 
-    if (leads_up(path))
-        return refuse("whiteout %s: Member name contains '..'", path);
-    if (slash != NULL)
-        *slash = '\0';
-    int directory = open_made(top, slash ? path : path + strlen(path));
+    while ((name = strsep(&rest, "/")) != NULL && rest != NULL && error == 0 && directory != -1) {
+        if (strcmp(name, "..") == 0)
+            error = refuse("whiteout %s: Member name contains '..'", rest);
+        if (error != 0 || name[0] == '\0' || strcmp(name, ".") == 0)
+            continue;
+        next = open_made(directory, name);
+        close(directory);
+        directory = next;
+    }
     if (directory == -1)
-        return errno == ENOTDIR ? 0 : report("whiteout %s in %s", name, slash ? path : ".");
-    int error = fstat(directory, &before) == -1 ? report("whiteout %s", name) : 0;
+        return errno == ENOTDIR || errno == ELOOP ? 0 : report("whiteout %s", name);
+    if (error == 0 && fstat(directory, &before) == -1)
+        error = report("whiteout %s", name);
     if (error == 0)
         error = convert(directory, name);
     if (error == 0 && !restore_times(directory, &before))
@@ -216,64 +192,67 @@ int whiteouts_make(const struct whiteouts *whiteouts)
     return error;
 }
 
+/* PATH begins with ".", which the tar of an image leaves out. */
 static int write_whiteout(int tar, const char *path, const char *start, const char *name)
 {
     char *whole;
 
-    if (asprintf(&whole, "%s%s%s", path, start, name) == -1)
+    if (asprintf(&whole, "%s/%s%s", path, start, name) == -1)
         return report("whiteouts");
-    int error = tar_write_header(tar, whole, 0);
+    int error = tar_write_header(tar, whole + strlen("./"), 0);
     free(whole);
     return error;
 }
 
-/* PATH, relative to TOP, is empty or ends with a slash. One directory is open at a time. */
-static int list_below(int top, const char *path, int tar, FILE *others)
+/* The whiteouts in the directory PATH go to TAR, all other names there to NAMES. */
+static int list_directory(int top, const char *path, int tar, FILE *names)
 {
-    struct dirent **entries;
-    int directory =
-        open_inside(top, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-    if (directory == -1) /* not one, or gone by now */
-        return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ? 0
-                                                                     : report("read %.100s", path);
-    int count = entries_read(directory, &entries);
+    int directory = open_inside(top, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    struct dirent **entries = NULL;
+
+    if (directory == -1 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
+        return 0; /* not one, or gone by now */
+    int count = directory == -1 ? -1 : entries_read(directory, &entries);
     int error = count == -1 ? report("read %.100s", path) : 0;
 
     if (error == 0 && diff_is_opaque(directory))
         error = write_whiteout(tar, path, opaque_mark, "");
-    for (int i = 0; i < count && error == 0; i++)
-        if (diff_is_whiteout(directory, entries[i]->d_name))
-            error = write_whiteout(tar, path, mark, entries[i]->d_name);
-        else
-            fprintf(others, "./%s%s%c", path, entries[i]->d_name, '\0');
-    close(directory);
     for (int i = 0; i < count; i++) {
-        char *longer = NULL;
-        bool below = entries[i]->d_type == DT_DIR || entries[i]->d_type == DT_UNKNOWN;
-        if (error == 0 && below)
-            error = asprintf(&longer, "%s%s/", path, entries[i]->d_name) == -1
-                        ? report("whiteouts")
-                        : list_below(top, longer, tar, others);
-        free(longer);
+        if (!diff_is_whiteout(directory, entries[i]->d_name))
+            fprintf(names, "%s/%s%c", path, entries[i]->d_name, '\0');
+        else if (error == 0)
+            error = write_whiteout(tar, path, mark, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
+    close(directory);
     return error;
 }
 
+/* The list of names is also that of the directories still to be read: it grows while we read it. */
 int whiteouts_write(int tar)
 {
     int top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int list = memfd_create("names", MFD_CLOEXEC);
-    FILE *others = list == -1 ? NULL : fdopen(dup(list), "w");
+    int list = memfd_create("names", MFD_CLOEXEC), error = 0;
+    char *names = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&names, &length);
 
-    if (top == -1 || others == NULL)
+    if (top == -1 || list == -1 || stream == NULL)
         return report("read the layer");
-    fputs(".", others);
-    fputc('\0', others);
-    int error = list_below(top, "", tar, others);
+    fwrite(".", 1, 2, stream);
+    for (size_t at = 0; error == 0 && fflush(stream) == 0 && at < length;) {
+        char *path = strdup(names + at); /* the list may move */
+        if (path == NULL)
+            die("read the layer");
+        error = list_directory(top, path, tar, stream);
+        at += strlen(path) + 1;
+        free(path);
+    }
     close(top);
-    if (fclose(others) != 0 || lseek(list, 0, SEEK_SET) == -1)
-        error = report("write");
+    if (error == 0 && (fclose(stream) != 0 || write_all(list, names, length) != 0 ||
+                       lseek(list, 0, SEEK_SET) == -1))
+        error = report("read the layer");
+    free(names);
     return error != 0 ? error : list;
 }
