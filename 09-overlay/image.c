@@ -182,8 +182,10 @@ int image_open(const char *name, struct image *image)
         error = name_find(name, &found);
         image->hold = error != 0 ? error : store_hold("configs", found.id);
     } while (image->hold == -ENOENT && --tries > 0);
-    if (error == 0 && image->hold < 0)
+    if (error == 0 && image->hold == -ENOENT)
         error = refuse("image %s: its configuration is missing in the store", name);
+    else if (error == 0 && image->hold < 0)
+        error = image->hold;
     if (error == 0)
         error = name_config(found.id, &image->config);
     for (size_t i = 0; i < image->config.layer_count && error == 0; i++)
