@@ -95,11 +95,11 @@ static int read_fields(struct config *config, const char *label)
 
 int config_read(struct config *config, char *text, size_t length, const char *label)
 {
-    char problem[128];
+    size_t wrong;
 
     *config = (struct config){.text = text, .length = length};
-    if (!json_read(&config->json, text, length, problem))
-        return refuse("%s: its configuration is not JSON: %s", label, problem);
+    if (!json_read(&config->json, text, length, &wrong))
+        return refuse("%s: its configuration is not JSON from byte %zu on", label, wrong);
     int error = read_fields(config, label);
     return error != 0 ? error : read_layers(config, label);
 }

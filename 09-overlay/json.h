@@ -1,9 +1,10 @@
 /*
- * A small strict reader of JSON (RFC 8259), for the manifests and configurations of images.
+ * JSON (RFC 8259), for the manifests and configurations of images and for --json: a small strict
+ * reader and a writer of strings.
  *
- * They come from strangers: what is not JSON is refused whole, nothing is read beyond the text, and
- * nesting has a limit. A value keeps its place in the text, so that a part can be replaced and the
- * rest stay as it was, byte for byte.
+ * Images come from strangers: what isn't JSON is refused whole, nothing is read beyond the text,
+ * and nesting has a limit. A value keeps its place in the text, so that a part can be replaced and
+ * the rest stay as it was, byte for byte.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -39,10 +40,11 @@ struct json {
 };
 
 /*
- * Either side. Read LENGTH bytes of TEXT. True if they are one JSON value and nothing else; the
- * caller then frees it with json_free(). Otherwise PROBLEM, unless NULL, says what is wrong where.
+ * Either side. Read LENGTH bytes of TEXT, behind which stands a zero byte. True if they are one
+ * JSON value and nothing else; the caller then frees it with json_free(). Otherwise WRONG, unless
+ * NULL, gets the place of the first byte that can't be right.
  */
-bool json_read(struct json *json, const char *text, size_t length, char problem[128]);
+bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
 void json_free(struct json *json);
 
 /*
@@ -88,12 +90,12 @@ void json_list_free(char **list);
 char *json_string(const struct json *json, size_t string);
 
 /*
- * Either side. How many bytes the first UTF-8 character of LENGTH bytes of TEXT, one at least, has:
- * 0 if it is none. RFC 3629
+ * Either side. Write TEXT as a string, quotes and all. Control characters are escaped, as a
+ * terminal would obey them, and bytes that aren't UTF-8 become U+FFFD.
  */
-size_t json_utf8_length(const char *text, size_t length);
-
-/* Either side. Write TEXT to FILE as a JSON string. What is not UTF-8 becomes U+FFFD. */
 void json_put(FILE *file, const char *text);
+
+/* Either side. The same for LIST, which ends with NULL, or is NULL: an array of strings. */
+void json_put_list(FILE *file, char *const *list);
 
 #endif

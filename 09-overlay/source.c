@@ -15,15 +15,15 @@ enum { LARGEST_JSON = 8 << 20, MOST_INDEXES = 4, MOST_IMAGES = 1000 };
 static char *read_json(const struct source *source, const char *name, struct json *json)
 {
     const struct tar_entry *entry = tar_find(&source->tar, name);
-    char problem[128];
+    size_t wrong;
 
     if (entry == NULL) {
         (void)refuse("%s: %s is missing in it", source->tar.path, name);
         return NULL;
     }
     char *text = tar_read(&source->tar, entry, LARGEST_JSON);
-    if (text != NULL && !json_read(json, text, (size_t)entry->size, problem)) {
-        (void)refuse("%s: %s is not JSON: %s", source->tar.path, name, problem);
+    if (text != NULL && !json_read(json, text, (size_t)entry->size, &wrong)) {
+        (void)refuse("%s: %s is not JSON from byte %zu on", source->tar.path, name, wrong);
         free(text);
         return NULL;
     }

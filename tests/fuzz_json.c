@@ -104,11 +104,11 @@ static void try_all(const uint8_t *data, size_t size)
     if (text == NULL)
         return;
     memcpy(text, data, size);
+    text[size] = '\0';
     if (json_read(&json, text, size, NULL)) {
         ask(&json);
         json_free(&json);
     }
-    text[size] = '\0';
     if (config_read(&config, text, size, "fuzz") == 0) {
         char digests[1][SHA256_HEX + 1] = {"0"};
         char *other = config_with_layers(&config, digests, 1, "2000-01-01T00:00:00Z", "{}");
