@@ -1,7 +1,6 @@
 #include "devices.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -9,6 +8,7 @@
 
 #include "../01-chroot/tool.h"
 #include "inside.h"
+#include "tree.h"
 
 enum { DEVICES = 6 };
 
@@ -50,13 +50,25 @@ static void take_devices(int trees[DEVICES])
     }
 }
 
+/* Nobody else has seen this /dev yet: NAME there is what it was made as, and no link. */
 static void bind_device(const struct root *dev, int tree, int i)
 {
-    char path[32];
+    const char *name = devices[i].name;
 
-    snprintf(path, sizeof(path), "/dev/%s", devices[i].name);
-    mount_tree(dev, tree, path, path + strlen("/dev"), 0);
+    explain("touch %s/%s\tmknodat(\"%s\")", dev->path, name, name);
+    if (mknodat(dev->directory, name, S_IFREG | 0644, 0) == -1)
+        die("make %s/%s", dev->path, name);
+    explain("mount --rbind /dev/%s %s/%s\tmove_mount(\"%s\")", name, dev->path, name, name);
+    if (tree_attach_at(tree, dev->directory, name) == -1)
+        die("bind /dev/%s to %s/%s", name, dev->path, name);
     close(tree);
+}
+
+static void make_directory(const struct root *dev, const char *name)
+{
+    explain("mkdir %s/%s\tmkdirat(\"%s\")", dev->path, name, name);
+    if (mkdirat(dev->directory, name, 0755) == -1)
+        die("make %s/%s", dev->path, name);
 }
 
 struct root mount_devices(const struct root *root)
@@ -75,6 +87,9 @@ struct root mount_devices(const struct root *root)
         else
             make_device(&dev, i);
     }
+    make_directory(&dev, "pts");
+    make_directory(&dev, "mqueue");
+    make_directory(&dev, "shm");
     umask(mask);
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
         explain("ln -s %s %s/%s\tsymlinkat(\"%s\", \"%s\")", links[i].goal, dev.path, links[i].name,
@@ -84,7 +99,6 @@ struct root mount_devices(const struct root *root)
     }
     close(mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                        "newinstance,ptmxmode=0666,mode=620"));
-    close(root_target(&dev, "/mqueue", S_IFDIR));
     close(mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m"));
     return dev;
 }

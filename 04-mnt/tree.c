@@ -65,8 +65,13 @@ int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive)
     return (int)syscall(SYS_mount_setattr, tree, "", flags, &change, sizeof(change));
 }
 
+int tree_attach_at(int tree, int directory, const char *name)
+{
+    return (int)syscall(SYS_move_mount, tree, "", directory, name,
+                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 int tree_attach(int tree, int target)
 {
-    return (int)syscall(SYS_move_mount, tree, "", target, "",
-                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    return tree_attach_at(tree, target, "");
 }

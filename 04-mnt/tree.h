@@ -40,4 +40,7 @@ int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive);
 /* Put TREE at the place open as TARGET. move_mount(2) */
 int tree_attach(int tree, int target);
 
+/* The same at NAME in the directory open as DIRECTORY; if NAME is a link, on the link. */
+int tree_attach_at(int tree, int directory, const char *name);
+
 #endif
