@@ -107,7 +107,9 @@ static void send_tree(int sync, int tree)
                              .msg_controllen = sizeof(control)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-    *header = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    header->cmsg_len = CMSG_LEN(sizeof(int)); /* by name: musl has padding between them */
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
     memcpy(CMSG_DATA(header), &tree, sizeof(int));
     MUST(sendmsg(sync, &message, 0));
 }
