@@ -9,7 +9,7 @@
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
 #: make test-exercises   leave out each exercise and see whether the checks notice
-#: make sweep      make each system call of each tool fail, and see what comes of it
+#: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
 #: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
 #: make setup      install what the checks need; setup-02: those of chapters 1 and 2
@@ -115,6 +115,7 @@ shell-vm: all probes
 
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
+	@tests/crash 500 2000
 
 bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
 	@tests/bench
