@@ -1,11 +1,11 @@
 /*
  * bare: what 'full run DIR COMMAND' asks of the kernel, and nothing else.
  *
- *     bare DIR COMMAND [ARG]...
+ *     bare [--veth BRIDGE] DIR COMMAND [ARG]...
  *
- * For 'make bench': how much of a start is the kernel's work, how much is full's own? No options,
- * no state, no words: an error ends it with the number of the line as its status. The box is the
- * same, with --network none.
+ * For 'make bench': how much of a start is the kernel's work, how much is full's own? No other
+ * options, no state, no words: an error ends it with the number of the line as its status. The box
+ * is the same, with --network none; or with a link to BRIDGE, which is there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../07-net/link.h"
 #include "../10-full/capability.h"
 #include "../10-full/seccomp.h"
 
@@ -206,6 +207,42 @@ static void raise_lo(void)
     close(netlink);
 }
 
+enum { BRIDGE = 0x0a580001, PREFIX = 16 };
+static const char *bridge_name; /* NULL: no link */
+static uint32_t address;
+
+/* A pair from the bridge to the network of the process BOX, by one message. */
+static void make_link(pid_t box)
+{
+    static struct netlink route;
+    struct link bridge = {.index = (int)if_nametoindex(bridge_name)};
+    char path[64], name[IF_NAMESIZE];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
+    snprintf(name, sizeof(name), "bare-%x", address);
+    int space = open(path, O_RDONLY | O_CLOEXEC);
+    if (netlink_open(&route, NETLINK_ROUTE) != 0)
+        _exit(1);
+    link_add_pair(&route, name, &bridge, space, address, false);
+    if (netlink_send(&route) != 0)
+        _exit(1);
+    close(space);
+}
+
+static void set_up_link(void)
+{
+    static struct netlink route;
+
+    if (netlink_open(&route, NETLINK_ROUTE) != 0)
+        _exit(1);
+    link_up(&route, "lo", false);
+    link_up(&route, "eth0", true);
+    link_add_address(&route, "eth0", 0, address, PREFIX);
+    link_add_default_route(&route, BRIDGE);
+    if (netlink_send(&route) != 0)
+        _exit(1);
+}
+
 static void drop(uint64_t kept, const struct filter *filter)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -249,7 +286,10 @@ static void run_box(int sync, char **argv)
     MUST(chdir("/"));
     close(root);
     MUST(sethostname("bare", 4));
-    raise_lo();
+    if (bridge_name != NULL)
+        set_up_link();
+    else
+        raise_lo();
     MUST(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
     MUST(setsid());
     seccomp_compile(kept, &filter);
@@ -265,8 +305,14 @@ int main(int argc, char **argv)
     char group[64], path[64];
     int sync[2], pidfd = -1, status = 0;
 
+    if (argc > 3 && strcmp(argv[1], "--veth") == 0) {
+        bridge_name = argv[2];
+        argc -= 2;
+        argv += 2;
+    }
     if (argc < 3)
         return 125;
+    address = BRIDGE + 1 + (uint32_t)getpid() % 65000;
     snprintf(group, sizeof(group), "/sys/fs/cgroup/bare-%d", getpid());
     MUST(mkdir(group, 0755));
     int directory = open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -285,6 +331,8 @@ int main(int argc, char **argv)
         run_box(sync[1], argv);
     write_file(box, "uid_map", "0 1879048192 65536\n");
     write_file(box, "gid_map", "0 1879048192 65536\n");
+    if (bridge_name != NULL)
+        make_link(box);
     MUST(send(sync[0], "go", 2, 0));
     snprintf(path, sizeof(path), "/proc/%d/ns/user", box);
     int users = open(path, O_RDONLY | O_CLOEXEC);
