@@ -140,7 +140,7 @@ build() {
 
 @test "the starter tree has every hint, no solution, and compiles" {
     local starter=$BATS_TEST_TMPDIR/starter
-    tests/starter "$starter"
+    KEEP_OBJECTS=1 tests/starter "$starter"
     run -0 bash -c 'cat "$1"/[01][0-9]-*/*.c | grep -c "EXERCISE [0-9]"' sh "$starter"
     assert_equal "$output" "$(cat "${sources[@]}" | grep -c 'EXERCISE [0-9]')"
     run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
