@@ -7,8 +7,8 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
-#include "state.h"
 #include "commands.h"
+#include "state.h"
 
 static const char usage[] =
     "Usage: full stats [OPTION]... [BOX]...\n"
