@@ -7,6 +7,7 @@
 #: make test-02    check one chapter; ONLY='part of a name' runs just those checks
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
+#: make playhost   a shell on a host to play with, which forgets everything at the end
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
 #: make test-exercises   leave out each exercise and see whether the checks notice
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
@@ -113,6 +114,9 @@ test-vm: setup all probes
 shell-vm: all probes
 	@tests/vm --shell
 
+playhost: all probes
+	@tests/playhost
+
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
 	@tests/crash 500 2000
@@ -129,4 +133,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm sweep bench lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm playhost sweep bench lint clean help

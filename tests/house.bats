@@ -117,7 +117,8 @@ teardown() {
     [ "$PWD" != / ] || return 0 # unpacked from an archive: there is nothing to compare with
     while read -r file; do
         case $file in
-        README.md | LICENSE | Makefile | tests | .ci | .gitignore | .clang-format | .clang-tidy | .shellcheckrc) ;;
+        README.md | LICENSE | Makefile | tests | .ci | .github | .devcontainer) ;;
+        .gitignore | .clang-format | .clang-tidy | .clangd | .editorconfig | .shellcheckrc) ;;
         [01][0-9]-*) [ -d "$file" ] || bad+="$file " ;;
         *) bad+="$file " ;;
         esac
