@@ -28,57 +28,65 @@ static const char *place(const char *kind, const char *name)
     return path;
 }
 
-/* Put an absolute path into HOME. False with errno if there is no place for a store. */
-static bool choose_home(char *home, size_t size)
+/* Put an absolute path into store_home. False with errno if there is no place for a store. */
+static bool choose_home(void)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
-    const char *user_home = getenv("HOME"), *rest = "";
-    char here[PATH_MAX];
+    const char *base = getenv("HOME"), *rest = "/.local/share/ten-steps";
+    char here[PATH_MAX] = "";
 
-    if (chosen != NULL && chosen[0] == '/')
-        data = chosen;
-    else if (chosen != NULL && chosen[0] != '\0' && getcwd(here, sizeof(here)) != NULL)
-        return snprintf(home, size, "%s/%s", here, chosen) < (int)size;
-    else if (geteuid() == 0 && !in_user_namespace())
-        data = "/var/lib/ten-steps";
-    else if (data != NULL && data[0] == '/')
+    if (store_home[0] != '\0') /* the same from the first call on */
+        return true;
+    if (geteuid() == 0 && !in_user_namespace())
+        data = "/var/lib";
+    if (data != NULL && data[0] == '/') {
+        base = data;
         rest = "/ten-steps";
-    else if ((data = user_home) != NULL && data[0] == '/')
-        rest = "/.local/share/ten-steps";
+    }
+    if (chosen != NULL && chosen[0] != '\0') {
+        base = chosen;
+        rest = "";
+    }
     errno = ENOENT;
-    if (data == NULL || data[0] != '/')
+    if (base == NULL || (base[0] != '/' && (base != chosen || getcwd(here, sizeof(here)) == NULL)))
         return false;
     errno = ENAMETOOLONG;
-    return snprintf(home, size, "%s%s", data, rest) < (int)size;
+    return snprintf(store_home, sizeof(store_home), "%s%s%s%s", here, here[0] ? "/" : "", base,
+                    rest) < (int)sizeof(store_home);
 }
 
 /* Paths go into lines, such as those of a claim, which a line break in them would split. */
-static int check_path(const char *path)
+static int check_home(void)
 {
-    for (const char *each = path; *each != '\0'; each++)
+    for (const char *each = store_home; *each != '\0'; each++)
         if (tool_control(each) > 0)
             return refuse("store: its path has a control character in it");
     return 0;
 }
 
 /* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
-static int make_directories(char *path)
+static int make_directories(void)
 {
-    static const char *const kinds[] = {"layers", "configs", "images",
-                                        "tmp"}; /* the last one last */
+    static const char *const kinds[] = {"tmp", "images", "configs", "layers"};
     int error = 0;
 
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(store_home + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(path, 0755);
+        (void)mkdir(store_home, 0755);
         *slash = '/';
     }
-    if (mkdir(path, 0700) == -1 && errno != EEXIST)
-        error = report("store: make %s", path);
+    if (mkdir(store_home, 0700) == -1 && errno != EEXIST)
+        error = report("store: make %s", store_home);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && error == 0; i++)
         if (mkdir(place(kinds[i], ""), 0700) == -1 && errno != EEXIST)
             error = report("store: make %s", place(kinds[i], ""));
     return error;
+}
+
+/* The directory that is made last is there. */
+static bool is_there(void)
+{
+    return access(place("layers", ""), F_OK) == 0;
 }
 
 const char *store_open(void)
@@ -88,23 +96,18 @@ const char *store_open(void)
     if (is_open)
         return store_home;
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
-    if (!choose_home(store_home, sizeof(store_home))) {
+    if (!choose_home()) {
         hint("choose one: TEN_STEPS_HOME=DIRECTORY");
         (void)report("no place for the store of images");
         return NULL;
     }
-    if (check_path(store_home) != 0 ||
-        (access(place("tmp", ""), F_OK) == -1 && make_directories(store_home) != 0))
-        return NULL;
-    is_open = true;
-    return store_home;
+    is_open = check_home() == 0 && (is_there() || make_directories() == 0);
+    return is_open ? store_home : NULL;
 }
 
 const char *store_find(void)
 {
-    bool there = choose_home(store_home, sizeof(store_home)) && access(place("tmp", ""), F_OK) == 0;
-
-    return there ? store_open() : NULL;
+    return choose_home() && is_there() ? store_open() : NULL;
 }
 
 const char *store_claims(void)
