@@ -89,9 +89,8 @@ static int send_layers(const struct stack *stack, const char *scratch, const str
 {
     int upper = open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int below = upper == -1 ? report("open %s", stack->upper) : overlay_below(stack, scratch);
-    int error = below < 0 ? below : descriptor_send(child->sync, upper);
 
-    return error != 0 ? error : descriptor_send(child->sync, below);
+    return below < 0 ? below : descriptors_send(child->sync, (int[]){upper, below}, 2);
 }
 
 /* What is thrown away is on a tmpfs, which can't do all that a disk can. */
@@ -143,8 +142,8 @@ int main(int argc, char **argv)
     struct child child = spawn(CLONE_NEWNS);
     if (child.pid == 0)
         run_box(&options, &child);
-    int upper = options.diff ? descriptor_receive(child.sync) : -1;
-    int below = upper >= 0 ? descriptor_receive(child.sync) : -1;
+    int layers[2]; /* the upper one, and what is below it */
+    bool differ = options.diff && descriptors_receive(child.sync, layers, 2) == 0;
     int status = spawn_wait(&child);
-    return below >= 0 && diff_print(upper, below) != 0 ? EXIT_TOOL : status;
+    return differ && diff_print(layers[0], layers[1]) != 0 ? EXIT_TOOL : status;
 }
