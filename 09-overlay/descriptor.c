@@ -33,11 +33,6 @@ int descriptors_send(int socket, const int *descriptors, int count)
     return report("send a descriptor");
 }
 
-int descriptor_send(int socket, int descriptor)
-{
-    return descriptors_send(socket, &descriptor, 1);
-}
-
 int descriptors_receive(int socket, int *descriptors, int count)
 {
     size_t size = (size_t)count * sizeof(int);
@@ -60,11 +55,4 @@ int descriptors_receive(int socket, int *descriptors, int count)
         return -EPIPE;
     memcpy(descriptors, CMSG_DATA(&control.header), size);
     return 0;
-}
-
-int descriptor_receive(int socket)
-{
-    int descriptor = -1, error = descriptors_receive(socket, &descriptor, 1);
-
-    return error == 0 ? descriptor : error;
 }

@@ -4,7 +4,7 @@
  * changes nothing on the disk. mount_setattr(2), "ID-mapped mounts"; mount_namespaces(7).
  *
  * The host makes such a mount without a place, once the box has its maps, and sends it to the box
- * by descriptor_send(); the box puts it in place. The file system has to be one that can do this,
+ * by descriptors_send(); the box puts it in place. The file system has to be one that can do this,
  * as ext4, xfs, btrfs (tmpfs from Linux 6.3 on); an overlay can't.
  */
 #ifndef IDMAPPED_H

@@ -92,7 +92,7 @@ int terminal_open(const struct root *dev, const struct child *child, uid_t owner
     if (console)
         bind_console(dev, slave);
     follow_size(master); /* here already: the monitor may come later than the command */
-    if (descriptor_send(child->sync, master) != 0)
+    if (descriptors_send(child->sync, &master, 1) != 0)
         exit(EXIT_TOOL);
     close(master);
     return slave;
@@ -115,11 +115,11 @@ void terminal_become(int slave)
 
 int terminal_receive(const struct child *child)
 {
-    int master = descriptor_receive(child->sync);
+    int master = -1, error = descriptors_receive(child->sync, &master, 1);
 
-    if (master < 0 && master != -EPIPE)
+    if (error != 0 && error != -EPIPE)
         exit(EXIT_TOOL); /* the box runs, on a terminal that nobody has */
-    return master < 0 ? -1 : master;
+    return master;
 }
 
 /* What has to be undone: the terminal that is raw now, as it was before, and its guard. */
