@@ -19,6 +19,7 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/inside.h"
+#include "../04-mnt/inside.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"
