@@ -21,7 +21,10 @@
 #include "entries.h"
 #include "tarfile.h"
 
-enum { MAX_BYTES = 16 << 20 }; /* of all names of a layer's whiteouts */
+enum {
+    MAX_BYTES = 16 << 20, /* of all names of a layer's whiteouts */
+    BUFFER = 1 << 16
+};
 
 static const char mark[] = ".wh.";
 static const char opaque_mark[] = ".wh..wh..opq";
@@ -62,7 +65,7 @@ static bool is_whiteout(char *name)
 /* Up to SIZE bytes. False at the end of INPUT, or if nobody reads OUTPUT. */
 static bool pass(FILE *input, FILE *output, off_t size)
 {
-    static char bytes[1 << 16];
+    static char bytes[BUFFER];
 
     while (size > 0) {
         size_t part = size < (off_t)sizeof(bytes) ? (size_t)size : sizeof(bytes);
@@ -85,6 +88,8 @@ struct whiteouts whiteouts_pass(int input, int output)
 
     if (from == NULL || to == NULL || names == NULL)
         die("read a layer");
+    (void)setvbuf(from, NULL, _IOFBF, BUFFER); /* most files are small */
+    (void)setvbuf(to, NULL, _IOFBF, BUFFER);
     while (good) {
         good = tar_next(from, to, &member) > 0;
         if (good && is_whiteout(member.name))
