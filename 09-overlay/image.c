@@ -102,6 +102,7 @@ static struct layer *list_layers(const struct source *source, size_t *count)
                                      .size = layer->file->size,
                                      .label = label ? label : "layer",
                                      .digest = layer->digest,
+                                     .hold = -1,
                                      .tar_digest = image->config.layers[j]};
         }
     }

@@ -153,19 +153,14 @@ int import_unpack(struct import *import)
     struct stream *streams =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool missing = false;
-    int error = 0;
+    int error = streams == MAP_FAILED ? report("import") : 0;
 
-    if (streams == MAP_FAILED)
-        return report("import");
-    for (size_t i = 0; i < import->count; i++) {
-        import->layers[i].streams = &streams[2 * i];
-        import->layers[i].hold = -ENOENT;
-    }
     for (size_t i = 0; i < import->count && error == 0; i++) {
-        int hold = store_hold("layers", import->layers[i].tar_digest);
-        import->layers[i].hold = hold;
-        error = hold < 0 && hold != -ENOENT ? hold : 0;
-        missing = missing || hold < 0;
+        struct layer *layer = &import->layers[i];
+        layer->streams = &streams[2 * i];
+        layer->hold = store_hold("layers", layer->tar_digest);
+        error = layer->hold < 0 && layer->hold != -ENOENT ? layer->hold : 0;
+        missing = missing || layer->hold < 0;
     }
     return error == 0 && missing ? unpack_guarded(import) : error;
 }

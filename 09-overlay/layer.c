@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "tarfile.h"
 #include "whiteout.h"
 #include "workbox.h"
@@ -142,8 +143,8 @@ static int unpack(const struct layer *layer, const char *program, bool keep_owne
     struct worker untar = start_tar(keep_owners, &into);
     struct whiteouts whiteouts = whiteouts_pass(from, into);
     if (program != NULL)
-        failed = worker_wait(&decompressor);
-    int tar_failed = worker_wait(&untar);
+        failed = work_wait(decompressor.pid);
+    int tar_failed = work_wait(untar.pid);
     while (wait(&status) > 0)
         if (status != 0)
             return -1; /* a pump, which has said why */
@@ -161,10 +162,21 @@ static int unpack(const struct layer *layer, const char *program, bool keep_owne
     return error;
 }
 
+/* May files made in a box belong to others than the user who runs the tool? */
+static bool may_keep_owners(void)
+{
+    unsigned inside, outside, count;
+    char line[64];
+
+    first_line("/proc/self/uid_map", line, sizeof(line));
+    return geteuid() == 0 && sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 &&
+           count >= 65536;
+}
+
 pid_t layer_unpack(const struct layer *layer, const char *directory)
 {
     const char *program = tar_decompressor(layer->file, layer->offset);
-    bool keep_owners = work_keeps_owners();
+    bool keep_owners = may_keep_owners();
     pid_t process = work_start(directory, layer->file, -1);
 
     if (process != 0)

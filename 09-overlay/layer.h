@@ -23,8 +23,8 @@ struct layer {
 
     /* During an import: see import.h */
     struct stream *streams; /* those bytes, and the tar */
-    int hold;               /* the lock on the layer, if the store has it already; or negative */
-    pid_t process;          /* that unpacks it; 0 if none does (any more) */
+    int hold;      /* the lock on it if the store has it already; at first, and if not, negative */
+    pid_t process; /* that unpacks it; 0 if none does (any more) */
     bool is_unpacked;
 };
 

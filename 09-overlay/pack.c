@@ -36,7 +36,7 @@ static noreturn void pack(const char *label)
     if (names < 0)
         exit(EXIT_TOOL);
     struct worker worker = worker_start(tar, names, STDOUT_FILENO);
-    int status = worker_wait(&worker);
+    int status = work_wait(worker.pid);
     exit(status == 0 || worker_tell(&worker, label, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
 }
 

@@ -18,23 +18,11 @@
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/inside.h"
-#include "../04-mnt/inside.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
 #include "overlay.h"
 
 enum { PIPE = 1 << 20 };
-
-bool work_keeps_owners(void)
-{
-    unsigned inside, outside, count;
-    char line[64];
-
-    first_line("/proc/self/uid_map", line, sizeof(line));
-    return geteuid() == 0 && sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 &&
-           count >= 65536;
-}
 
 void work_pipe(int ends[2])
 {
@@ -190,11 +178,6 @@ struct worker worker_start(const char *const *command, int input, int output)
     work_close(input); /* or the program's end would go unnoticed at the other ends */
     work_close(output);
     return worker;
-}
-
-int worker_wait(const struct worker *worker)
-{
-    return work_wait(worker->pid);
 }
 
 int worker_tell(const struct worker *worker, const char *label, int status)

@@ -9,7 +9,6 @@
 #ifndef WORKBOX_H
 #define WORKBOX_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -44,13 +43,7 @@ struct worker {
 /* Box. Start COMMAND with INPUT and OUTPUT, on which work_close() is called here. */
 struct worker worker_start(const char *const *command, int input, int output);
 
-/* Box. Wait for its end. Returns its exit status. */
-int worker_wait(const struct worker *worker);
-
-/* Box, after worker_wait(). Say, with LABEL, what it complained about first. Returns -EINVAL. */
+/* Box, when it has ended with STATUS. Report, with LABEL, its first complaint. Returns -EINVAL. */
 int worker_tell(const struct worker *worker, const char *label, int status);
-
-/* Host. May files made in such a box belong to others than the user who runs the tool? */
-bool work_keeps_owners(void);
 
 #endif

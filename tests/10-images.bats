@@ -324,6 +324,25 @@ as_user_with_a_store() {
     done
 }
 
+@test "load: killed at any point, it leaves the whole image or what the next command takes away" {
+    requires command:strace
+    make_image
+    for point in '/^mkdir:when='{1..6} '/^(fork|clone):when='{1..2} '/^rename:when='{1..4} '/^rmdir:when=1'; do
+        "$full" load base.tar # so that the store is there
+        "$full" rmi base:1
+        run -137 strace --quiet=all --output=/dev/null --trace="${point%:*}" \
+            --inject="${point%:*}:signal=KILL:${point##*:}" "$full" load base.tar
+        wait_until 5 no_process_is_left
+        run "$full" run --network none base:1
+        [ "$status" -eq 125 ] || assert_equal "$status $output" "0 $secret"
+        "$full" load base.tar
+        run -0 "$full" run --network none base:1
+        assert_equal "$output" "$secret"
+        "$full" rmi base:1
+        assert_equal "$(store_files)$(ls -A store/tmp)$(ls -A store/claims 2>/dev/null)" ""
+    done
+}
+
 @test "an image called like another's ID is not taken for that one" {
     make_image
     "$full" load base.tar
