@@ -23,7 +23,8 @@
 
 enum {
     MAX_BYTES = 16 << 20, /* of all names of a layer's whiteouts */
-    BUFFER = 1 << 16
+    BUFFER = 1 << 16,
+    OPEN_DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 };
 
 static const char mark[] = ".wh.";
@@ -114,22 +115,20 @@ struct whiteouts whiteouts_pass(int input, int output)
 static int convert(int directory, const char *name)
 {
     const char *deleted = name + strlen(mark);
-    struct stat status;
 
     if (strcmp(name, opaque_mark) == 0)
         return mark_opaque(directory);
     if (deleted[0] == '\0' || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
         return refuse("whiteout %s: deletes nothing that could be there", name);
-    if (fstatat(directory, deleted, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        int made_anew = openat(directory, deleted, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (made_anew == -1) /* not a directory: it hides anyway */
-            return 0;
-        int error = mark_opaque(made_anew);
-        close(made_anew);
+    int made_again = openat(directory, deleted, OPEN_DIRECTORY);
+    if (made_again != -1) {
+        int error = mark_opaque(made_again);
+        close(made_again);
         return error;
     }
+    /* What is there and not a directory hides by itself what is below. */
     /* EXERCISE 9.4: an image says ".wh.NAME"; let overlay see NAME deleted. mknod(2) */
-    if (mknodat(directory, deleted, S_IFCHR, makedev(0, 0)) == -1)
+    if (mknodat(directory, deleted, S_IFCHR, makedev(0, 0)) == -1 && errno != EEXIST)
         return report("whiteout %s", name);
     /* END */
     return 0;
@@ -144,15 +143,14 @@ static bool restore_times(int directory, const struct stat *before)
 /* Open the directory NAME in ABOVE, made as tar makes those that the layer says nothing about. */
 static int open_made(int above, const char *name)
 {
-    enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
-    int directory = openat(above, name, FLAGS);
+    int directory = openat(above, name, OPEN_DIRECTORY);
     struct stat before;
 
     if (directory != -1 || errno != ENOENT)
         return directory;
     bool made = fstat(above, &before) == 0 && mkdirat(above, name, 0755) == 0 &&
                 restore_times(above, &before);
-    return made ? openat(above, name, FLAGS) : -1;
+    return made ? openat(above, name, OPEN_DIRECTORY) : -1;
 }
 
 /* In the layer open as TOP. What lies below something else than a directory is hidden by that. */
