@@ -42,8 +42,10 @@ int work_wait(pid_t process)
     int status;
 
     while (waitpid(process, &status, 0) == -1)
-        if (errno != EINTR)
+        if (errno != EINTR) {
+            (void)report("wait");
             return EXIT_TOOL;
+        }
     return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -169,9 +171,9 @@ struct worker worker_start(const char *const *command, int input, int output)
     if (worker.pid == -1)
         die("fork");
     if (worker.pid == 0) {
-        place(input, output);
         if (dup2(errors[1], STDERR_FILENO) == -1)
-            die("dup2");
+            _exit(EXIT_TOOL); /* worker_tell() reports that */
+        place(input, output);
         run_program(command);
     }
     close(errors[1]);

@@ -207,6 +207,7 @@ same_as_umoci() {
             run -0 --separate-stderr in_umask "$mask" $user env TEN_STEPS_HOME="$PWD/place/store" "$overlay" --image image.tar --mount merged sh -c umask
             assert_equal "$output" "0$mask"
             found=$(find place -printf '%P %y %m %U:%G\n' | sort)
+            assert_contains "$found" 'diff d 755' # and none of its root
             assert_contains "$found" 'diff/a/b d 755'
             assert_equal "$found" "${expected:=$found}"
         done

@@ -77,7 +77,7 @@ make_images() {
         echo new >bundle/rootfs/old/new
         echo changed >bundle/rootfs/etc/one
         chmod 700 bundle/rootfs/etc
-        touch -d '2005-05-05 05:05:05' bundle/rootfs/old bundle/rootfs/etc # or umoci, within a second, sees no change
+        touch -d '2005-05-05 05:05:05' bundle/rootfs bundle/rootfs/old bundle/rootfs/etc # or umoci, within a second, sees no change
         umoci repack --refresh-bundle --image layout:test bundle
         umoci config --image layout:test --config.env GREETING=hello --config.cmd /bin/sh
         umoci unpack --image layout:test unpacked
