@@ -11,220 +11,165 @@
 
 enum { LARGEST_JSON = 8 << 20, MOST_INDEXES = 4, MOST_IMAGES = 1000 };
 
-/* The JSON file called NAME in the tar. Its text is to be freed besides. NULL if told why. */
-static char *read_json(const struct source *source, const char *name, struct json *json)
+/* The digest that a file's name promises: HEX.json, HEX.tar, blobs/sha256/HEX. "" if it is none. */
+static void promised(const char *path, char digest[SHA256_HEX + 1])
 {
-    const struct tar_entry *entry = tar_find(&source->tar, name);
-    size_t wrong;
+    static const char blobs[] = "blobs/sha256/";
+    const char *name = strncmp(path, blobs, strlen(blobs)) == 0 ? path + strlen(blobs) : path;
+    bool promises = sha256_is_hex(name, '\0') || sha256_is_hex(name, '.');
 
-    if (entry == NULL) {
-        (void)refuse("%s: %s is missing in it", source->tar.path, name);
-        return NULL;
-    }
-    char *text = tar_read(&source->tar, entry, LARGEST_JSON);
-    if (text != NULL && !json_read(json, text, (size_t)entry->size, &wrong)) {
-        (void)refuse("%s: %s is not JSON from byte %zu on", source->tar.path, name, wrong);
-        free(text);
-        return NULL;
-    }
-    return text;
+    snprintf(digest, SHA256_HEX + 1, "%s", promises && strchr(name, '/') == NULL ? name : "");
 }
 
-static int check_digest(const struct source *source, const char *name, const char *text,
-                        size_t length, const char *expected, char computed[SHA256_HEX + 1])
-{
-    sha256_of(text, length, computed);
-    if (expected == NULL || strcmp(expected, computed) == 0)
-        return 0;
-    return refuse("%s: %s has the digest %.12s..., and %.12s... was promised", source->tar.path,
-                  name, computed, expected);
-}
-
-/* The digest that a file's name promises: HEX.json, HEX.tar, blobs/sha256/HEX. NULL: none. */
-static const char *promised(const char *name)
-{
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    static char digits[SHA256_HEX + 1];
-
-    bool whole = sha256_is_hex(base, '\0');
-    if (!whole && !sha256_is_hex(base, '.'))
-        return NULL;
-    if (slash != NULL && strncmp(name, "blobs/sha256/", strlen("blobs/sha256/")) != 0)
-        return NULL;
-    memcpy(digits, base, SHA256_HEX);
-    return digits;
-}
-
-static int read_config(struct source *source, struct source_image *image, const char *name,
-                       const char *digest)
-{
-    const struct tar_entry *entry = tar_find(&source->tar, name);
-
-    if (entry == NULL)
-        return refuse("%s: the configuration %s is missing in it", source->tar.path, name);
-    char *text = tar_read(&source->tar, entry, LARGEST_JSON);
-    if (text == NULL)
-        return -EINVAL;
-    int error = check_digest(source, name, text, (size_t)entry->size, digest, image->id);
-    if (error != 0) {
-        free(text);
-        return error;
-    }
-    error = config_read(&image->config, text, (size_t)entry->size, source->tar.path);
-    if (error == 0 && image->config.layer_count > OVERLAY_MOST_LAYERS)
-        return refuse("%s: %zu layers; overlay stacks at most %d", source->tar.path,
-                      image->config.layer_count, OVERLAY_MOST_LAYERS);
-    image->layers = error == 0 ? calloc(image->config.layer_count, sizeof(*image->layers)) : NULL;
-    return error == 0 && image->layers == NULL ? report("%s", source->tar.path) : error;
-}
-
-static int set_layer(const struct source *source, struct source_layer *layer, const char *name,
-                     const char *digest)
-{
-    layer->file = tar_find(&source->tar, name);
-    if (layer->file == NULL)
-        return refuse("%s: the layer %s is missing in it", source->tar.path, name);
-    if (digest != NULL)
-        memcpy(layer->digest, digest, SHA256_HEX);
-    return 0;
-}
-
-/* One more image, empty. NULL if told why. */
-static struct source_image *add_image(struct source *source)
-{
-    if (source->count == MOST_IMAGES) {
-        (void)refuse("%s: too many images in it", source->tar.path);
-        return NULL;
-    }
-    void *more = realloc(source->images, (source->count + 1) * sizeof(*source->images));
-    if (more == NULL) {
-        (void)report("%s", source->tar.path);
-        return NULL;
-    }
-    source->images = more;
-    struct source_image *image = &source->images[source->count++];
-    memset(image, 0, sizeof(*image));
-    return image;
-}
-
-/* One element of docker's manifest.json: {"Config": FILE, "RepoTags": [...], "Layers": [FILE...]}
+/*
+ * The content of the file PATH, which is WHAT, with the LENGTH and DIGEST that it has: the one that
+ * its name promises. To be freed; NULL if told why.
  */
-static int read_docker_image(struct source *source, const struct json *json, size_t element)
+static char *read_file(const struct source *source, const char *what, const char *path,
+                       size_t *length, char digest[SHA256_HEX + 1])
 {
-    size_t layers = json_member(json, element, "Layers"), count = 0;
-    char *config;
+    const struct tar_member *member = tar_find(&source->tar, path);
+    char expected[SHA256_HEX + 1];
 
-    if (!json_text(json, element, "Config", &config) || config == NULL)
-        return refuse("%s: an image in manifest.json has no Config", source->tar.path);
-    struct source_image *image = add_image(source);
-    if (image == NULL) {
-        free(config);
-        return -EINVAL;
+    if (member == NULL) {
+        (void)refuse("%s: %s%s is missing in it", source->tar.path, what, path);
+        return NULL;
     }
-    image->names = json_list(json, element, "RepoTags");
-    int error =
-        image->names == NULL
-            ? refuse("%s: RepoTags in manifest.json is not a list of strings", source->tar.path)
-            : read_config(source, image, config, promised(config));
-    free(config);
-    if (error == 0 && json_length(json, layers) != image->config.layer_count)
-        error = refuse("%s: %zu layers in manifest.json, and %zu in the configuration",
-                       source->tar.path, json_length(json, layers), image->config.layer_count);
-    if (error != 0)
-        return error;
-    for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
-         i = json_next(json, layers, i)) {
-        char *name = json_string(json, i);
-        error = name == NULL
-                    ? refuse("%s: a layer in manifest.json is not a name", source->tar.path)
-                    : set_layer(source, &image->layers[count++], name, promised(name));
-        free(name);
-    }
-    return error;
+    char *text = tar_read(&source->tar, member, LARGEST_JSON);
+    if (text == NULL)
+        return NULL;
+    *length = (size_t)member->size;
+    sha256_of(text, *length, digest);
+    promised(path, expected);
+    if (expected[0] == '\0' || strcmp(expected, digest) == 0)
+        return text;
+    (void)refuse("%s: %s has the digest %.12s..., and %.12s... was promised", source->tar.path,
+                 path, digest, expected);
+    free(text);
+    return NULL;
 }
 
-static int read_docker(struct source *source)
+/* The JSON in the file PATH, for forget_json(). */
+static int read_json(const struct source *source, const char *path, struct json *json)
 {
-    struct json json;
-    char *text = read_json(source, "manifest.json", &json);
-    int error = 0;
+    char digest[SHA256_HEX + 1];
+    size_t length, wrong;
+    char *text = read_file(source, "", path, &length, digest);
 
     if (text == NULL)
         return -EINVAL;
-    if (json_length(&json, 0) == 0)
-        error = refuse("%s: manifest.json names no image", source->tar.path);
-    for (size_t i = json_first(&json, 0); i != JSON_NONE && error == 0; i = json_next(&json, 0, i))
-        error = read_docker_image(source, &json, i);
-    json_free(&json);
+    if (json_read(json, text, length, &wrong))
+        return 0;
     free(text);
-    return error;
+    return refuse("%s: %s is not JSON from byte %zu on", source->tar.path, path, wrong);
 }
 
-/* The blob that a descriptor {"digest": "sha256:…"} points to, as a path in the tar. */
-static char *blob_path(const struct json *json, size_t descriptor, char digest[SHA256_HEX + 1])
+static void forget_json(struct json *json)
 {
-    char *text = json_string(json, json_member(json, descriptor, "digest")), *path = NULL;
-    const char *digits = digest_digits(text);
+    free((char *)json->text);
+    json_free(json);
+}
 
-    if (digits != NULL) {
-        memcpy(digest, digits, SHA256_HEX + 1);
-        if (asprintf(&path, "blobs/sha256/%s", digits) == -1)
-            path = NULL;
-    }
+/*
+ * The path of the file that VALUE speaks of: docker gives it, OCI's descriptors the digest that the
+ * file is called by, {"digest": "sha256:..."}. To be freed; NULL if told.
+ */
+static char *path_of(const struct source *source, const struct json *json, size_t value)
+{
+    char *text = json_string(json, source->is_oci ? json_member(json, value, "digest") : value);
+    const char *digits = digest_digits(text);
+    char *path = NULL;
+
+    if (!source->is_oci && text != NULL)
+        return text;
+    if (digits == NULL)
+        (void)refuse("%s: something in it has no %s", source->tar.path,
+                     source->is_oci ? "sha256 digest" : "name of a file");
+    else if (asprintf(&path, "blobs/sha256/%s", digits) == -1)
+        path = NULL;
     free(text);
     return path;
 }
 
-/* Read the JSON that a descriptor points to, after checking its digest. NULL if told why. */
-static char *follow(struct source *source, const struct json *json, size_t descriptor,
-                    struct json *found)
+static int find_layer(const struct source *source, const struct json *json, size_t value,
+                      struct source_layer *layer)
 {
-    char digest[SHA256_HEX + 1], computed[SHA256_HEX + 1];
-    char *path = blob_path(json, descriptor, digest), *text = NULL;
+    char *path = path_of(source, json, value);
+    int error = path == NULL ? -EINVAL : 0;
 
-    if (path == NULL)
-        (void)refuse("%s: something in it has no sha256 digest", source->tar.path);
-    else
-        text = read_json(source, path, found);
-    if (text != NULL) {
-        size_t length = (size_t)tar_find(&source->tar, path)->size;
-        if (check_digest(source, path, text, length, digest, computed) != 0) {
-            json_free(found);
-            free(text);
-            text = NULL;
-        }
-    }
+    layer->file = path ? tar_find(&source->tar, path) : NULL;
+    if (error == 0 && layer->file == NULL)
+        error = refuse("%s: the layer %s is missing in it", source->tar.path, path);
+    if (error == 0)
+        promised(path, layer->digest);
     free(path);
-    return text;
+    return error;
 }
 
-static int read_oci_manifest(struct source *source, const struct json *json, const char *name)
+/* One more image, which owns its NAMES, also if this fails. NULL if told why. */
+static struct source_image *add_image(struct source *source, char **names)
 {
-    size_t layers = json_member(json, 0, "layers"), count = 0;
-    char digest[SHA256_HEX + 1];
-    char *config = blob_path(json, json_member(json, 0, "config"), digest);
+    void *more = NULL;
 
-    if (config == NULL)
-        return refuse("%s: a manifest in it names no configuration", source->tar.path);
-    struct source_image *image = add_image(source);
-    if (image == NULL || (image->names = calloc(2, sizeof(char *))) == NULL ||
-        (name != NULL && (image->names[0] = strdup(name)) == NULL)) {
-        free(config);
-        return image == NULL ? -EINVAL : report("%s", source->tar.path);
+    if (source->count == MOST_IMAGES)
+        (void)refuse("%s: too many images in it", source->tar.path);
+    else if (names == NULL ||
+             !(more = realloc(source->images, (source->count + 1) * sizeof(*source->images))))
+        (void)report("%s", source->tar.path);
+    if (more == NULL) {
+        json_list_free(names);
+        return NULL;
     }
-    int error = read_config(source, image, config, digest);
-    free(config);
-    if (error == 0 && json_length(json, layers) != image->config.layer_count)
-        error = refuse("%s: %zu layers in the manifest, and %zu in the configuration",
-                       source->tar.path, json_length(json, layers), image->config.layer_count);
-    if (error != 0)
-        return error;
+    source->images = more;
+    source->images[source->count] = (struct source_image){.names = names};
+    return &source->images[source->count++];
+}
+
+/*
+ * An image: an OCI manifest, or an element of docker's manifest.json. Both say which file is its
+ * configuration and which ones are its layers.
+ */
+static int read_image(struct source *source, const struct json *json, size_t object, char **names)
+{
+    size_t config = json_member(json, object, source->is_oci ? "config" : "Config");
+    size_t layers = json_member(json, object, source->is_oci ? "layers" : "Layers"), length;
+    struct source_image *image = add_image(source, names);
+    char *path = image ? path_of(source, json, config) : NULL;
+    char *text = path ? read_file(source, "the configuration ", path, &length, image->id) : NULL;
+
+    free(path);
+    if (text == NULL)
+        return -EINVAL;
+    int error = config_read(&image->config, text, length, source->tar.path);
+    size_t count = image->config.layer_count;
+    if (error == 0 && count > OVERLAY_MOST_LAYERS)
+        error = refuse("%s: %zu layers; overlay stacks at most %d", source->tar.path, count,
+                       OVERLAY_MOST_LAYERS);
+    if (error == 0 && json_length(json, layers) != count)
+        error = refuse("%s: %zu layers in %s, and %zu in the configuration", source->tar.path,
+                       json_length(json, layers), source->is_oci ? "the manifest" : "manifest.json",
+                       count);
+    struct source_layer *layer = image->layers = calloc(count + 1, sizeof(*layer));
+    if (error != 0 || layer == NULL)
+        return error != 0 ? error : report("%s", source->tar.path);
     for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
-         i = json_next(json, layers, i)) {
-        char *path = blob_path(json, i, digest);
-        error = path == NULL ? refuse("%s: a layer in it has no sha256 digest", source->tar.path)
-                             : set_layer(source, &image->layers[count++], path, digest);
-        free(path);
+         i = json_next(json, layers, i))
+        error = find_layer(source, json, i, layer++);
+    return error;
+}
+
+/* Docker's manifest.json: [{"Config": FILE, "RepoTags": [NAME...], "Layers": [FILE...]}...] */
+static int read_docker(struct source *source, const struct json *json)
+{
+    int error = 0;
+
+    if (json_length(json, 0) == 0)
+        return refuse("%s: manifest.json names no image", source->tar.path);
+    for (size_t i = json_first(json, 0); i != JSON_NONE && error == 0; i = json_next(json, 0, i)) {
+        char **names = json_list(json, i, "RepoTags");
+        error = names != NULL ? read_image(source, json, i, names)
+                              : refuse("%s: RepoTags in manifest.json is not a list of strings",
+                                       source->tar.path);
     }
     return error;
 }
@@ -277,32 +222,36 @@ static int name_of(const struct source *source, const struct json *json, size_t 
     return 0;
 }
 
-static int read_oci_index(struct source *source, const struct json *json, const char *name,
-                          int depth);
+static int read_index(struct source *source, const struct json *json, const char *name, int depth);
 
 /* What a descriptor in an index points to: a manifest, or a further index. */
-static int read_oci_descriptor(struct source *source, const struct json *json, size_t descriptor,
-                               const char *name, int depth)
+static int read_descriptor(struct source *source, const struct json *json, size_t descriptor,
+                           const char *name, int depth)
 {
+    char *own = NULL, *path = path_of(source, json, descriptor);
     struct json found;
-    char *own, *text = follow(source, json, descriptor, &found);
+    int error = path == NULL ? -EINVAL : read_json(source, path, &found);
 
-    if (text == NULL)
-        return -EINVAL;
-    int error = name_of(source, json, descriptor, &own);
-    if (error == 0 && json_is_empty(&found, json_member(&found, 0, "manifests")))
-        error = read_oci_manifest(source, &found, own ? own : name);
-    else if (error == 0)
-        error = read_oci_index(source, &found, own ? own : name, depth + 1);
-    json_free(&found);
+    free(path);
+    if (error != 0)
+        return error;
+    error = name_of(source, json, descriptor, &own);
+    name = own ? own : name;
+    if (error == 0 && !json_is_empty(&found, json_member(&found, 0, "manifests"))) {
+        error = read_index(source, &found, name, depth + 1);
+    } else if (error == 0) {
+        char **names = calloc(2, sizeof(*names));
+        if (names != NULL && name != NULL)
+            names[0] = strdup(name);
+        error = read_image(source, &found, 0, names);
+    }
+    forget_json(&found);
     free(own);
-    free(text);
     return error;
 }
 
 /* An index names manifests, or further indexes, one for each architecture. */
-static int read_oci_index(struct source *source, const struct json *json, const char *name,
-                          int depth)
+static int read_index(struct source *source, const struct json *json, const char *name, int depth)
 {
     size_t manifests = json_member(json, 0, "manifests"), before = source->count;
     int error = 0;
@@ -313,25 +262,12 @@ static int read_oci_index(struct source *source, const struct json *json, const 
          i = json_next(json, manifests, i)) {
         if (depth > 0 && source->count > before) /* one image is enough for one name */
             break;
-        int ours = is_for_us(source, json, i);
-        error = ours > 0 ? read_oci_descriptor(source, json, i, name, depth) : ours;
+        error = is_for_us(source, json, i);
+        if (error > 0)
+            error = read_descriptor(source, json, i, name, depth);
     }
     if (error == 0 && source->count == before)
         error = refuse("%s: no image in it is for linux/%s", source->tar.path, architecture());
-    return error;
-}
-
-static int read_oci(struct source *source)
-{
-    struct json json;
-    char *text = read_json(source, "index.json", &json);
-
-    source->is_oci = true;
-    if (text == NULL)
-        return -EINVAL;
-    int error = read_oci_index(source, &json, NULL, 0);
-    json_free(&json);
-    free(text);
     return error;
 }
 
@@ -341,12 +277,18 @@ int source_open(struct source *source, const char *path)
     int error = tar_open(&source->tar, path);
     if (error != 0)
         return error;
-    if (tar_find(&source->tar, "manifest.json") != NULL)
-        error = read_docker(source);
-    else if (tar_find(&source->tar, "index.json") != NULL)
-        error = read_oci(source);
-    else
+    bool is_docker = tar_find(&source->tar, "manifest.json") != NULL;
+    struct json json;
+
+    source->is_oci = !is_docker && tar_find(&source->tar, "index.json") != NULL;
+    if (!is_docker && !source->is_oci)
         error = refuse("%s: not an image: it has neither manifest.json nor index.json", path);
+    else
+        error = read_json(source, is_docker ? "manifest.json" : "index.json", &json);
+    if (error == 0) {
+        error = is_docker ? read_docker(source, &json) : read_index(source, &json, NULL, 0);
+        forget_json(&json);
+    }
     if (error != 0)
         source_close(source);
     return error;

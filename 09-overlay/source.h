@@ -10,7 +10,7 @@
 #include "tarfile.h"
 
 struct source_layer {
-    const struct tar_entry *file;
+    const struct tar_member *file;
     char digest[SHA256_HEX + 1]; /* of the file as it lies there, maybe compressed; "": not given */
 };
 

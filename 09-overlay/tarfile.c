@@ -1,9 +1,5 @@
 #include "tarfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +12,7 @@
 
 enum {
     BLOCK = 512,
-    MOST_ENTRIES = 100000,
+    MOST_MEMBERS = 100000,
     LONGEST_NAME = 4096,
     LONGEST_PAX = 1 << 20,
     MOST_LINKS = 8
@@ -55,38 +51,16 @@ static off_t read_number(const char *field, size_t size)
     return i < size && field[i] != ' ' && field[i] != '\0' ? -1 : (off_t)number;
 }
 
-static unsigned checksum(const struct header *header)
+/* The sum of all bytes, those of the checksum itself taken as blanks. */
+static unsigned checksum(struct header header)
 {
-    const unsigned char *bytes = (const unsigned char *)header;
+    const unsigned char *bytes = (const unsigned char *)&header;
     unsigned sum = 0;
 
-    for (size_t i = 0; i < sizeof(*header); i++)
-        sum += i >= offsetof(struct header, checksum) && i < offsetof(struct header, type)
-                   ? ' '
-                   : bytes[i];
+    memset(header.checksum, ' ', sizeof(header.checksum));
+    for (size_t i = 0; i < sizeof(header); i++)
+        sum += bytes[i];
     return sum;
-}
-
-static bool read_at(const struct tar_file *tar, void *data, size_t size, off_t offset)
-{
-    size_t have = 0;
-    while (have < size) {
-        ssize_t got = pread(tar->file, (char *)data + have, size - have, offset + (off_t)have);
-        if (got <= 0)
-            return false;
-        have += (size_t)got;
-    }
-    return true;
-}
-
-static char *read_text(const struct tar_file *tar, off_t offset, off_t size)
-{
-    char *text = calloc(1, (size_t)size + 1);
-    if (text != NULL && !read_at(tar, text, (size_t)size, offset)) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }
 
 static void replace(char **text, const char *with)
@@ -100,10 +74,9 @@ static bool read_pax(char *text, size_t size, struct tar_member *member)
 {
     while (size > 0) {
         char *end;
-        errno = 0;
-        unsigned long length = strtoul(text, &end, 10);
-        if (errno != 0 || end == text || *end != ' ' || length > size ||
-            length < (size_t)(end - text) + 3 || text[length - 1] != '\n')
+        unsigned long length = strtoul(text, &end, 10); /* too large a number is larger than SIZE */
+        if (*end != ' ' || length > size || length < (size_t)(end - text) + 3 ||
+            text[length - 1] != '\n')
             return false;
         text[length - 1] = '\0';
         char *key = end + 1, *value = strchr(key, '=');
@@ -199,10 +172,10 @@ int tar_next(FILE *stream, FILE *copy, struct tar_member *member)
         size_t got = take(stream, copy, &header, BLOCK);
         if (got < BLOCK)
             return first && got == 0 && feof(stream) ? 0 : -1;
-        if (header.name[0] == '\0' && checksum(&header) == 8 * ' ')
+        if (header.name[0] == '\0' && checksum(header) == 8 * ' ')
             return 0;
         off_t size = read_number(header.size, sizeof(header.size));
-        if (size < 0 || read_number(header.checksum, sizeof(header.checksum)) != checksum(&header))
+        if (size < 0 || read_number(header.checksum, sizeof(header.checksum)) != checksum(header))
             return -1;
         if (header.type == '\0' || strchr("xXgLK", header.type) == NULL)
             return complete(stream, copy, &header, size, member) ? 1 : -1;
@@ -217,32 +190,44 @@ void tar_forget(struct tar_member *member)
     free(member->link);
 }
 
-/* MEMBER's strings become the entry's. */
-static int add_entry(struct tar_file *tar, struct tar_member *member, off_t offset, off_t length)
+/* MEMBER, whose content is at its offset, goes into the index, and the stream behind it. */
+static int add_member(struct tar_file *tar, struct tar_member *member, off_t length)
 {
     const char *name = member->name;
 
-    if (member->size > length - offset)
+    if (member->size > length - member->offset)
         return refuse("%s: cut off: a file in it goes on behind its end", tar->path);
     if (member->is_sparse) {
         hint("make the tar again without --sparse");
         return refuse("%s: %s in it is stored as a sparse file", tar->path, name);
     }
-    if (tar->count == MOST_ENTRIES)
-        return refuse("%s: more than %d files are in this tar", tar->path, MOST_ENTRIES);
+    if (tar->count == MOST_MEMBERS)
+        return refuse("%s: more than %d files are in this tar", tar->path, MOST_MEMBERS);
     if (tar->count % 64 == 0) {
-        void *more = realloc(tar->entries, (tar->count + 64) * sizeof(*tar->entries));
+        void *more = realloc(tar->members, (tar->count + 64) * sizeof(*tar->members));
         if (more == NULL)
             return report("%s", tar->path);
-        tar->entries = more;
+        tar->members = more;
     }
     while (strncmp(name, "./", 2) == 0)
         name += 2;
     memmove(member->name, name, strlen(name) + 1);
-    tar->entries[tar->count++] = (struct tar_entry){
-        .name = member->name, .link = member->link, .offset = offset, .size = member->size};
+    if (fseeko(tar->stream, member->offset + tar_blocks(member->size), SEEK_SET) == -1)
+        return report("%s", tar->path);
+    if (member->link != NULL && strcmp(member->name, member->link) == 0)
+        return 0; /* the same again: the one before it counts */
+    tar->members[tar->count++] = *member;
     *member = (struct tar_member){.name = NULL};
     return 0;
+}
+
+/* By name, and of one name as they come. */
+static int by_name(const void *a, const void *b)
+{
+    const struct tar_member *one = a, *other = b;
+    int order = strcmp(one->name, other->name);
+
+    return order != 0 ? order : one->offset < other->offset ? -1 : 1;
 }
 
 static int read_headers(struct tar_file *tar, off_t length)
@@ -252,19 +237,18 @@ static int read_headers(struct tar_file *tar, off_t length)
     while (found > 0 && error == 0) {
         struct tar_member member;
         found = tar_next(tar->stream, NULL, &member);
-        off_t at = ftello(tar->stream);
+        member.offset = ftello(tar->stream);
         if (found > 0)
-            error = add_entry(tar, &member, at, length);
-        else if (feof(tar->stream) && (found < 0 || at == 0))
+            error = add_member(tar, &member, length);
+        else if (feof(tar->stream) && (found < 0 || member.offset == 0))
             error = refuse("%s: cut off: its end is missing", tar->path);
         else if (found < 0)
             error = refuse("%s: not a tar, or a damaged one, at byte %jd", tar->path,
-                           (intmax_t)at - BLOCK);
-        if (found > 0 && error == 0 &&
-            fseeko(tar->stream, at + tar_blocks(tar->entries[tar->count - 1].size), SEEK_SET) == -1)
-            error = report("%s", tar->path);
+                           (intmax_t)member.offset - BLOCK);
         tar_forget(&member);
     }
+    if (tar->count > 0)
+        qsort(tar->members, tar->count, sizeof(*tar->members), by_name);
     return error;
 }
 
@@ -304,72 +288,152 @@ int tar_open(struct tar_file *tar, const char *path)
 
 void tar_close(struct tar_file *tar)
 {
-    for (size_t i = 0; i < tar->count; i++) {
-        free(tar->entries[i].name);
-        free(tar->entries[i].link);
-    }
-    free(tar->entries);
+    for (size_t i = 0; i < tar->count; i++)
+        tar_forget(&tar->members[i]);
+    free(tar->members);
     fclose(tar->stream);
     *tar = (struct tar_file){.file = -1};
 }
 
-static const struct tar_entry *find_exactly(const struct tar_file *tar, const char *name)
+/* The last one of that name counts. */
+static const struct tar_member *find_exactly(const struct tar_file *tar, const char *name)
 {
-    for (size_t i = tar->count; i > 0; i--) { /* the last one of a name counts */
-        const struct tar_entry *entry = &tar->entries[i - 1];
-        bool same_again = entry->link != NULL && strcmp(entry->link, name) == 0;
-        if (strcmp(entry->name, name) == 0 && !same_again)
-            return entry;
+    size_t low = 0, high = tar->count;
+
+    while (low < high) { /* those before LOW come before NAME or are called so */
+        size_t middle = (low + high) / 2;
+        if (strcmp(tar->members[middle].name, name) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low > 0 && strcmp(tar->members[low - 1].name, name) == 0;
+    return found ? &tar->members[low - 1] : NULL;
+}
+
+/*
+ * PATH as seen from the directory of FROM, without "." and "..": only names, no file system. Each
+ * part is copied back over what has been read, with a slash before it.
+ */
+static char *resolve_link(const char *from, const char *path)
+{
+    const char *slash = strrchr(from, '/');
+    char *plain, *rest, *end, *part;
+
+    if (asprintf(&plain, "%.*s/%s", slash ? (int)(slash - from) : 0, from, path) == -1)
+        return NULL;
+    rest = end = plain;
+    while ((part = strsep(&rest, "/")) != NULL) {
+        size_t length = strlen(part);
+        if (strcmp(part, "..") == 0) {
+            while (end > plain && *--end != '/')
+                ;
+        } else if (length > 0 && strcmp(part, ".") != 0) {
+            memmove(end + 1, part, length);
+            *end = '/';
+            end += 1 + length;
+        }
+    }
+    *end = '\0';
+    memmove(plain, plain + 1, (size_t)(end - plain)); /* the first slash goes */
+    return plain;
+}
+
+const struct tar_member *tar_find(const struct tar_file *tar, const char *name)
+{
+    const struct tar_member *member = NULL;
+    char *target = resolve_link("", name);
+
+    for (int links = 0; target != NULL; links++) {
+        member = find_exactly(tar, target);
+        if (member == NULL && links > 0) /* a hard link names a path from the top */
+            member = find_exactly(tar, name);
+        free(target);
+        if (member == NULL || member->link == NULL)
+            return member;
+        name = member->link;
+        target = links < MOST_LINKS ? resolve_link(member->name, name) : NULL;
     }
     return NULL;
 }
 
-/* PATH as seen from the directory of FROM, without "." and "..": only names, no file system. */
-static char *resolve_link(const char *from, const char *path)
+char *tar_read(const struct tar_file *tar, const struct tar_member *member, size_t most)
 {
-    char *joined = NULL, *plain = NULL, *rest, *part;
-    const char *slash = strrchr(from, '/');
+    size_t size = (size_t)member->size;
 
-    if (asprintf(&joined, "%.*s/%s", slash ? (int)(slash - from) : 0, from, path) == -1)
-        return NULL;
-    plain = calloc(1, strlen(joined) + 2);
-    for (rest = joined; plain != NULL && (part = strsep(&rest, "/")) != NULL;) {
-        if (strcmp(part, "..") == 0) {
-            char *last = strrchr(plain, '/');
-            *(last ? last : plain) = '\0';
-        } else if (part[0] != '\0' && strcmp(part, ".") != 0) {
-            strcat(strcat(plain, plain[0] ? "/" : ""), part);
-        }
-    }
-    free(joined);
-    return plain;
-}
-
-const struct tar_entry *tar_find(const struct tar_file *tar, const char *name)
-{
-    char *target = resolve_link("", name);
-    const struct tar_entry *entry = target ? find_exactly(tar, target) : NULL;
-
-    for (int links = 0; entry != NULL && entry->link != NULL; links++) {
-        free(target);
-        target = links < MOST_LINKS ? resolve_link(entry->name, entry->link) : NULL;
-        const struct tar_entry *next = target ? find_exactly(tar, target) : NULL;
-        if (next == NULL && links < MOST_LINKS) /* a hard link names a path from the top */
-            next = find_exactly(tar, entry->link);
-        entry = next;
-    }
-    free(target);
-    return entry;
-}
-
-char *tar_read(const struct tar_file *tar, const struct tar_entry *entry, size_t most)
-{
-    if ((uintmax_t)entry->size > most) {
-        (void)refuse("%s: %s in it is larger than %zu bytes", tar->path, entry->name, most);
+    if (size > most) {
+        (void)refuse("%s: %s in it is larger than %zu bytes", tar->path, member->name, most);
         return NULL;
     }
-    char *text = read_text(tar, entry->offset, entry->size);
+    char *text = calloc(1, size + 1);
+    if (text != NULL && (fseeko(tar->stream, member->offset, SEEK_SET) == -1 ||
+                         fread(text, 1, size, tar->stream) < size)) {
+        free(text);
+        text = NULL;
+    }
     if (text == NULL)
-        (void)report("%s: read %s in it", tar->path, entry->name);
+        (void)report("%s: read %s in it", tar->path, member->name);
     return text;
+}
+
+int write_all(int file, const void *data, size_t length)
+{
+    const char *rest = data;
+
+    while (length > 0) {
+        ssize_t written = write(file, rest, length);
+        if (written == -1)
+            return report("write");
+        rest += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+/* The owner is root, the time the beginning of 1970. */
+static int write_block(int file, const char *name, char type, off_t size)
+{
+    struct header header = {.mode = "0000644",
+                            .uid = "0000000",
+                            .gid = "0000000",
+                            .mtime = "00000000000",
+                            .type = type,
+                            .magic = "ustar",
+                            .version = "00"};
+
+    memcpy(header.name, name, strnlen(name, sizeof(header.name)));
+    for (size_t i = 0; i < 8; i++) /* GNU's binary form, for what octal digits can't tell */
+        header.size[11 - i] = (char)((uint64_t)size >> 8 * i);
+    header.size[0] = (char)0x80;
+    if (size < 1LL << 33)
+        snprintf(header.size, sizeof(header.size), "%011llo", (unsigned long long)size);
+    snprintf(header.checksum, sizeof(header.checksum), "%06o", checksum(header));
+    return write_all(file, &header, sizeof(header));
+}
+
+int tar_write_header(int file, const char *name, off_t size)
+{
+    size_t length = strlen(name);
+    int error = 0;
+
+    if (length > 100) { /* GNU's header about the next one's name */
+        error = write_block(file, "././@LongLink", 'L', (off_t)length + 1);
+        if (error == 0)
+            error = write_all(file, name, length + 1);
+        if (error == 0)
+            error = tar_write_padding(file, (off_t)length + 1);
+    }
+    return error == 0 ? write_block(file, name, '0', size) : error;
+}
+
+int tar_write_padding(int file, off_t size)
+{
+    static const char zeros[BLOCK];
+    return write_all(file, zeros, (size_t)((BLOCK - size % BLOCK) % BLOCK));
+}
+
+int tar_write_end(int file)
+{
+    static const char zeros[2 * BLOCK];
+    return write_all(file, zeros, sizeof(zeros));
 }

@@ -16,6 +16,7 @@ struct tar_member {
     char *name;
     char *link;     /* what a symbolic or hard link names; NULL for all else */
     off_t size;     /* of the content that follows; in the tar it fills whole blocks */
+    off_t offset;   /* where that is; only in an index */
     bool is_sparse; /* the content is not the file's, but a map of it and parts */
 };
 
@@ -30,17 +31,11 @@ void tar_forget(struct tar_member *member);
 /* Either side. The size of what SIZE bytes of content fill in the tar: whole blocks. */
 off_t tar_blocks(off_t size);
 
-struct tar_entry {
-    char *name; /* without a leading "./" */
-    char *link; /* what a symbolic or hard link names; NULL for a file */
-    off_t offset, size;
-};
-
 struct tar_file {
     const char *path;
     FILE *stream;
-    int file; /* its descriptor */
-    struct tar_entry *entries;
+    int file;                   /* its descriptor */
+    struct tar_member *members; /* ordered by name, which has no leading "./" */
     size_t count;
 };
 
@@ -58,13 +53,13 @@ void tar_close(struct tar_file *tar);
 const char *tar_decompressor(int file, off_t offset);
 
 /* Either side. The file called NAME, through links in the tar. NULL if there is none. */
-const struct tar_entry *tar_find(const struct tar_file *tar, const char *name);
+const struct tar_member *tar_find(const struct tar_file *tar, const char *name);
 
 /*
- * Host. The content of an entry of at most MOST bytes, with a zero byte behind it, to be freed.
+ * Host. The content of a member of at most MOST bytes, with a zero byte behind it, to be freed.
  * NULL after saying what is wrong.
  */
-char *tar_read(const struct tar_file *tar, const struct tar_entry *entry, size_t most);
+char *tar_read(const struct tar_file *tar, const struct tar_member *member, size_t most);
 
 /* Host. Write the header of a file of SIZE bytes. Returns 0, or -errno after saying what is wrong.
  */
