@@ -16,11 +16,6 @@ const char *digest_digits(const char *digest)
     return sha256_is_hex(digest, '\0') ? digest : NULL;
 }
 
-static size_t layers_of(const struct config *config)
-{
-    return json_member(&config->json, json_member(&config->json, 0, "rootfs"), "diff_ids");
-}
-
 static int read_layers(struct config *config, const char *label)
 {
     const struct json *json = &config->json;
@@ -119,110 +114,66 @@ void config_free(struct config *config)
     *config = (struct config){.text = NULL};
 }
 
-/* The text from START to END gives way to TEXT, which is allocated. */
-struct change {
-    size_t start, end;
-    char *text; /* NULL: no memory */
-};
-
-/* Another VALUE for the outermost member NAME; one more at the end if there is none. */
-static struct change set_member(const struct json *json, const char *name, const char *value)
+/*
+ * TEXT, which is freed, with another VALUE for the member NAME of its member WITHIN, or if that is
+ * NULL of itself; one more member at the end if there is none. NULL if there is no memory.
+ */
+static char *set_member(char *text, const char *within, const char *name, const char *value)
 {
-    size_t member = json_member(json, 0, name), end = json->values[0].end - 1;
-    struct change change = {end, end, NULL};
+    struct json json = {.count = 0};
+    char *changed = NULL;
+    int length = -1;
 
-    if (member != JSON_NONE)
-        change =
-            (struct change){json->values[member].start, json->values[member].end, strdup(value)};
-    else if (asprintf(&change.text, ",\"%s\":%s", name, value) == -1)
-        change.text = NULL;
-    return change;
-}
-
-/* One more element at the end of the array; an array in place of null or the like. */
-static struct change add_history(const struct json *json, const char *history)
-{
-    size_t array = json_member(json, 0, "history");
-    bool first = json_length(json, array) == 0;
-    struct change change = {0, 0, NULL};
-    char *list = NULL;
-
-    if (array == JSON_NONE || json->values[array].kind != JSON_ARRAY) {
-        if (asprintf(&list, "[%s]", history) == -1)
-            return change;
-        change = set_member(json, "history", list);
-        free(list);
-        return change;
+    if (text != NULL && json_read(&json, text, strlen(text), NULL)) {
+        size_t object = within ? json_member(&json, 0, within) : 0;
+        size_t member = json_member(&json, object, name);
+        const struct json_value *old = &json.values[member == JSON_NONE ? object : member];
+        if (member == JSON_NONE)
+            length = asprintf(&changed, "%.*s,\"%s\":%s%s", (int)old->end - 1, text, name, value,
+                              text + old->end - 1);
+        else
+            length = asprintf(&changed, "%.*s%s%s", (int)old->start, text, value, text + old->end);
     }
-    change.start = change.end = json->values[array].end - 1;
-    if (asprintf(&change.text, "%s%s", first ? "" : ",", history) == -1)
-        change.text = NULL;
-    return change;
-}
-
-static struct change set_layers(const struct config *config, char (*layers)[SHA256_HEX + 1],
-                                size_t count)
-{
-    const struct json_value *array = &config->json.values[layers_of(config)];
-    struct change change = {array->start, array->end, NULL};
-    size_t size;
-    FILE *stream = open_memstream(&change.text, &size);
-
-    if (stream == NULL)
-        return change;
-    for (size_t i = 0; i < count; i++)
-        fprintf(stream, "%s\"sha256:%s\"", i == 0 ? "[" : ",", layers[i]);
-    fputc(']', stream);
-    if (fclose(stream) != 0) {
-        free(change.text);
-        change.text = NULL;
-    }
-    return change;
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct change *one = a, *other = b;
-    return one->start < other->start ? -1 : one->start > other->start;
-}
-
-/* The configuration with its changes, whose texts are freed; NULL if there is no memory. */
-static char *apply(const struct config *config, struct change *changes, size_t count)
-{
-    char *text = NULL;
-    size_t size, at = 0;
-    FILE *stream = open_memstream(&text, &size);
-    bool good = stream != NULL;
-
-    qsort(changes, count, sizeof(*changes), by_place);
-    for (size_t i = 0; i < count; at = changes[i++].end) {
-        good = good && changes[i].text != NULL;
-        if (good)
-            fprintf(stream, "%.*s%s", (int)(changes[i].start - at), config->text + at,
-                    changes[i].text);
-        free(changes[i].text);
-    }
-    if (good)
-        fwrite(config->text + at, 1, config->length - at, stream);
-    if (stream != NULL && fclose(stream) == 0 && good)
-        return text;
+    json_free(&json);
     free(text);
-    return NULL;
+    return length == -1 ? NULL : changed;
+}
+
+/* The steps that there were, and STEP. */
+static char *add_history(char *text, const struct config *config, const char *step)
+{
+    size_t history = json_member(&config->json, 0, "history");
+    bool first = json_length(&config->json, history) == 0;
+    const struct json_value *old = &config->json.values[first ? 0 : history];
+    char *steps = NULL;
+
+    if (asprintf(&steps, "[%.*s%s%s]", first ? 0 : (int)(old->end - old->start) - 2,
+                 config->text + old->start + 1, first ? "" : ",", step) == -1) {
+        free(text);
+        return NULL;
+    }
+    text = set_member(text, NULL, "history", steps);
+    free(steps);
+    return text;
 }
 
 char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
                          const char *created, const char *history)
 {
-    struct change changes[3] = {set_layers(config, layers, count)};
-    size_t change_count = 1;
-    char quoted[64];
+    char *list = NULL, *text = NULL, quoted[64];
+    size_t size;
+    FILE *stream = open_memstream(&list, &size);
 
+    for (size_t i = 0; i < count && stream != NULL; i++)
+        fprintf(stream, "%s\"sha256:%s\"", i == 0 ? "[" : ",", layers[i]);
+    if (stream != NULL && fputc(']', stream) != EOF && fclose(stream) == 0)
+        text = set_member(strdup(config->text), "rootfs", "diff_ids", list);
+    free(list);
     snprintf(quoted, sizeof(quoted), "\"%s\"", created != NULL ? created : "");
     if (created != NULL)
-        changes[change_count++] = set_member(&config->json, "created", quoted);
+        text = set_member(text, NULL, "created", quoted);
     if (history != NULL)
-        changes[change_count++] = add_history(&config->json, history);
-    char *text = apply(config, changes, change_count);
+        text = add_history(text, config, history);
     if (text == NULL)
         (void)report("configuration");
     return text;
