@@ -1,13 +1,18 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "overlay.h"
+#include "store.h"
+#include "workbox.h"
 
 enum { LARGEST_JSON = 8 << 20, MOST_INDEXES = 4, MOST_IMAGES = 1000 };
 
@@ -271,10 +276,54 @@ static int read_index(struct source *source, const struct json *json, const char
     return error;
 }
 
+/* What COMMAND makes of INPUT, which is closed, in a file without a name. Returns it or -errno. */
+static int filter(const char *path, const char *const *command, int input)
+{
+    int output = store_nameless();
+    pid_t process = output < 0 ? output : work_start(NULL, input, output);
+
+    if (process == 0) {
+        struct worker worker = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
+        int status = worker_wait(&worker);
+        exit(status == 0 || worker_tell(&worker, path, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
+    }
+    close(input);
+    if (process > 0 && work_wait(process) == 0 && lseek(output, 0, SEEK_SET) == 0)
+        return output;
+    if (output >= 0)
+        close(output);
+    return process < 0 ? process : -EIO; /* it has said why */
+}
+
+/* Open PATH for reading at any place: the file itself, or what comes out of a pipe or is unpacked.
+ */
+static int open_archive(const char *path)
+{
+    /* Standard input may be a socket, or another user's pipe: it can't be opened again. */
+    bool is_input = strcmp(path, "/dev/stdin") == 0;
+    int file =
+        is_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (file == -1 || fstat(file, &status) == -1)
+        return report("%s", path);
+    if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) {
+        file = filter(path, (const char *const[]){"cat", NULL}, file);
+    } else if (!S_ISREG(status.st_mode)) {
+        close(file);
+        return refuse("%s: not a file, which the tar of an image has to be", path);
+    }
+    if (file < 0)
+        return file;
+    lseek(file, 0, SEEK_SET);
+    const char *program = tar_decompressor(file, 0);
+    return program ? filter(path, (const char *const[]){program, "-dc", NULL}, file) : file;
+}
+
 int source_open(struct source *source, const char *path)
 {
     *source = (struct source){.count = 0};
-    int error = tar_open(&source->tar, path);
+    int file = open_archive(path), error = file < 0 ? file : tar_open(&source->tar, path, file);
     if (error != 0)
         return error;
     bool is_docker = tar_find(&source->tar, "manifest.json") != NULL;

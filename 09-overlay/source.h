@@ -28,7 +28,10 @@ struct source {
     size_t count;
 };
 
-/* Host. Open the tar at PATH and read which images it holds. Returns 0, or a negative errno told.
+/*
+ * Host. Open the tar at PATH and read which images it holds. PATH may be a pipe, and the tar be
+ * compressed as a whole by gzip, zstd, xz or bzip2: then it is first unpacked into a file of the
+ * store that has no name. Returns 0, or a negative errno told.
  */
 int source_open(struct source *source, const char *path);
 void source_close(struct source *source);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "archive.h"
 
 enum {
     BLOCK = 512,
@@ -270,17 +269,16 @@ const char *tar_decompressor(int file, off_t offset)
     return NULL;
 }
 
-int tar_open(struct tar_file *tar, const char *path)
+int tar_open(struct tar_file *tar, const char *path, int file)
 {
     struct stat status;
 
-    *tar = (struct tar_file){.path = path, .file = archive_open(path)};
-    if (tar->file < 0)
-        return tar->file;
-    tar->stream = fdopen(tar->file, "r");
-    int error = tar->stream == NULL || fstat(tar->file, &status) == -1
-                    ? report("%s", path)
-                    : read_headers(tar, status.st_size);
+    *tar = (struct tar_file){.path = path, .file = file, .stream = fdopen(file, "r")};
+    if (tar->stream == NULL) {
+        close(file);
+        return report("%s", path);
+    }
+    int error = fstat(file, &status) == -1 ? report("%s", path) : read_headers(tar, status.st_size);
     if (error != 0)
         tar_close(tar);
     return error;
@@ -323,7 +321,8 @@ static char *resolve_link(const char *from, const char *path)
     if (asprintf(&plain, "%.*s/%s", slash ? (int)(slash - from) : 0, from, path) == -1)
         return NULL;
     rest = end = plain;
-    while ((part = strsep(&rest, "/")) != NULL) {
+    do {
+        part = strsep(&rest, "/");
         size_t length = strlen(part);
         if (strcmp(part, "..") == 0) {
             while (end > plain && *--end != '/')
@@ -333,7 +332,7 @@ static char *resolve_link(const char *from, const char *path)
             *end = '/';
             end += 1 + length;
         }
-    }
+    } while (rest != NULL);
     *end = '\0';
     memmove(plain, plain + 1, (size_t)(end - plain)); /* the first slash goes */
     return plain;

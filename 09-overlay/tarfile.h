@@ -40,10 +40,10 @@ struct tar_file {
 };
 
 /*
- * Host. Open the tar at PATH and read its headers. Returns 0, and the caller calls tar_close(); or
- * a negative errno after saying what is wrong: not a tar, cut off, compressed.
+ * Host. Read the headers of the tar in FILE, which is closed by tar_close(), or here if this fails;
+ * errors call it PATH. Returns 0, or -errno after saying what is wrong: not a tar, or cut off.
  */
-int tar_open(struct tar_file *tar, const char *path);
+int tar_open(struct tar_file *tar, const char *path, int file);
 void tar_close(struct tar_file *tar);
 
 /*
