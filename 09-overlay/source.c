@@ -284,7 +284,7 @@ static int filter(const char *path, const char *const *command, int input)
 
     if (process == 0) {
         struct worker worker = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
-        int status = worker_wait(&worker);
+        int status = work_wait(worker.pid);
         exit(status == 0 || worker_tell(&worker, path, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
     }
     close(input);

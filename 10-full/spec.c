@@ -56,23 +56,13 @@ static long long number_at(const void *place, size_t size)
     return size == sizeof(int) ? *(const int *)place : *(const long long *)place;
 }
 
-static void write_list(char *const *list, FILE *file)
-{
-    fputc('[', file);
-    for (int i = 0; list != NULL && list[i] != NULL; i++) {
-        fputs(i > 0 ? ", " : "", file);
-        json_put(file, list[i]);
-    }
-    fputc(']', file);
-}
-
 void spec_write(const struct spec *spec, FILE *file)
 {
     for (size_t i = 0; i < FIELDS; i++) {
         const void *place = place_in(spec, &fields[i]);
         fprintf(file, "%s\"%s\": ", i > 0 ? ",\n " : "{", fields[i].name);
         if (fields[i].kind == LIST) {
-            write_list(*(char *const *const *)place, file);
+            json_put_list(file, *(char *const *const *)place);
         } else if (fields[i].kind == FLAG) {
             fputs(*(const bool *)place ? "true" : "false", file);
         } else if (fields[i].kind == NUMBER) {
