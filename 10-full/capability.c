@@ -139,17 +139,6 @@ uint64_t capability_chosen(const struct capability_choice *choice)
     return set & known;
 }
 
-const char *capability_name(int capability)
-{
-    return capability < KNOWN ? table[capability].name : NULL;
-}
-
-const char *capability_reason(int capability, bool *kept)
-{
-    *kept = table[capability].verdict == KEEP;
-    return table[capability].reason;
-}
-
 static uint64_t held_by_us(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -168,7 +157,7 @@ void capability_check(const struct capability_choice *choice)
         return;
     hint("whoever started this tool has taken it away, as container engines do");
     fail("the box can't have %s, as this process lacks it itself",
-         capability_name(__builtin_ctzll(missing)));
+         table[__builtin_ctzll(missing)].name);
 }
 
 void capability_bound(uint64_t set)

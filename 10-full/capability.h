@@ -39,12 +39,6 @@ void capability_drop(struct capability_choice *choice, const char *name);
  */
 uint64_t capability_chosen(const struct capability_choice *choice);
 
-/* Either side. CAPABILITY's name in the table, such as "CAP_CHOWN"; NULL past its end. */
-const char *capability_name(int capability);
-
-/* Either side. Why CAPABILITY is kept or dropped by default, and which of the two. */
-const char *capability_reason(int capability, bool *kept);
-
 /* Box. End the tool if one that --cap-add names is not there to be given: some machines' root is
  * not whole. Of the default set and of ALL, what is there is given. */
 void capability_check(const struct capability_choice *choice);

@@ -15,6 +15,15 @@ int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_rm(int argc, char **argv);
+int command_stats(int argc, char **argv); /* in stats.c */
+
+/* Host. The same for images, which chapter 9 keeps; in images.c. */
+int command_load(int argc, char **argv);
+int command_images(int argc, char **argv);
+int command_rmi(int argc, char **argv);
+int command_history(int argc, char **argv);
+int command_save(int argc, char **argv);
+int command_commit(int argc, char **argv);
 
 /*
  * Host. The command line of a command with one option of its own, OWN, or none if that is zero; the

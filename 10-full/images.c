@@ -1,4 +1,4 @@
-#include "images.h"
+#include "commands.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "../01-chroot/tool.h"
 #include "../07-net/lock.h"
 #include "../09-overlay/image.h"
-#include "commands.h"
 #include "state.h"
 #include "still.h"
 

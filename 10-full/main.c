@@ -12,11 +12,9 @@
 #include "commands.h"
 #include "container.h"
 #include "harden.h"
-#include "images.h"
 #include "join.h"
 #include "options.h"
 #include "state.h"
-#include "stats.h"
 
 static const char usage[] =
     "Usage: full [OPTION]... COMMAND\n"

@@ -1,4 +1,4 @@
-#include "stats.h"
+#include "commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
-#include "commands.h"
 #include "state.h"
 
 static const char usage[] =
@@ -49,27 +48,28 @@ static void read_pair(const char *group, const char *controller, char *text, siz
     snprintf(text, size, "%s / %s", value[0], value[1]);
 }
 
-struct use stats_read(const struct spec *state)
+static void print_row(const struct spec *box)
 {
-    struct use use = {"-", "-", "-"};
+    char cpu[32] = "-", memory[72] = "-", pids[72] = "-";
+    const char *group = box->cgroup;
 
-    if (state->cgroup[0] == '\0')
-        return use;
-    long long used = group_number(state->cgroup, "cpu.stat", "usage_usec");
-    double seconds = difftime(time(NULL), state->created) + 1;
-    if (used >= 0)
-        snprintf(use.cpu, sizeof(use.cpu), "%.2fs (%.1f%%)", (double)used / 1e6,
-                 (double)used / 1e4 / seconds);
-    read_pair(state->cgroup, "memory", use.memory, sizeof(use.memory));
-    read_pair(state->cgroup, "pids", use.pids, sizeof(use.pids));
-    return use;
+    if (group[0] != '\0') {
+        long long used = group_number(group, "cpu.stat", "usage_usec");
+        double seconds = difftime(time(NULL), box->created) + 1;
+        if (used >= 0)
+            snprintf(cpu, sizeof(cpu), "%.2fs (%.1f%%)", (double)used / 1e6,
+                     (double)used / 1e4 / seconds);
+        read_pair(group, "memory", memory, sizeof(memory));
+        read_pair(group, "pids", pids, sizeof(pids));
+    }
+    printf("%-24s %-20s %-20s %s\n", box->name, cpu, memory, pids);
 }
 
 int command_stats(int argc, char **argv)
 {
     const struct option none = {NULL, 0, NULL, 0};
     int status = EXIT_SUCCESS;
-    struct spec state;
+    struct spec box;
 
     command_parse(argc, argv, "full stats", usage, none);
     bool all = optind == argc;
@@ -77,14 +77,10 @@ int command_stats(int argc, char **argv)
     int count = all ? state_list(&names) : argc - optind;
     printf("%-24s %-20s %-20s %s\n", "NAME", "CPU", "MEMORY", "PROCESSES");
     for (int i = 0; i < count; i++) {
-        if (state_read(names[i], &state) < 0) {
+        if (state_read(names[i], &box) < 0)
             status = all ? status : EXIT_TOOL; /* it may just have ended */
-            continue;
-        }
-        if (all && !state.running)
-            continue;
-        struct use use = stats_read(&state);
-        printf("%-24s %-20s %-20s %s\n", names[i], use.cpu, use.memory, use.pids);
+        else if (box.running || !all)
+            print_row(&box);
     }
     return status;
 }
