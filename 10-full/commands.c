@@ -130,7 +130,7 @@ static const char ps_usage[] =
     "Example: full ps -a\n"
     "\n"
     "The same in the shell:\n"
-    "  cat /run/ten-steps/boxes/*/state; lsns --type pid\n";
+    "  cat /run/ten-steps/boxes/*/state /var/lib/ten-steps/boxes/*/state; lsns --type pid\n";
 
 /* "3 minutes" and the like. */
 static const char *duration(time_t seconds)
@@ -224,7 +224,7 @@ static const char inspect_usage[] =
     "Example: full inspect web\n"
     "\n"
     "The same in the shell:\n"
-    "  cat /run/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
+    "  cat /var/lib/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
 
 int command_inspect(int argc, char **argv, char **whole)
 {
@@ -258,7 +258,7 @@ static const char logs_usage[] =
     "Example: full logs -f web\n"
     "\n"
     "The same in the shell:\n"
-    "  tail -f /run/ten-steps/boxes/web/log\n";
+    "  tail -f /var/lib/ten-steps/boxes/web/log\n";
 
 int command_logs(int argc, char **argv)
 {
@@ -389,7 +389,7 @@ static const char rm_usage[] =
     "Example: full rm -f web\n"
     "\n"
     "The same in the shell:\n"
-    "  kill -KILL PID; rm -r /run/ten-steps/boxes/web\n";
+    "  kill -KILL PID; rm -r /var/lib/ten-steps/boxes/web\n";
 
 int command_rm(int argc, char **argv)
 {

@@ -157,7 +157,7 @@ half_made() {
             "$full" rm -f bird &
             "$full" exec bird true &
             "$full" kill bird &
-            "$full" ps -a --json &
+            "$full" ps -a --json | jq -c . &
             "$full" rm -f bird &
             wait
         )
@@ -193,6 +193,25 @@ half_made() {
     done
     wait_until 60 no_process_is_left
     [ ! -e "$BATS_TEST_TMPDIR/failed" ]
+}
+
+# How many system calls a whole run takes, that of its command included.
+count_calls() {
+    strace -f -c -o "$BATS_TEST_TMPDIR/calls" "$full" run "${alone[@]}" "$ROOTFS" true
+    awk '$NF == "total" { print $4 }' "$BATS_TEST_TMPDIR/calls"
+}
+
+@test "a start beside forty boxes takes no more steps than one that looks at eight of them" {
+    requires command:strace
+    local i before
+    count_calls >/dev/null # what is there only the first time
+    before=$(count_calls)
+    for i in {1..40}; do
+        "$full" run -d "${alone[@]}" --name "box$i" "$ROOTFS" sleep 600 >/dev/null 3>&- 4>&- &
+    done
+    wait_until 60 sh -c "[ \$('$full' ps --json | jq '[.[] | select(.pid > 0)] | length') = 40 ]"
+    echo "alone $before, beside forty $(count_calls)"
+    [ "$(count_calls)" -le $((before + 120)) ]
 }
 
 @test "thirty boxes on the bridge at once: thirty addresses, and nothing is left" {

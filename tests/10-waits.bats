@@ -10,14 +10,11 @@ teardown() {
     boxes_teardown
 }
 
-# Whoever needs the lock on the host's network waits until this shell lets go of it: exec 9>&-.
+# A box that is to be linked to the bridge waits until this shell lets go of the claim: exec 9>&-.
 hold_network() {
-    exec 9</proc/self/ns/net
+    mkdir -m 700 /run/ten-steps
+    exec 9>>/run/ten-steps/net
     flock 9
-}
-
-waits_for_network() {
-    find "/proc/$1/fd" -lname 'net:*' | grep -q .
 }
 
 @test "Ctrl-Z while a box is made: that waits until it runs; then 'stop' and 'rm -f' end it" {
@@ -25,7 +22,7 @@ waits_for_network() {
     for end in "stop -t 1" "rm -f"; do
         hold_network
         start_job "$full" run --name bird "$ROOTFS" sleep 60 9>&-
-        wait_until 3 waits_for_network "$TOOL_PID"
+        wait_until 3 [ -L "$TEN_STEPS_HOME/boxes/bird" ]
         kill -TSTP "$TOOL_PID"
         exec 9>&-
         wait_until 3 is_stopped "$TOOL_PID"
