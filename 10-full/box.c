@@ -21,7 +21,6 @@
 #include "../09-overlay/descriptor.h"
 #include "account.h"
 #include "capability.h"
-#include "environment.h"
 #include "harden.h"
 #include "hosts.h"
 #include "mask.h"
@@ -137,7 +136,7 @@ static void make_workdir(const struct root *root, const char *path, const struct
         if (fchownat(place, "", user, group, AT_EMPTY_PATH) == -1)
             die("give the working directory %s to user %u", path, user);
     }
-    if (place != -1) /* else environment_enter() will say why it can't be entered */
+    if (place != -1) /* else enter_directory() will say why it can't be entered */
         close(place);
 }
 
@@ -184,11 +183,43 @@ static void drop_privileges(const struct spec *spec, const struct account *accou
     harden_no_new_privileges();
 }
 
+/*
+ * The environment passes through every layer of isolation (chapter 1), so make it anew: PATH, HOME,
+ * HOSTNAME and TERM, and what is in LIST, where later ones count.
+ */
+static void set_environment(char **list, const char *hostname, const char *home)
+{
+    char *terminal = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;
+
+    clearenv();
+    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    setenv("HOME", home, 1);
+    setenv("HOSTNAME", hostname, 1);
+    if (terminal != NULL)
+        setenv("TERM", terminal, 1);
+    free(terminal);
+    for (; list != NULL && *list != NULL; list++)
+        putenv(*list);
+}
+
+/* Go to DIRECTORY, "/" if NULL or empty, and make sure that it lies in the root. */
+static void enter_directory(const char *directory)
+{
+    if (directory == NULL || directory[0] == '\0')
+        directory = "/";
+    if (chdir(directory) == -1) {
+        if (errno == ENOENT)
+            hint("it has to exist in the root directory of the box");
+        die("working directory %s", directory);
+    }
+    harden_check_directory();
+}
+
 noreturn void box_become(const struct spec *spec, const struct account *account, int terminal,
                          struct child *child)
 {
-    environment_set(spec->environment, spec->hostname, account->home);
-    environment_enter(spec->workdir);
+    set_environment(spec->environment, spec->hostname, account->home);
+    enter_directory(spec->workdir);
     rlimit_set(&spec->limits);
     if (!spec->terminal || spec->detach)
         streams_enter(&spec->streams);

@@ -14,7 +14,6 @@
 #include "../06-user/number.h"
 #include "../08-cgroup/limit.h"
 #include "absent.h"
-#include "environment.h"
 #include "hosts.h"
 #include "signals.h"
 
@@ -96,6 +95,57 @@ static const char usage[] =
     "The same in the shell, but for much detail:\n"
     "  unshare --mount --uts --ipc --pid --net --fork chroot ./rootfs /bin/bash --login\n"
     "  mount -t proc proc /proc\n";
+
+/* Add "NAME=VALUE" to LIST, or "NAME" with the value that it has here. */
+static void add_variable(char ***list, const char *text)
+{
+    size_t name = strcspn(text, "=");
+    char *variable;
+
+    if (name == 0)
+        fail("variable '%s': is not NAME or NAME=VALUE", text);
+    if (text[name] != '\0') {
+        list_add(list, text);
+        return;
+    }
+    const char *value = getenv(text);
+    if (value == NULL)
+        return;
+    if (asprintf(&variable, "%s=%s", text, value) == -1)
+        die("asprintf");
+    list_add(list, variable);
+}
+
+/*
+ * The same for each line of the file PATH, as docker reads it: blank lines and those that begin
+ * with "#" are passed over, and what comes behind "=" is the value, quotes included.
+ */
+static void add_variables(char ***list, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    for (int number = 1; file != NULL && getline(&line, &size, file) != -1; number++) {
+        line[strcspn(line, "\n")] = '\0';
+        size_t length = strlen(line);
+        if (length > 0 && line[length - 1] == '\r') /* from another system's editor */
+            line[length - 1] = '\0';
+        char *text = strdup(line + strspn(line, " \t"));
+        if (text == NULL)
+            die("strdup");
+        if (text[0] == '\0' || text[0] == '#')
+            continue;
+        if (text[strcspn(text, "= \t")] != '=' && text[strcspn(text, "= \t")] != '\0')
+            fail("%s, line %d: invalid variable '%s': expected NAME=VALUE or NAME", path, number,
+                 text);
+        add_variable(list, text);
+    }
+    if (file == NULL || ferror(file))
+        die("env file %s", path);
+    free(line);
+    fclose(file);
+}
 
 static void add_volume(struct spec *spec, struct bind volume)
 {
@@ -298,7 +348,7 @@ bool option_take(struct spec *spec, int option)
         return option != TOOL_VIEW;
     }
     if (option == 'e')
-        environment_add(&spec->environment, optarg);
+        add_variable(&spec->environment, optarg);
     return option == 'e';
 }
 
@@ -336,7 +386,7 @@ static void take_option(struct spec *spec, int option, char ***file_environment)
     if (option_take(spec, option) || take_network(spec, option) || take_limit(spec, option))
         return;
     if (option == ENV_FILE) {
-        environment_add_file(file_environment, optarg);
+        add_variables(file_environment, optarg);
     } else if (option == 'v') {
         take_volume(spec, optarg);
     } else if (option == TMPFS) {

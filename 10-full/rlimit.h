@@ -2,18 +2,14 @@
 #ifndef RLIMIT_H
 #define RLIMIT_H
 
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
-struct rlimit_option {
-    const char *name;
-    int resource; /* RLIMIT_* */
-    struct rlimit limit;
-};
-
+/* In the order of the table in rlimit.c; begins as {0}. */
 struct rlimits {
-    struct rlimit_option *options;
-    int count;
+    bool given[RLIM_NLIMITS];
+    struct rlimit limits[RLIM_NLIMITS];
 };
 
 /* Host. Add NAME=SOFT[:HARD]; the names are docker's, see limits.conf(5). Mistakes end the tool. */

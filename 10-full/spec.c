@@ -15,7 +15,6 @@
 #include "../07-net/resolv.h"
 #include "../08-cgroup/controller.h"
 #include "../09-overlay/json.h"
-#include "environment.h"
 #include "signals.h"
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -176,8 +175,8 @@ static int complete_from_image(struct spec *spec)
 
     spec->environment = NULL;
     for (char **variable = config->environment; *variable != NULL; variable++)
-        if (strchr(*variable, '=') != NULL) /* a bare name would ask for the host's */
-            environment_add(&spec->environment, *variable);
+        if (strcspn(*variable, "=") > 0 && strchr(*variable, '=') != NULL)
+            list_add(&spec->environment, *variable);
     for (; asked != NULL && *asked != NULL; asked++)
         list_add(&spec->environment, *asked);
     if (spec->user == NULL)

@@ -17,8 +17,8 @@
 
 enum {
     EXIT_KILLED = EXIT_SIGNAL + SIGKILL,
-    LONGEST_WAIT = 5000, /* milliseconds */
-    LARGEST_STATE = 1 << 20,
+    LONGEST_WAIT = 5000,      /* milliseconds */
+    LARGEST_STATE = 16 << 20, /* what execve(2) takes, and more */
     TRIES = 100,
     FIRST_ID = 0x70000000, /* systemd's list of who uses which ids leaves those up to 0x7fffffff */
     RANGES = 4096
@@ -131,22 +131,17 @@ uint32_t state_take_ids(struct claim *claim)
 
 int state_write(const struct spec *spec)
 {
-    char fresh[PATH_MAX], *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
+    char fresh[PATH_MAX];
 
-    if (memory == NULL)
-        return report("write the state");
-    spec_write(spec, memory);
     snprintf(fresh, sizeof(fresh), "%s", state_path(spec, "state.new"));
-    const char *path = state_path(spec, "state");
-    int file =
-        fclose(memory) == 0 ? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-    bool written = file != -1 && write(file, text, size) == (ssize_t)size;
-    if (file != -1)
-        close(file);
-    free(text);
-    return written && rename(fresh, path) == 0 ? 0 : report("write %s", path);
+    FILE *file = fopen(fresh, "we");
+    if (file == NULL)
+        return report("write %s", fresh);
+    spec_write(spec, file);
+    bool failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed || rename(fresh, state_path(spec, "state")) == -1)
+        return report("write %s", state_path(spec, "state"));
+    return 0;
 }
 
 /* What can't be read is as if nothing had been written yet. */
@@ -200,6 +195,13 @@ static bool find(struct spec *spec, const char *store)
     return length > 0;
 }
 
+static int report_missing(const char *name)
+{
+    errno = ENOENT;
+    hint("'full ps -a' lists the boxes");
+    return report("box %s", name);
+}
+
 int state_read(const char *name, struct spec *spec)
 {
     char claim[NAME_MAX + 1];
@@ -207,24 +209,18 @@ int state_read(const char *name, struct spec *spec)
     *spec = (struct spec){.name = strdup(name)};
     if (!spec_name_is_valid(name))
         return refuse("box '%s': a name is made of letters, digits, '_', '.' and '-'", name);
-    if (!find(spec, NULL) && (store_find() == NULL || !find(spec, store_find()))) {
-        hint("'full ps -a' lists the boxes");
-        errno = ENOENT;
-        return report("box %s", name);
-    }
+    if (!find(spec, NULL) && (store_find() == NULL || !find(spec, store_find())))
+        return report_missing(name);
     /* First the claim, then the file: who ends meanwhile has written its end. */
     claim_name(spec, claim);
     bool runs = claim_lives(spec->claims, claim);
     read_file(spec);
     spec->running = runs;
-    if (runs)
-        return 0;
-    if (spec->ended == 0 && access(state_path(spec, ""), F_OK) == 0)
+    if (!runs && access(name_path(spec), F_OK) == -1)
+        return report_missing(name); /* it went when we looked at its claim */
+    if (!runs && spec->ended == 0)
         see_the_end(spec);
-    if (access(name_path(spec), F_OK) == 0)
-        return 0;
-    hint("'full ps -a' lists the boxes"); /* it went when we looked at its claim */
-    return report("box %s", name);
+    return 0;
 }
 
 int state_await(const char *name, struct spec *spec)
