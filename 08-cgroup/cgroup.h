@@ -14,12 +14,9 @@
 #include "tree.h"
 
 struct cgroup {
-    char path[LONGEST_GROUP];   /* its directory, below the tree's top */
-    char parent[LONGEST_GROUP]; /* the directory above */
-    char leaf[LONGEST_GROUP];   /* where this process makes room for it, see cgroup_make(), or "" */
-    struct claim leaf_claim;
-    int directory; /* it, open: CLONE_INTO_CGROUP takes that */
-    struct cgroup_tree tree;
+    char path[LONGEST_GROUP]; /* its directory */
+    int directory;            /* it, open: CLONE_INTO_CGROUP takes that */
+    struct cgroup_tree tree;  /* where it is */
 };
 
 /* What to make. */
@@ -27,7 +24,7 @@ struct cgroup_plan {
     const char *name;   /* NULL: a name that nobody else has */
     const char *parent; /* in the tree, from its top: "/demo"; NULL: "ten-steps" at the top, or in
                            one's own branch */
-    unsigned wanted;    /* controllers to have for counting, if they are to be had */
+    const char *wanted; /* controllers to have for counting, if they are to be had; or NULL */
     struct cgroup_limits limits;
 };
 

@@ -9,178 +9,98 @@
 
 enum { NAMES = 128 /* room for the names of all controllers */ };
 
-static const char *const controller_names[] = {"cpuset", "cpu",  "io",   "memory", "hugetlb",
-                                               "pids",   "rdma", "misc", "dmem"};
-enum { CONTROLLERS = sizeof(controller_names) / sizeof(controller_names[0]) };
-
-/* The set that a list of names separated by blanks stands for. */
-static unsigned parse_names(const char *text)
+/* Is NAME one of the words of LIST? */
+static bool is_listed(const char *list, const char *name)
 {
-    unsigned set = 0;
+    size_t length = strlen(name);
 
-    for (; *text != '\0'; text += strspn(text, " ")) {
-        size_t length = strcspn(text, " ");
-        for (int i = 0; i < CONTROLLERS; i++)
-            if (strlen(controller_names[i]) == length &&
-                strncmp(text, controller_names[i], length) == 0)
-                set |= 1U << i;
-        text += length;
-    }
-    return set;
+    for (; *list != '\0'; list += strcspn(list, " "), list += strspn(list, " "))
+        if (strncmp(list, name, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
+            return true;
+    return false;
 }
 
-/* SET in words, each behind PREFIX: "+cpu +memory". */
-static void write_names(unsigned set, const char *prefix, char *names, size_t size)
+/* Enabling NAME in GROUP has failed. Why: it isn't there, the group holds processes or isn't ours.
+ */
+static int report_enable(const char *group, const char *name, int error)
 {
-    size_t length = 0;
-
-    names[0] = '\0';
-    for (int i = 0; i < CONTROLLERS; i++)
-        if (set & 1U << i)
-            length += (size_t)snprintf(names + length, size - length, "%s%s%s",
-                                       length > 0 ? " " : "", prefix, controller_names[i]);
-}
-
-int controller_of(const char *file)
-{
-    char name[32];
-
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
-    if (strcmp(name, "cgroup") == 0)
-        return 0;
-    unsigned set = parse_names(name);
-    return set != 0 ? (int)set : -1;
-}
-
-/* The controllers that FILE of GROUP lists. */
-static unsigned read_names(const char *group, const char *file)
-{
-    char names[NAMES];
-
-    group_read(group, file, names, sizeof(names));
-    return parse_names(names);
-}
-
-/* The controllers that cgroup v1 holds on this machine, as v1 names them. */
-static void read_held_by_v1(char *names, size_t size)
-{
-    char line[4096];
-    size_t length = 0;
-    FILE *file = fopen("/proc/self/cgroup", "re");
-
-    names[0] = '\0';
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        char *list = line + strcspn(line, ":") + 1;
-        list[strcspn(list, ":")] = '\0';
-        if (list[0] != '\0' && strncmp(list, "name=", 5) != 0 && length < size)
-            length +=
-                (size_t)snprintf(names + length, size - length, "%s%s", length ? ", " : "", list);
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
-/* GROUP lacks controllers of MISSING. Why: v1 has them, the kernel is without, nobody hands them
- * down. */
-static int report_missing(const struct cgroup_tree *tree, const char *group, unsigned missing)
-{
-    char names[NAMES], held[256];
-    bool at_top = strcmp(group, tree->top) == 0;
-
-    write_names(missing, "", names, sizeof(names));
-    read_held_by_v1(held, sizeof(held));
-    errno = ENOENT;
-    if (held[0] != '\0' && at_top) {
-        hint("boot with 'cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1' on the kernel's "
-             "command line; or try it in the virtual machine: 'tests/vm --shell'");
-        refuse("no controller %s in %s: cgroup v1 holds %s", names, group, held);
-    } else if (at_top) {
-        hint("see /proc/cgroups for what the kernel has; memory may need 'cgroup_enable=memory' on "
-             "its command line");
-        refuse("no controller %s in %s: this kernel is without it, or nobody hands it down", names,
-               group);
-    } else {
-        hint("the groups above have to hand it down: 'cat %.300s/cgroup.controllers' says what "
-             "they do",
-             group);
-        refuse("no controller %s in %s: it was not delegated", names, group);
-    }
-    return -EINVAL;
-}
-
-/* Enabling SET in GROUP has failed. Why: it holds processes, it isn't ours. */
-static int report_enable(const char *group, unsigned set, int error)
-{
-    char names[NAMES], process[64];
+    char process[64];
     int pid = group_first_process(group, process, sizeof(process));
 
-    write_names(set, "", names, sizeof(names));
+    if (error == -ENODEV) {
+        hint("no group above hands it down, or the kernel is without it, or cgroup v1 holds it: "
+             "see 'cat /proc/self/cgroup', and boot with 'cgroup_no_v1=all'");
+        return refuse("no controller %s in %s", name, group);
+    }
     if (error == -EBUSY && pid != 0)
         hint("a group that hands controllers down holds no processes itself, but %d (%s) is in it: "
              "move all of them into a group below, or choose --parent",
              pid, process);
-    else if (error == -EACCES && geteuid() != 0)
+    else if (error == -EACCES)
         hint("this branch of the tree is not yours: 'systemd-run --user --scope -p Delegate=yes "
              "COMMAND' starts a command in one that is");
-    else if (error == -EROFS)
-        hint("the tree is mounted read-only here, as in a box");
     errno = -error;
-    return report("enable %s in %s", names, group);
+    return report("enable %s in %s", name, group);
 }
 
-/* Enable SET in GROUP where it is off. */
-static int enable_in(const char *group, unsigned set)
+/* Enable NAME in GROUP, which has what CONTROLLERS lists. Returns -errno without a report. */
+static int enable(const char *group, const char *controllers, const char *name)
 {
-    char names[NAMES];
+    char order[64], text[64];
+    int error = 0;
 
-    set &= ~read_names(group, "cgroup.subtree_control");
-    if (set == 0)
-        return 0;
+    if (!is_listed(controllers, name))
+        return -ENODEV;
     /*
      * For memory and io the kernel refuses this by itself. With cpu, cpuset and pids it makes the
      * group one of threads instead, below which no process can be born. The top has no type.
      */
-    if (group_read(group, "cgroup.type", names, sizeof(names)) == 0 &&
-        group_first_process(group, names, sizeof(names)) != 0)
+    if (group_read(group, "cgroup.type", text, sizeof(text)) == 0 &&
+        group_first_process(group, text, sizeof(text)) != 0)
         return -EBUSY;
-    write_names(set, "+", names, sizeof(names));
-    return group_write(group, "cgroup.subtree_control", names);
+    snprintf(order, sizeof(order), "+%s", name);
+    /* EXERCISE 8.1: have the controller handed down to the groups below. cgroups(7) */
+    error = group_write(group, "cgroup.subtree_control", order);
+    /* END */
+    return error;
 }
 
-int controllers_enable(const struct cgroup_tree *tree, const char *parent, unsigned needed,
-                       unsigned wanted)
+/* Enable NAMES in GROUP where they are off. What fails is an error only if they are NEEDED. */
+static int enable_all(const char *group, const char *names, bool needed)
 {
-    char group[LONGEST_GROUP];
+    char has[NAMES], handed[NAMES], copy[NAMES], *save;
 
-    /* The top of the tree first, then one name more each time, PARENT itself last. */
-    for (size_t length = strlen(tree->top);; length += 1 + strcspn(parent + length + 1, "/")) {
-        snprintf(group, sizeof(group), "%.*s", (int)length, parent);
-        if (access(group, F_OK) == -1)
+    if (names == NULL || names[0] == '\0')
+        return 0;
+    if (group_read(group, "cgroup.controllers", has, sizeof(has)) == -ENOENT)
+        return -ENOENT;
+    group_read(group, "cgroup.subtree_control", handed, sizeof(handed));
+    snprintf(copy, sizeof(copy), "%s", names);
+    for (const char *name = strtok_r(copy, " ", &save); name != NULL;
+         name = strtok_r(NULL, " ", &save)) {
+        int error = is_listed(handed, name) ? 0 : enable(group, has, name);
+        if (error != 0 && access(group, F_OK) == -1)
             return -ENOENT;
-        unsigned has = read_names(group, "cgroup.controllers");
-        if (needed & ~has)
-            return report_missing(tree, group, needed & ~has);
-        /* EXERCISE 8.1: have the controllers handed down to the next group. cgroups(7) */
-        int error = enable_in(group, needed);
-        if (error == -ENOENT)
-            return error;
-        if (error != 0)
-            return report_enable(group, needed, error);
-        /* END */
-        wanted &= has;
-        if (wanted != 0 && enable_in(group, wanted) != 0)
-            wanted &= read_names(group, "cgroup.subtree_control");
-        if (parent[length] == '\0')
-            return 0;
+        if (error != 0 && needed)
+            return report_enable(group, name, error);
     }
+    return 0;
 }
 
-void controllers_disable(const char *group)
+int controllers_enable(const struct cgroup_tree *tree, const char *needed, const char *wanted)
 {
-    char names[NAMES];
-    unsigned set = read_names(group, "cgroup.subtree_control");
+    const char *parent = tree->parent;
+    char group[LONGEST_GROUP];
+    int error = 0;
 
-    write_names(set, "-", names, sizeof(names));
-    if (set != 0)
-        (void)group_write(group, "cgroup.subtree_control", names);
+    /* The top of the tree first, then one name more each time, the parent itself last. */
+    for (size_t end = strlen(tree->top); error == 0; end += 1 + strcspn(parent + end + 1, "/")) {
+        snprintf(group, sizeof(group), "%.*s", (int)end, parent);
+        error = enable_all(group, needed, true);
+        if (error == 0)
+            error = enable_all(group, wanted, false);
+        if (parent[end] == '\0')
+            break;
+    }
+    return error;
 }

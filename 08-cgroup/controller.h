@@ -13,27 +13,11 @@
 
 #include "tree.h"
 
-/* Controllers are written as a set of bits; the order is the kernel's. */
-enum {
-    CONTROLLER_CPUSET = 1 << 0,
-    CONTROLLER_CPU = 1 << 1,
-    CONTROLLER_IO = 1 << 2,
-    CONTROLLER_MEMORY = 1 << 3,
-    CONTROLLER_PIDS = 1 << 5,
-};
-
-/* The controller that FILE belongs to: "cpu.max" to cpu; 0 for "cgroup.…". -1: to none we know. */
-int controller_of(const char *file);
-
 /*
- * Host. Enable controllers in PARENT and in all groups above it where they are off, so that a new
- * group below PARENT has their files: all of NEEDED; of WANTED what can be had. Reports why not,
- * and returns -errno; -ENOENT without a report if PARENT isn't there any more.
+ * Host. Enable controllers in TREE's parent and in all groups above it where they are off, so that
+ * a new group in it has their files: all of NEEDED, a list with blanks; of WANTED what can be had.
+ * Reports why not, and returns -errno; -ENOENT without a report if the parent isn't there any more.
  */
-int controllers_enable(const struct cgroup_tree *tree, const char *parent, unsigned needed,
-                       unsigned wanted);
-
-/* Host. Disable in GROUP all that can be disabled, so that it may hold processes again. */
-void controllers_disable(const char *group);
+int controllers_enable(const struct cgroup_tree *tree, const char *needed, const char *wanted);
 
 #endif

@@ -26,6 +26,7 @@ int group_read(const char *group, const char *file, char *text, size_t size)
         length += (size_t)got;
     int error = got == -1 ? -errno : 0;
     close(descriptor);
+    errno = -error;
     if (length > 0 && text[length - 1] == '\n')
         length--;
     text[length] = '\0';
@@ -46,6 +47,7 @@ int group_write(const char *group, const char *file, const char *value)
     if (write(descriptor, value, strlen(value)) == -1)
         error = -errno;
     close(descriptor);
+    errno = -error;
     return error;
 }
 
@@ -56,11 +58,10 @@ long long group_number(const char *group, const char *file, const char *key)
 
     if (group_read(group, file, text, sizeof(text)) != 0)
         return -1;
-    for (const char *line = text; *line != '\0';) {
-        if (strncmp(line, key, length) == 0 && line[length] == ' ')
-            return strtoll(line + length, NULL, 10);
-        line += strcspn(line, "\n");
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
+        if (strncmp(line, key, length) == 0 && (length == 0 || line[length] == ' '))
+            return strtoll(line + length, NULL, 10);
     }
     return -1;
 }
@@ -74,14 +75,6 @@ int group_first_process(const char *group, char *name, size_t size)
     snprintf(path, sizeof(path), "/proc/%d/comm", pid);
     first_line(path, name, size);
     return pid;
-}
-
-bool group_is_writable(const char *group)
-{
-    char path[LONGEST_GROUP + 64];
-
-    snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-    return access(group, W_OK) == 0 && access(path, W_OK) == 0;
 }
 
 int group_make(const char *path)

@@ -2,36 +2,32 @@
  * One group: a directory of the cgroup v2 tree, in which every setting is a file. See cgroups(7)
  * and the kernel's Documentation/admin-guide/cgroup-v2.rst. What ends and removes a group is
  * chapter 7's claim, with the line "group PATH".
+ *
+ * Errors are returned as -errno, with errno set too, and not reported.
  */
 #ifndef CGROUP_GROUP_H
 #define CGROUP_GROUP_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum { LONGEST_GROUP = 1024 }; /* a group's directory */
 
-/*
- * Either side. The text of FILE in the directory GROUP, without the last newline. Returns -errno,
- * and an empty text, if it can't be read; says nothing.
- */
+/* Either side. The text of FILE in the directory GROUP, without the last newline; empty after an
+ * error. */
 int group_read(const char *group, const char *file, char *text, size_t size);
 
-/* Host. Write VALUE to FILE of GROUP, as echo does. Returns -errno; says nothing. */
+/* Host. Write VALUE to FILE of GROUP, as echo does. */
 int group_write(const char *group, const char *file, const char *value);
 
-/* Either side. The number behind KEY in one of the flat files "KEY NUMBER\n…"; -1 if there's none.
- */
+/* Either side. The number behind KEY in one of the flat files "KEY NUMBER\n…", or with KEY "" all
+ * that is in the file; -1 if there is none. */
 long long group_number(const char *group, const char *file, const char *key);
 
 /* Either side. The first process that is in GROUP itself: its pid, and its name into NAME; 0 if
  * there is none. */
 int group_first_process(const char *group, char *name, size_t size);
 
-/* Either side. May this user make groups in GROUP and move processes there? */
-bool group_is_writable(const char *group);
-
-/* Host. Make the group PATH. Returns -errno; says nothing. */
+/* Host. Make the group PATH. */
 int group_make(const char *path);
 
 #endif

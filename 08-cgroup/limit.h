@@ -3,6 +3,7 @@
 #define LIMIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* One line to be written: VALUE to FILE. */
 struct cgroup_setting {
@@ -35,10 +36,7 @@ enum {
 /*
  * Host. Add to LIMITS what OPTION, one of the above, says with TEXT; the last one for a file holds.
  * False if it is none of them. A TEXT that can't be meant ends the tool: nothing has been made yet.
- *
- * CPUS is a number of processors ("0.2"), CPU_MAX "QUOTA PERIOD" in microseconds, MEMORY and
- * MEMORY_SWAP are bytes ("64M"), PIDS processes and threads, IO_MAX "MAJ:MIN rbps=BYTES …", SET
- * "FILE=VALUE".
+ * What the kernel takes as it stands, the kernel checks.
  */
 bool limit_option(struct cgroup_limits *limits, int option, const char *text);
 
@@ -51,13 +49,10 @@ long long limit_bytes(const char *text, const char *what, long long min);
 /* Host. Without a word on swap, a memory limit means none. Call it when all limits are added. */
 void limit_complete(struct cgroup_limits *limits);
 
-/* The controllers that the limits need; bits as in controller.h. */
-unsigned limit_controllers(const struct cgroup_limits *limits);
+/* The controllers that the limits need, into NAMES, with a blank behind each. */
+void limit_controllers(const struct cgroup_limits *limits, char *names, size_t size);
 
 /* The value that will be written to FILE, or NULL. */
 const char *limit_find(const struct cgroup_limits *limits, const char *file);
-
-/* Is every processor of the list WANTED in the list THERE? Lists as "0-2,5". See cpuset(7). */
-bool cpu_list_within(const char *wanted, const char *there);
 
 #endif

@@ -13,7 +13,6 @@
 #include "../03-pid/proc.h"
 #include "../06-user/idmap.h"
 #include "cgroup.h"
-#include "controller.h"
 #include "usage.h"
 
 static const char usage[] =
@@ -91,7 +90,7 @@ static struct options parse_options(int argc, char **argv)
     if (options.plan.name != NULL)
         cgroup_check_name(options.plan.name);
     if (options.stat)
-        options.plan.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
+        options.plan.wanted = "cpu memory pids";
     options.command = tool_command(argc, argv);
     return options;
 }
@@ -110,7 +109,7 @@ int main(int argc, char **argv)
     gid_t user_group = getegid();
     uint64_t namespaces = CLONE_NEWCGROUP | CLONE_NEWNS | (user != 0 ? CLONE_NEWUSER : 0);
     struct claim claim;
-    struct cgroup group = {.directory = -1};
+    struct cgroup group = {.directory = -1, .tree.aside = CLAIM_NONE};
 
     spawn_block_signals(); /* from here on there is something to undo */
     int error = claim_take(&claim, claim_home(), NULL);
@@ -129,7 +128,7 @@ int main(int argc, char **argv)
     struct child child = spawn_into_cgroup(namespaces, birthplace);
     if (child.pid == 0) { /* in the box */
         claim_close(&claim);
-        claim_close(&group.leaf_claim);
+        claim_close(&group.tree.aside);
         if (user != 0)
             map_myself(user, user_group);
         mounts_make_private();
@@ -139,10 +138,8 @@ int main(int argc, char **argv)
 
     claim_sweep(claim_home(), false);
     int status = child.pid == -1 ? EXIT_TOOL : spawn_wait(&child); /* on the host */
-    if (options.stat) {
-        struct cgroup_usage used = usage_read(group.path, usage_clock() - start);
-        usage_print(&used, &options.plan.limits);
-    }
+    if (options.stat)
+        usage_print(group.path, usage_clock() - start, &options.plan.limits);
     error = claim_end(&claim);
     cgroup_leave(&group);
     return error == 0 ? status : EXIT_TOOL;

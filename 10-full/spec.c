@@ -13,7 +13,6 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 #include "../07-net/resolv.h"
-#include "../08-cgroup/controller.h"
 #include "../09-overlay/json.h"
 #include "signals.h"
 
@@ -241,7 +240,7 @@ int spec_complete(struct spec *spec)
         spec->stop_signal = SIGTERM;
     complete_network(spec);
     limit_complete(&spec->plan.limits);
-    spec->plan.wanted = CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS;
+    spec->plan.wanted = "cpu memory pids";
     spec->grouped = spec->plan.limits.count > 0 || (geteuid() == 0 && tree_is_there());
     spec->capabilities = capability_chosen(&spec->choice);
     spec->mapped = spec->user_namespace && geteuid() == 0;

@@ -282,8 +282,9 @@ as_before() {
     local v1=$BATS_TEST_TMPDIR/v1
     mkdir "$v1"
     mount -t cgroup -o pids none "$v1" || fail "cannot run here: this kernel has no cgroup v1"
-    expect_error 125 "cgroup v1 holds pids" "$(tool cgroup)" --pids 9 true
+    expect_error 125 "no controller pids in $top" "$(tool cgroup)" --pids 9 true
     assert_hint "cgroup_no_v1=all"
+    [ ! -e $top/ten-steps ] || fail "the group for the group is left"
     run -0 "$(tool cgroup)" --cpus 0.5 true
     umount "$v1"
     wait_until 10 grep -qw pids $top/cgroup.controllers
