@@ -28,8 +28,8 @@ static int report_enable(const char *group, const char *name, int error)
     int pid = group_first_process(group, process, sizeof(process));
 
     if (error == -ENODEV) {
-        hint("no group above hands it down, or the kernel is without it, or cgroup v1 holds it: "
-             "see 'cat /proc/self/cgroup', and boot with 'cgroup_no_v1=all'");
+        hint("no group above hands it down, or cgroup v1 holds it: see 'cat /proc/self/cgroup'; "
+             "boot with 'cgroup_no_v1=all', or use the virtual machine: 'tests/vm --shell'");
         return refuse("no controller %s in %s", name, group);
     }
     if (error == -EBUSY && pid != 0)
