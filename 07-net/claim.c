@@ -22,7 +22,7 @@ enum {
     CLAIM_SIZE = 16384, /* bytes at most */
     PAUSE = 5,          /* milliseconds between two tries */
     OWN_TRIES = 20,     /* until a claim that somebody is just undoing counts as in use */
-    SHARED_TRIES = 2000,
+    SHARED_TRIES = 6000,
     GLANCE = 8,   /* claims that a start looks at */
     PASSING = 100 /* milliseconds to wait for what a dead box has left, in passing */
 };
@@ -93,21 +93,22 @@ static bool lock_file(int file, int how)
     return flock(file, how | LOCK_NB) == 0 && fstat(file, &status) == 0 && status.st_nlink > 0;
 }
 
-/* The whole lines of FILE into TEXT of CLAIM_SIZE bytes. Returns their length. */
-static size_t read_lines(int file, char *text)
+/* The whole lines of FILE into TEXT of CLAIM_SIZE bytes. Returns their length or -errno. */
+static ssize_t read_lines(int file, char *text)
 {
-    ssize_t got = pread(file, text, CLAIM_SIZE - 1, 0);
-    size_t length = got > 0 ? (size_t)got : 0;
+    ssize_t length = pread(file, text, CLAIM_SIZE - 1, 0);
 
+    if (length == -1)
+        return report("read a claim");
     while (length > 0 && text[length - 1] != '\n')
         length--; /* a line without its end was never acted upon */
     text[length] = '\0';
     return length;
 }
 
-static bool is_made(const char *text, size_t length)
+static bool is_made(const char *text, ssize_t length)
 {
-    const size_t size = strlen(made);
+    const ssize_t size = (ssize_t)strlen(made);
 
     return length >= size && strcmp(text + length - size, made) == 0 &&
            (length == size || text[length - size - 1] == '\n');
@@ -120,12 +121,14 @@ static bool is_made(const char *text, size_t length)
 static int undo_lines(int file, int patience)
 {
     char text[CLAIM_SIZE], token[CLAIM_TOKEN] = "";
-    size_t length = read_lines(file, text);
+    ssize_t length = read_lines(file, text);
     int error = 0;
 
+    if (length < 0)
+        return (int)length;
     sscanf(text, "token %16s", token);
     if (is_made(text, length)) {
-        length -= strlen(made);
+        length -= (ssize_t)strlen(made);
         if (ftruncate(file, (off_t)length) == -1)
             return report("undo a claim");
     }
@@ -189,9 +192,9 @@ int claim_take(struct claim *claim, const char *home, const char *name)
 static bool join(struct claim *claim, int file)
 {
     char text[CLAIM_SIZE];
-    size_t length = read_lines(file, text);
+    ssize_t length = read_lines(file, text);
 
-    if (!is_made(text, length) || sscanf(text, "token %16s", claim->token) != 1)
+    if (length < 0 || !is_made(text, length) || sscanf(text, "token %16s", claim->token) != 1)
         return false;
     claim->file = file;
     claim->joined = true;

@@ -83,24 +83,27 @@ int remove_tree(const char *path)
 {
     DIR *top = open_stream(AT_FDCWD, path);
     unsigned number = 0;
-    int error = 0, found;
+    int error = 0;
+    bool again;
 
     if (top == NULL)
         return errno == ENOENT ? 0 : report("remove %s", path);
     do { /* until a reading finds nothing: what is moved up may come behind the place of reading */
         const char *name;
-        found = 0;
+        again = false;
         rewinddir(top);
         while (error == 0 && (name = next_name(top)) != NULL) {
-            found++;
+            again = true;
             if (is_directory(dirfd(top), name))
                 error = remove_directory(dirfd(top), name, &number);
             else if (unlinkat(dirfd(top), name, 0) == -1 && errno != ENOENT)
                 error = report("remove %s", name);
         }
-    } while (error == 0 && found > 0);
+        if (error == 0 && !again && rmdir(path) == -1 && errno != ENOENT) {
+            again = errno == ENOTEMPTY; /* a process that is being killed has made something */
+            error = again ? 0 : report("remove %s", path);
+        }
+    } while (error == 0 && again);
     closedir(top);
-    if (error == 0 && rmdir(path) == -1 && errno != ENOENT)
-        error = report("remove %s", path);
     return error;
 }

@@ -232,6 +232,8 @@ int container_run(struct spec *spec)
     if (child.pid == 0) {
         claim_close(&box.claim);
         claim_close(&box.resource);
+        if (box.has_group)
+            claim_close(&box.group.tree.aside);
         box_run(spec, &child);
     }
     if (child.pid == -1)

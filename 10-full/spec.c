@@ -2,12 +2,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -208,18 +206,6 @@ static void complete_network(struct spec *spec)
         die("strdup");
 }
 
-/* Is there a cgroup v2 tree in which root may make a group even if nobody has asked for limits? */
-static bool tree_is_there(void)
-{
-    static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    struct statfs system;
-
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (statfs(places[i], &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
-            return access(places[i], W_OK) == 0;
-    return false;
-}
-
 int spec_complete(struct spec *spec)
 {
     static char *shell[] = {"/bin/sh", NULL};
@@ -241,7 +227,9 @@ int spec_complete(struct spec *spec)
     complete_network(spec);
     limit_complete(&spec->plan.limits);
     spec->plan.wanted = "cpu memory pids";
-    spec->grouped = spec->plan.limits.count > 0 || (geteuid() == 0 && tree_is_there());
+    /* Root makes a group even if nobody has asked for limits. */
+    const char *tree = geteuid() == 0 ? tree_top() : NULL;
+    spec->grouped = spec->plan.limits.count > 0 || (tree != NULL && access(tree, W_OK) == 0);
     spec->capabilities = capability_chosen(&spec->choice);
     spec->mapped = spec->user_namespace && geteuid() == 0;
     spec->namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWCGROUP;

@@ -7,6 +7,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
+#include "../08-cgroup/usage.h"
 #include "state.h"
 
 static const char usage[] =
@@ -20,18 +21,6 @@ static const char usage[] =
     "The same in the shell:\n"
     "  cat /sys/fs/cgroup/GROUP/cpu.stat /sys/fs/cgroup/GROUP/memory.current\n";
 
-/* BYTES for people: 12.3M. */
-static void name_size(long long bytes, char *text, size_t size)
-{
-    static const char units[] = "BKMGT";
-    double number = (double)bytes;
-    int unit = 0;
-
-    for (; number >= 1024 && units[unit + 1] != '\0'; unit++)
-        number /= 1024;
-    snprintf(text, size, unit == 0 ? "%.0f%c" : "%.1f%c", number, units[unit]);
-}
-
 /* What CONTROLLER counts now, and its limit: "NOW / LIMIT", "-" for what isn't there. */
 static void read_pair(const char *group, const char *controller, char *text, size_t size)
 {
@@ -43,7 +32,7 @@ static void read_pair(const char *group, const char *controller, char *text, siz
         if (group_read(group, file, value[i], sizeof(value[i])) != 0)
             snprintf(value[i], sizeof(value[i]), "-");
         else if (strcmp(controller, "memory") == 0 && strcmp(value[i], "max") != 0)
-            name_size(strtoll(value[i], NULL, 10), value[i], sizeof(value[i]));
+            usage_size(strtoll(value[i], NULL, 10), value[i], sizeof(value[i]));
     }
     snprintf(text, size, "%s / %s", value[0], value[1]);
 }
