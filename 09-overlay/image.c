@@ -49,9 +49,11 @@ struct giving {
 
 static int add_name(struct giving *giving, const char *name, const char *id)
 {
-    void *more = realloc(giving->names, (giving->count + 1) * sizeof(*giving->names));
+    void *more = name == NULL
+                     ? NULL
+                     : reallocarray(giving->names, giving->count + 1, sizeof(*giving->names));
 
-    if (more == NULL || name == NULL)
+    if (more == NULL)
         return report("name the image");
     giving->names = more;
     struct image_name *new = &giving->names[giving->count++];
@@ -60,6 +62,19 @@ static int add_name(struct giving *giving, const char *name, const char *id)
 }
 
 /* In an OCI layout the name is often only a tag: then the file's name goes before it. */
+static int add_given(struct giving *giving, const struct source *source, const char *name,
+                     const char *id)
+{
+    bool only_tag = name == NULL || (source->is_oci && strpbrk(name, ":/") == NULL);
+
+    if (!only_tag)
+        return add_name(giving, name, id);
+    char *whole = name_of_file(source->tar.path, name);
+    int error = add_name(giving, whole, id);
+    free(whole);
+    return error;
+}
+
 static int choose_names(const struct source *source, const char *name, struct giving *giving)
 {
     int error = 0;
@@ -72,10 +87,7 @@ static int choose_names(const struct source *source, const char *name, struct gi
             continue;
         }
         do {
-            bool only_tag = *each == NULL || (source->is_oci && strpbrk(*each, ":/") == NULL);
-            char *whole = only_tag ? name_of_file(source->tar.path, *each) : strdup(*each);
-            error = add_name(giving, whole, image->id);
-            free(whole);
+            error = add_given(giving, source, *each, image->id);
         } while (error == 0 && *each != NULL && *++each != NULL);
     }
     return error;

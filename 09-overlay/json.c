@@ -289,13 +289,14 @@ char *json_string(const struct json *json, size_t string)
     const char *from = json->text + json->values[string].start + 1;
     const char *end = json->text + json->values[string].end - 1;
     char *plain = calloc((size_t)(end - from) + 1, 1), *to = plain;
-    while (plain != NULL && from < end)
-        from += read_character(from, &to);
-    if (plain != NULL && strlen(plain) < (size_t)(to - plain)) {
-        free(plain);
+    if (plain == NULL)
         return NULL;
-    }
-    return plain;
+    while (from < end)
+        from += read_character(from, &to);
+    if (strlen(plain) == (size_t)(to - plain))
+        return plain;
+    free(plain);
+    return NULL;
 }
 
 bool json_text(const struct json *json, size_t object, const char *name, char **text)

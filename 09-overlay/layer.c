@@ -132,7 +132,7 @@ static int unpack(const struct layer *layer, const char *program, bool keep_owne
 {
     const char *const command[] = {program, "-dc", NULL};
     struct stream *file = &layer->streams[0], *tar = program != NULL ? &layer->streams[1] : file;
-    struct worker decompressor;
+    struct worker decompressor = {.pid = 0};
     int into, failed = 0, status;
 
     int from = start_pump(STDIN_FILENO, layer->offset, layer->size, file);
