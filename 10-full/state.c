@@ -147,11 +147,14 @@ int state_write(const struct spec *spec)
 /* What can't be read is as if nothing had been written yet. */
 static void read_file(struct spec *spec)
 {
-    char *text = malloc(LARGEST_STATE);
+    char *text = malloc(LARGEST_STATE + 1); /* and a zero byte, as json_read() wants it */
     int file = open(state_path(spec, "state"), O_RDONLY | O_CLOEXEC);
     ssize_t got = file != -1 && text != NULL ? read(file, text, LARGEST_STATE) : 0;
     struct spec place = *spec;
 
+    if (text == NULL)
+        die("read the state of %s", spec->name);
+    text[got > 0 ? got : 0] = '\0';
     spec_parse(spec, text, got > 0 ? (size_t)got : 0);
     spec->name = place.name;
     if (file != -1)

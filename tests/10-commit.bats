@@ -101,7 +101,7 @@ reads_it_as_it_is() {
 # commit_held: in the background, and held up as it begins to read the layer. Sets committing.
 commit_held() {
     "${command[@]:0:${#command[@]}-1}" strace --follow-forks --quiet=all --output=/dev/null --trace=execve \
-        --trace-path="$(command -v tar)" --inject=execve:delay_enter=60000000 \
+        --trace-path="$(command -v tar)" --inject=execve:delay_enter=8000000 \
         "$full" commit "$box" mine:1 3>&- 4>&- &
     TOOL_PIDS+=("$!")
     wait_until 5 stands_still
@@ -115,8 +115,9 @@ ends_however() {
         commit_held
         kill "-$signal" "$committing"
         [ "$signal" != TSTP ] || kill -KILL "$committing" # which has not been stopped
-        wait_until 5 ended "$committing"
+        wait_until 20 ended "$committing" # strace may lose sight of what dies while it is delayed
         wait_until 5 counts
+        refute_contains "$("${command[@]}" images)" mine
     done
     is_let_go
 }
