@@ -74,13 +74,9 @@ int bridge_check_address(const struct network *network, uint32_t address, const 
                   link_address_text(address, text), own, network->bridge_prefix);
 }
 
-/*
- * The bridge is new: up, with an address, and without IPv6, of which the boxes have none: else a
- * box could make itself the host's router by one packet.
- */
+/* The bridge is new: up, with an address, and without IPv6, of which the boxes have none. */
 static int make_bridge(struct network *network, struct host *host)
 {
-    char ipv6[64];
     int error;
 
     if (network->bridge_address == 0)
@@ -96,11 +92,9 @@ static int make_bridge(struct network *network, struct host *host)
         return error;
     link_add_bridge(&host->route, network->bridge, network->bridge_claim.token);
     error = bridge_send(host);
+    if (error == 0)
+        error = setting_disable_ipv6(network->bridge);
     if (error != 0)
-        return error;
-    snprintf(ipv6, sizeof(ipv6), "ipv6/conf/%s/disable_ipv6", network->bridge);
-    /* Where nobody can write there, as in a container, nothing can be forwarded either. */
-    if (!setting_is_read_only(ipv6) && (error = setting_write(ipv6, '1')) != 0)
         return error;
     if ((error = link_find(&host->route, network->bridge, &host->bridge)) != 0)
         return netlink_report(&host->route, error);

@@ -163,6 +163,10 @@ static int add_pair(struct network *network, struct host *host, pid_t box)
     } else if (error == 0) {
         error = find_address(network, host);
     }
+    /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, a bridge leaves to its port.
+     */
+    if (error == 0)
+        error = setting_disable_ipv6(network->link);
     network->lease->address = network->address;
     network->lease->prefix = network->bridge_prefix;
     network->lease->gateway = network->gateway ? network->gateway : network->bridge_address;

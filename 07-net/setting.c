@@ -60,6 +60,16 @@ int setting_change(struct claim *claim, const char *name, char value)
     return error == 0 ? setting_write(name, value) : error;
 }
 
+int setting_disable_ipv6(const char *link)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "ipv6/conf/%s/disable_ipv6", link);
+    if (setting_read(name) != '0' || setting_is_read_only(name))
+        return 0;
+    return setting_write(name, '1');
+}
+
 int setting_stop_forwarding(const char *link)
 {
     char name[64];

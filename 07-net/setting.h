@@ -21,6 +21,12 @@ int setting_write(const char *name, char value);
 int setting_change(struct claim *claim, const char *name, char value);
 
 /*
+ * Host. No IPv6 on LINK, which goes with us: or a box could make itself the host's router by one
+ * packet. Not done where /proc/sys is read-only, as in a container. As above.
+ */
+int setting_disable_ipv6(const char *link);
+
+/*
  * Host. Undo the switching on of LINK's forwarding. If ip_forward is on by now, somebody else needs
  * it (docker, say), and all links forward: so nothing is done then.
  */

@@ -148,6 +148,18 @@ load network
     run ! in_box "$TALK" ask tcp 127.0.0.1 9000
 }
 
+@test "a box can't make itself the host's IPv6 router: neither by the bridge nor by its own link" {
+    local to
+    [ -e /proc/net/if_inet6 ] || skip "this kernel has no IPv6"
+    start_box net sleep 60
+    # To all nodes; and to an address that a bridge does not pass on, but leaves to the link.
+    for to in 33:33:00:00:00:01 01:80:c2:00:00:0e; do
+        run -0 in_box "$TALK" router eth0 "$to"
+        run -0 in_box ping -c1 -W5 172.27.0.1
+        assert_equal "$(ip -6 route show default)" ""
+    done
+}
+
 @test "--publish: the box itself and its neighbour, with the bridge's packets filtered or not" {
     local first filtered=/proc/sys/net/bridge/bridge-nf-call-iptables before=
     [ ! -e "$filtered" ] || before=$(<"$filtered")

@@ -5,8 +5,12 @@
  *   talk ask tcp|udp ADDRESS PORT [FROM]   print the answer; 1 if there is none within a second.
  *                                          FROM is the client's own port
  *   talk dns ADDRESS ANSWER                be a nameserver for which all names have one address
+ *   talk router LINK MAC                   say to MAC on LINK, once, that this is an IPv6 router
  */
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
@@ -129,6 +133,29 @@ static noreturn void answer_names(int file, const char *answer)
     }
 }
 
+/* RFC 4861, 4.2: a router advertisement of fe80::1 to ff02::1, for half an hour. */
+static int advertise(const char *link, const char *mac)
+{
+    static const unsigned char text[56] = {
+        [0] = 0x60,  [5] = 16,    [6] = 58,    [7] = 255,  [8] = 0xfe, [9] = 0x80,
+        [23] = 1,    [24] = 0xff, [25] = 0x02, [39] = 1,   [40] = 134, [42] = 0x35,
+        [43] = 0x27, [44] = 64,   [46] = 0x07, [47] = 0x08};
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_IPV6),
+                             .sll_ifindex = (int)if_nametoindex(link),
+                             .sll_halen = ETH_ALEN};
+    unsigned char *byte = to.sll_addr;
+    int file = socket(AF_PACKET, SOCK_DGRAM, 0);
+
+    if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", byte, byte + 1, byte + 2, byte + 3, byte + 4,
+               byte + 5) != ETH_ALEN ||
+        sendto(file, text, sizeof(text), 0, (struct sockaddr *)&to, sizeof(to)) == -1) {
+        perror("talk: router");
+        return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "serve") == 0)
@@ -137,6 +164,8 @@ int main(int argc, char **argv)
         return ask(argv[2], argv[3], argv[4], argc == 6 ? argv[5] : "0");
     if (argc == 4 && strcmp(argv[1], "dns") == 0)
         answer_names(listen_at("udp", argv[2], "53"), argv[3]);
+    if (argc == 4 && strcmp(argv[1], "router") == 0)
+        return advertise(argv[2], argv[3]);
     fprintf(stderr, "talk: see the head of talk.c\n");
     return 2;
 }
