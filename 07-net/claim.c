@@ -48,7 +48,10 @@ static void pause_a_little(void)
     nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
 }
 
-/* The directory HOME, which nobody else may write to or look into. MAKE it if it isn't there. */
+/*
+ * The directory HOME, which nobody else may write to or look into. MAKE it if it isn't there;
+ * ESTALE then means that another's last claim has just taken it along.
+ */
 static int open_home(const char *home, bool make)
 {
     struct stat status;
@@ -56,8 +59,10 @@ static int open_home(const char *home, bool make)
     if (make && mkdir(home, 0700) == -1 && errno != EEXIST)
         return -1;
     int directory = open(home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory == -1)
+    if (directory == -1) {
+        errno = make && errno == ENOENT ? ESTALE : errno;
         return -1;
+    }
     if (fstat(directory, &status) == -1 || status.st_uid != geteuid() ||
         (status.st_mode & 077) != 0) {
         close(directory);
@@ -73,6 +78,7 @@ static void remove_home(const char *home)
     (void)rmdir(home);
 }
 
+/* As above: ESTALE means to try again. */
 static int open_claim(const struct claim *claim)
 {
     int directory = open_home(claim->home, true);
@@ -80,6 +86,8 @@ static int open_claim(const struct claim *claim)
                                : openat(directory, claim->name,
                                         O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 
+    if (directory != -1 && file == -1 && errno == ENOENT)
+        errno = ESTALE;
     if (directory != -1)
         close(directory);
     return file;
@@ -178,8 +186,7 @@ int claim_take(struct claim *claim, const char *home, const char *name)
         int file = open_claim(claim);
         if (file != -1 && lock_file(file, LOCK_EX))
             return begin(claim, file, token);
-        if (file == -1 &&
-            errno != ENOENT) /* ENOENT: another's last claim took the directory along */
+        if (file == -1 && errno != ESTALE)
             return report("claim %s/%s", home, claim->name);
         if (file != -1)
             close(file);
@@ -210,7 +217,7 @@ int claim_share(struct claim *claim, const char *home, const char *name)
     snprintf(claim->name, sizeof(claim->name), "%s", name);
     for (int tries = 0; error == 0 && tries < SHARED_TRIES; tries++) {
         int file = open_claim(claim);
-        if (file == -1 && errno != ENOENT)
+        if (file == -1 && errno != ESTALE)
             return report("claim %s/%s", home, name);
         if (file != -1 && lock_file(file, LOCK_EX)) {
             error = begin(claim, file, token);

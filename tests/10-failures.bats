@@ -201,6 +201,13 @@ count_calls() {
     awk '$NF == "total" { print $4 }' "$BATS_TEST_TMPDIR/calls"
 }
 
+@test "XDG_RUNTIME_DIR that is not there: named, at once" {
+    requires userns
+    expect_error 125 "claim $PWD/gone/ten-steps/" \
+        as_user env "XDG_RUNTIME_DIR=$PWD/gone" "$full" run --network none "$ROOTFS" true
+    assert_contains "$stderr" "No such file or directory"
+}
+
 @test "a start beside forty boxes takes no more steps than one that looks at eight of them" {
     requires command:strace
     local i before
