@@ -152,6 +152,9 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
                  "'systemd-run --user --scope'");
         if (errno == EPERM && (namespaces & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
+        if (errno == ENOMEM)
+            hint("a pid namespace whose first process has ended takes no others: has the box "
+                 "ended?");
         report("clone3");
         return child;
     }
