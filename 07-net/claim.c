@@ -104,8 +104,11 @@ static bool lock_file(int file, int how)
 /* The whole lines of FILE into TEXT of CLAIM_SIZE bytes. Returns their length or -errno. */
 static ssize_t read_lines(int file, char *text)
 {
-    ssize_t length = pread(file, text, CLAIM_SIZE - 1, 0);
+    ssize_t length = -1;
 
+    /* Nothing is undone without it, so a passing error must not count. */
+    for (int tries = 0; length == -1 && tries < 2; tries++)
+        length = pread(file, text, CLAIM_SIZE - 1, 0);
     if (length == -1)
         return report("read a claim");
     while (length > 0 && text[length - 1] != '\n')
@@ -150,19 +153,44 @@ static int undo_lines(int file, int patience)
     return error;
 }
 
+/* Unlink it, unless somebody else has taken its name by now: not possible while it is locked. */
+static void remove_claim(const struct claim *claim)
+{
+    int directory = open_home(claim->home, false);
+
+    if (directory == -1)
+        return;
+    unlinkat(directory, claim->name, 0);
+    close(directory);
+    remove_home(claim->home);
+}
+
+/* A claim that could not begin: if nothing is in it, nothing is to be undone. */
+static int give_up(struct claim *claim, int file, int error)
+{
+    struct stat status;
+
+    if (fstat(file, &status) == 0 && status.st_size == 0)
+        remove_claim(claim);
+    close(file);
+    claim->file = -1;
+    return error;
+}
+
 /* FILE is locked, and perhaps full of what a dead owner has left: empty it for its new owner. */
 static int begin(struct claim *claim, int file, const char *token)
 {
     int error = undo_lines(file, PASSING);
 
-    if (error != 0 || ftruncate(file, 0) == -1) {
-        error = error != 0 ? error : report("claim %s", claim->name);
-        close(file);
-        return error;
-    }
+    if (error != 0 || ftruncate(file, 0) == -1)
+        return give_up(claim, file, error != 0 ? error : report("claim %s", claim->name));
     claim->file = file;
     snprintf(claim->token, sizeof(claim->token), "%s", token);
-    return claim_note(claim, "token %s", token);
+    error = claim_note(claim, "token %s", token);
+    if (error == 0)
+        return 0;
+    (void)!ftruncate(file, 0);
+    return give_up(claim, file, error);
 }
 
 static int new_token(char *token)
@@ -276,18 +304,6 @@ int claim_note(struct claim *claim, const char *format, ...)
     if (write(claim->file, line, (size_t)length) != length)
         return report("write %s/%s", claim->home, claim->name);
     return 0;
-}
-
-/* Unlink it, unless somebody else has taken its name by now: not possible while it is locked. */
-static void remove_claim(const struct claim *claim)
-{
-    int directory = open_home(claim->home, false);
-
-    if (directory == -1)
-        return;
-    unlinkat(directory, claim->name, 0);
-    close(directory);
-    remove_home(claim->home);
 }
 
 int claim_end(struct claim *claim)

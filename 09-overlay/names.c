@@ -126,14 +126,19 @@ static bool is_id(const char *text)
     return good;
 }
 
-/* Do DIGITS begin the ID of exactly one of the images that have names? FOUND gets the first. */
-static bool find_by_id(const char *digits, struct image_name *found)
+/*
+ * Do DIGITS begin the ID of exactly one of the images that have names? FOUND gets the first.
+ * Returns 1 if so, 0 if not, or -errno after report().
+ */
+static int find_by_id(const char *digits, struct image_name *found)
 {
     size_t length = strlen(digits);
     struct image_name *names = NULL, *match = NULL;
     bool good = length >= SHORTEST_ID && strspn(digits, "0123456789abcdef") == length;
     int count = good ? names_list(&names) : 0;
 
+    if (count < 0)
+        return count;
     for (int i = 0; i < count && good; i++) {
         if (strncmp(names[i].id, digits, length) != 0)
             continue;
@@ -161,8 +166,9 @@ int name_find(const char *text, struct image_name *found)
      * image could have chosen. */
     if (!is_id(text) && read_id(file, found->id))
         return 0;
-    if (find_by_id(text, found))
-        return 0;
+    int known = find_by_id(text, found);
+    if (known != 0)
+        return known < 0 ? known : 0;
     if (!is_id(text)) {
         hint("'full images' lists what there is; 'full load FILE' adds to it");
         return refuse("no image %s in the store", found->name);

@@ -234,7 +234,10 @@ int state_await(const char *name, struct spec *spec)
     for (int waited = 0; (error = state_read(name, spec)) == 0; waited += 5) {
         if (!spec->running)
             return 0;
-        if (spec->monitor > 0 && state_birth(spec->monitor) != spec->monitor_born)
+        bool elsewhere = spec->monitor > 0 && state_birth(spec->monitor) != spec->monitor_born;
+        if (elsewhere && (state_read(name, spec) != 0 || !spec->running))
+            continue; /* it has ended between the two looks */
+        if (elsewhere)
             return refuse("box %s: is of a pid namespace above this one: it can only be listed "
                           "from here",
                           name);
