@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -57,6 +59,23 @@ struct id_map idmap_single(unsigned inside, unsigned outside)
     return (struct id_map){.ranges = {{inside, outside, 1}}, .count = 1};
 }
 
+/*
+ * Has the box ended by an error of its own? It has reported that; but its end takes a moment, in
+ * which its files in /proc say "Permission denied" already.
+ */
+static bool has_failed(pid_t pid)
+{
+    siginfo_t end = {.si_pid = 0};
+
+    for (int tries = 0; tries < 20 && end.si_pid == 0; tries++) {
+        if (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == -1)
+            return false; /* it is this very process */
+        if (end.si_pid == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    return end.si_pid != 0 && end.si_code == CLD_EXITED;
+}
+
 /* The kernel takes a map whole, in one write(2), and only once. */
 static void write_once(pid_t pid, const char *name, const char *text)
 {
@@ -70,7 +89,11 @@ static void write_once(pid_t pid, const char *name, const char *text)
 
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) {
-        if (errno == EPERM && geteuid() != 0)
+        int error = errno;
+        if (has_failed(pid))
+            exit(EXIT_TOOL);
+        errno = error;
+        if (error == EPERM && geteuid() != 0)
             hint("an ordinary user may map one id, its own (users %u, groups %u), and only with "
                  "'--setgroups deny'. If that is what you did, this machine forbids it: see 'make "
                  "doctor'",
