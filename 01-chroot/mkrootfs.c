@@ -37,20 +37,20 @@ static const char usage[] =
 
 /* Programs that this machine doesn't have are left out. */
 static const char everyday[] =
-    "sh bash dash busybox [ arch base64 basename cat chgrp chmod chown chroot cksum cmp comm cp "
-    "cut "
-    "date dd df dir dirname du echo env expand expr false fmt fold groups head hostid id install "
-    "join link ln logname ls md5sum mkdir mkfifo mknod mktemp mv nice nl nohup nproc od paste pr "
-    "printenv printf pwd readlink realpath rm rmdir seq sha1sum sha256sum shuf sleep sort split "
-    "stat stdbuf stty sum sync tac tail tee test timeout touch tr true truncate tty uname unexpand "
-    "uniq unlink users wc who whoami yes column dmesg domainname fallocate findmnt flock getopt "
-    "hexdump hostname ionice ipcmk ipcrm ipcs kill logger losetup lsblk lscpu lsipc lsns mesg more "
-    "mount mountpoint nsenter pivot_root prlimit renice rev setpriv setsid su taskset umount "
-    "unshare whereis free pgrep pidof pkill pmap ps pstree sysctl top uptime vmstat w watch arping "
-    "bridge curl dig getent ifconfig ip nc netstat nft nslookup ping ss tc traceroute wget awk "
-    "bunzip2 bzip2 diff ed egrep fgrep file find grep gunzip gzip less nano patch sed tar vi which "
-    "xargs xz zcat zstd capsh clear getcap getfacl getfattr getpcaps ldd lsof ltrace reset setcap "
-    "setfacl setfattr strace stress tput";
+    "sh bash dash busybox [ arch base64 basename cat chgrp chmod chown chroot cksum cmp comm "
+    "cp cut date dd df dir dirname du echo env expand expr false fmt fold groups head hostid "
+    "id install join link ln logname ls md5sum mkdir mkfifo mknod mktemp mv nice nl nohup "
+    "nproc od paste pr printenv printf pwd readlink realpath rm rmdir seq sha1sum sha256sum "
+    "shuf sleep sort split stat stdbuf stty sum sync tac tail tee test timeout touch tr true "
+    "truncate tty uname unexpand uniq unlink users wc who whoami yes column dmesg domainname "
+    "fallocate findmnt flock getopt hexdump hostname ionice ipcmk ipcrm ipcs kill logger "
+    "losetup lsblk lscpu lsipc lsns mesg more mount mountpoint nsenter pivot_root prlimit "
+    "renice rev setpriv setsid su taskset umount unshare whereis free pgrep pidof pkill pmap "
+    "ps pstree sysctl top uptime vmstat w watch arping bridge curl dig getent ifconfig ip nc "
+    "netstat nft nslookup ping ss tc traceroute wget awk bunzip2 bzip2 diff ed egrep fgrep "
+    "file find grep gunzip gzip less nano patch sed tar vi which xargs xz zcat zstd capsh "
+    "clear getcap getfacl getfattr getpcaps ldd lsof ltrace reset setcap setfacl setfattr "
+    "strace stress tput";
 
 /* What a terminal understands, for top, less and the shell's line editing. See terminfo(5). */
 static const char *const terminals[] = {"x/xterm",        "x/xterm-256color",  "l/linux",

@@ -3,16 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/inside.h"
+#include "end.h"
 #include "number.h"
 
 enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
@@ -65,15 +65,9 @@ struct id_map idmap_single(unsigned inside, unsigned outside)
  */
 static bool has_failed(pid_t pid)
 {
-    siginfo_t end = {.si_pid = 0};
+    siginfo_t end;
 
-    for (int tries = 0; tries < 20 && end.si_pid == 0; tries++) {
-        if (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == -1)
-            return false; /* it is this very process */
-        if (end.si_pid == 0)
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
-    return end.si_pid != 0 && end.si_code == CLD_EXITED;
+    return child_end(pid, 100, &end) == 1 && end.si_code == CLD_EXITED;
 }
 
 /* The kernel takes a map whole, in one write(2), and only once. */

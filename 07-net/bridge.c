@@ -11,13 +11,18 @@
 
 enum { DEFAULT_ADDRESS = 0xac1b0001 /* 172.27.0.1 */, DEFAULT_PREFIX = 16 };
 
-int bridge_send(struct host *host)
+int bridge_report(const struct host *host, int error)
+{
+    if (error == -EOPNOTSUPP)
+        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
+    return netlink_report(&host->route, error);
+}
+
+static int send_route(struct host *host)
 {
     int error = netlink_send(&host->route);
 
-    if (error == -EOPNOTSUPP)
-        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
-    return error == 0 ? 0 : netlink_report(&host->route, error);
+    return error == 0 ? 0 : bridge_report(host, error);
 }
 
 static int read_addresses(struct host *host)
@@ -91,7 +96,7 @@ static int make_bridge(struct network *network, struct host *host)
     if (error != 0)
         return error;
     link_add_bridge(&host->route, network->bridge, network->bridge_claim.token);
-    error = bridge_send(host);
+    error = send_route(host);
     if (error == 0)
         error = setting_disable_ipv6(network->bridge);
     if (error != 0)
@@ -100,7 +105,7 @@ static int make_bridge(struct network *network, struct host *host)
         return netlink_report(&host->route, error);
     link_add_address(&host->route, network->bridge, host->bridge.index, network->bridge_address,
                      network->bridge_prefix);
-    return bridge_send(host);
+    return send_route(host);
 }
 
 /* The bridge is there: does it do for what was asked? */

@@ -23,7 +23,7 @@ int bridge_join(struct network *network, struct host *host);
  * -EINVAL after refuse(). */
 int bridge_check_address(const struct network *network, uint32_t address, const char *what);
 
-/* Host. Send what has been built. Returns 0 or, after report(), -errno. */
-int bridge_send(struct host *host);
+/* Host. Report what has become of a message about a link, with a hint. Returns ERROR, -errno. */
+int bridge_report(const struct host *host, int error);
 
 #endif

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/inside.h"
+#include "../06-user/end.h"
 #include "bridge.h"
 #include "link.h"
 #include "rules.h"
@@ -35,6 +35,16 @@ static bool needs_rules(const struct network *network)
     return network->nat || network->port_count > 0;
 }
 
+/* Does a link of the host have ADDRESS? */
+static bool is_of_host(const struct host *host, uint32_t address)
+{
+    bool found = false;
+
+    for (int i = 0; i < host->address_count; i++)
+        found = found || host->addresses[i].address == address;
+    return found;
+}
+
 static int check_asked_address(const struct network *network, const struct host *host)
 {
     int error = bridge_check_address(network, network->address, "address");
@@ -50,9 +60,8 @@ static int check_asked_address(const struct network *network, const struct host 
         return refuse("address %s is in use by the bridge", text);
     if (network->address == network->gateway)
         return refuse("address %s is in use by the gateway", text);
-    for (int i = 0; i < host->address_count; i++)
-        if (host->addresses[i].address == network->address)
-            return refuse("address %s is in use by this host", text);
+    if (is_of_host(host, network->address))
+        return refuse("address %s is in use by this host", text);
     return 0;
 }
 
@@ -68,11 +77,7 @@ static int try_address(struct network *network, struct host *host, uint32_t addr
     link_add_pair(&host->route, network->link, &host->bridge, network->name_space, address,
                   hairpin);
     int error = netlink_send(&host->route);
-    if (error == 0 || error == -EEXIST)
-        return error;
-    if (error == -EOPNOTSUPP)
-        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
-    return netlink_report(&host->route, error);
+    return error == 0 || error == -EEXIST ? error : bridge_report(host, error);
 }
 
 static int wait_for_address(struct network *network, struct host *host, uint32_t address)
@@ -87,15 +92,6 @@ static int wait_for_address(struct network *network, struct host *host, uint32_t
     return error;
 }
 
-static bool is_taken(const struct network *network, const struct host *host, uint32_t address)
-{
-    bool taken = address == network->bridge_address || address == network->gateway;
-
-    for (int i = 0; i < host->address_count; i++)
-        taken = taken || host->addresses[i].address == address;
-    return taken;
-}
-
 /* The first free one, for a while; where many boxes are, one at random. */
 static int find_address(struct network *network, struct host *host)
 {
@@ -108,9 +104,10 @@ static int find_address(struct network *network, struct host *host)
             getrandom(&number, sizeof(number), 0) != sizeof(number))
             return report("getrandom");
         network->address = first + number % count;
-        if (is_taken(network, host, network->address))
+        if (network->address == network->bridge_address || network->address == network->gateway ||
+            is_of_host(host, network->address))
             continue;
-        /* The first on the bridge is alone there: who has the address is just going. */
+        /* The first on the bridge is alone there: a box that still has the address is going. */
         int error = network->first ? wait_for_address(network, host, network->address)
                                    : try_address(network, host, network->address);
         if (error != -EEXIST)
@@ -125,16 +122,13 @@ static int find_address(struct network *network, struct host *host)
  */
 static int box_ended(pid_t box)
 {
-    siginfo_t end = {.si_pid = 0};
+    siginfo_t end;
+    int ended = child_end(box, LONGEST_END, &end);
 
-    for (int waited = 0; end.si_pid == 0 && waited < LONGEST_END; waited += 5) {
-        if (waitid(P_PID, (id_t)box, &end, WEXITED | WNOHANG | WNOWAIT) == -1)
-            return report("wait for the box");
-        if (end.si_pid == 0)
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
+    if (ended < 0)
+        return report("wait for the box");
     errno = ENOENT;
-    if (end.si_pid == 0)
+    if (ended == 0)
         return report("the box's network namespace");
     if (end.si_code != CLD_EXITED)
         (void)refuse("the box was killed");

@@ -41,13 +41,18 @@ static int add_element(struct host *host, struct claim *claim, const char *set, 
     return error == 0 ? nat_add_element(&host->filter, set, key, data, claim->token) : error;
 }
 
-/* Whether a packet is forwarded depends on the link that it comes in by. */
+/* Whether a packet is forwarded depends on the link that it comes in by. NAME is its setting. */
+static bool is_off(const char *link, char name[64])
+{
+    snprintf(name, 64, "ipv4/conf/%s/forwarding", link);
+    return setting_read("ipv4/ip_forward") == '0' && setting_read(name) == '0';
+}
+
 static int forward_from(struct claim *claim, const char *link)
 {
     char name[64];
 
-    snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
-    if (setting_read("ipv4/ip_forward") != '0' || setting_read(name) != '0')
+    if (!is_off(link, name))
         return 0;
     int error = claim_note(claim, "forwarding %s", link);
     return error == 0 ? setting_write(name, '1') : error;
@@ -91,10 +96,8 @@ static int join_uplinks(struct network *network, struct host *host)
 
     for (int i = 0; i < host->address_count && error == 0; i++) {
         if (if_indextoname((unsigned)host->addresses[i].link, link) == NULL ||
-            strcmp(link, "lo") == 0 || host->addresses[i].link == host->bridge.index)
-            continue;
-        snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
-        if (setting_read("ipv4/ip_forward") != '0' || setting_read(name) != '0')
+            strcmp(link, "lo") == 0 || host->addresses[i].link == host->bridge.index ||
+            !is_off(link, name))
             continue;
         error = add_element(host, &network->table_claim, "uplinks", link, NULL);
         if (error == 0 || error == -EEXIST)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@ char setting_read(const char *name)
     return line[0];
 }
 
-bool setting_is_read_only(const char *name)
+/* Is /proc/sys mounted read-only there? */
+static bool is_read_only(const char *name)
 {
     char path[112];
 
@@ -65,7 +67,7 @@ int setting_disable_ipv6(const char *link)
     char name[64];
 
     snprintf(name, sizeof(name), "ipv6/conf/%s/disable_ipv6", link);
-    if (setting_read(name) != '0' || setting_is_read_only(name))
+    if (setting_read(name) != '0' || is_read_only(name))
         return 0;
     return setting_write(name, '1');
 }

@@ -2,16 +2,11 @@
 #ifndef SETTING_H
 #define SETTING_H
 
-#include <stdbool.h>
-
 #include "claim.h"
 
 /* Host. The value of NAME, such as ipv4/ip_forward: its first letter, '\0' if there is no such one.
  */
 char setting_read(const char *name);
-
-/* Host. Is /proc/sys mounted read-only there? */
-bool setting_is_read_only(const char *name);
 
 /* Host. Write VALUE to NAME, which is no error if there is no such setting: it went with its link.
  * Returns 0 or, after report(), -errno. */

@@ -1,13 +1,15 @@
 #include "commands.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/lock.h"
 #include "../09-overlay/image.h"
 #include "state.h"
 #include "still.h"
@@ -153,6 +155,20 @@ int command_save(int argc, char **argv)
     return exit_status(image_save(image, file));
 }
 
+/* Lock the upper layer: another commit would let the box go on meanwhile. False if it takes long.
+ */
+static bool lock_layer(int upper)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+
+    for (int waited = 0; flock(upper, LOCK_EX | LOCK_NB) == -1; waited += 5) {
+        if (errno != EWOULDBLOCK || waited >= LONGEST_WAIT)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 int command_commit(int argc, char **argv)
 {
     static const char usage[] =
@@ -181,7 +197,7 @@ int command_commit(int argc, char **argv)
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upper == -1)
         die("open %s", path);
-    if (lock_wait(upper, LONGEST_WAIT) == -1) /* another would let the box go on meanwhile */
+    if (!lock_layer(upper))
         fail("box %s: another commit does not come to its end", state.name);
     int error = still_begin(&still, &state);
     if (error == 0) {
