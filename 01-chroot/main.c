@@ -8,6 +8,7 @@
 #include "program.h"
 #include "root.h"
 #include "tool.h"
+#include "view.h"
 
 static const char usage[] =
     "Usage: chroot [OPTION]... [--] NEWROOT [COMMAND [ARG]...]\n"
@@ -38,5 +39,6 @@ int main(int argc, char **argv)
     const char *new_root = parse_options(argc, argv);
 
     root_enter(new_root);
+    view_in_place_of_command(); /* with --view */
     exec_command(tool_command(argc, argv));
 }

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "tool.h"
-#include "view.h"
 
 /* A directory is no program, though it may be entered ("executed"). */
 static bool is_file(const char *path, int mode)
@@ -70,7 +69,7 @@ static void explain_failure(const char *path, int error)
  * The tool may have been started with signals ignored or blocked: nohup(1) does that, and a shell
  * for what a script runs in the background. execve(2) hands it down, and no shell's trap undoes it.
  */
-static void reset_signals(void)
+void signals_reset(void)
 {
     sigset_t none;
 
@@ -84,8 +83,7 @@ noreturn void exec_command(char **command)
 {
     char path[PATH_MAX];
 
-    reset_signals();
-    view_in_place_of_command();
+    signals_reset();
 
     /* On exec, not now: until then the descriptor behind standard error is needed for errors. */
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)

@@ -2,176 +2,148 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "program.h"
 #include "tool.h"
 
-enum { MAX_ROWS = 24, SEEN = 26 /* characters of a column */ };
+/* What a row shows of a file of /proc, or of something else. */
+enum what { LINK, WORD, LINES, NAMES, OWN_PID, PROCESSES, ROOT };
 
-/* One row: what is seen, and where it comes from. Two equal sources mean that the row is shared. */
+/*
+ * One row: the namespace that it belongs to, what it shows, from where in the host's /proc ("self"
+ * there is the process that looks, and the rest are the namespaces that it is in), and the text
+ * that a WORD stands behind, or how many of the LINES are headings.
+ */
+static const struct {
+    const char *name, *namespace, *path, *key;
+    enum what what;
+    int headings;
+} rows[] = {
+    {"namespace", "mnt", "self/ns/mnt", "", LINK, 0},
+    {"namespace", "uts", "self/ns/uts", "", LINK, 0},
+    {"namespace", "pid", "self/ns/pid", "", LINK, 0},
+    {"namespace", "ipc", "self/ns/ipc", "", LINK, 0},
+    {"namespace", "user", "self/ns/user", "", LINK, 0},
+    {"namespace", "net", "self/ns/net", "", LINK, 0},
+    {"namespace", "cgroup", "self/ns/cgroup", "", LINK, 0},
+    {"namespace", "time", "self/ns/time", "", LINK, 0},
+    {"root directory", NULL, "", "", ROOT, 0},
+    {"mounts", "mnt", "self/mountinfo", "", LINES, 0},
+    {"host name", "uts", "sys/kernel/hostname", "", WORD, 0},
+    {"domain name", "uts", "sys/kernel/domainname", "", WORD, 0},
+    {"own PID", "pid", "", "", OWN_PID, 0},
+    {"processes seen", NULL, "", "", PROCESSES, 0},
+    {"message queues", "ipc", "sysvipc/msg", "", LINES, 1},
+    {"user", "user", "self/status", "Uid:", WORD, 0},
+    {"group", "user", "self/status", "Gid:", WORD, 0},
+    {"capabilities", "user", "self/status", "CapEff:", WORD, 0},
+    {"interfaces", "net", "self/net/dev", "", NAMES, 0},
+    {"routes", "net", "self/net/route", "", LINES, 1},
+    {"cgroup", "cgroup", "self/cgroup", "0::", WORD, 0},
+    {"boot clock", "time", "uptime", "", WORD, 0},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), SEEN = 26 /* characters of a column */ };
+
+/* Two equal sources mean that the row is shared. */
 struct view {
-    struct row {
-        const char *name;
-        char seen[SEEN + 1], source[64];
-    } rows[MAX_ROWS];
-    int count;
+    char seen[ROWS][SEEN + 1], source[ROWS][2 * SEEN];
 };
 
 static struct view host;
-static bool colour;        /* it is printed on a terminal; the box may have a pipe to it instead */
 static int host_proc = -1; /* the host's /proc: it answers even where the box has none */
+static bool colour;        /* it is printed on a terminal; the box may have a pipe to it instead */
 
-static void add(struct view *view, const char *name, const char *source, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void add(struct view *view, const char *name, const char *source, const char *format, ...)
+static void read_link(const char *path, char *seen)
 {
-    struct row *row = &view->rows[view->count++];
-    va_list arguments;
+    ssize_t length = readlinkat(host_proc, path, seen, SEEN);
 
-    row->name = name;
-    snprintf(row->source, sizeof(row->source), "%s", source);
-    va_start(arguments, format);
-    vsnprintf(row->seen, sizeof(row->seen), format, arguments);
-    va_end(arguments);
+    seen[length > 0 ? length : 0] = '\0';
 }
 
-/* The text of PATH in the host's /proc: about this very process where it begins with "self/", and
- * else about the namespaces that it is in. "" if it can't be read. */
-static const char *text_of(const char *path)
+static void read_lines(int row, char *seen)
 {
-    static char text[1 << 18];
-    ssize_t length = 0, got;
-    int file = openat(host_proc, path, O_RDONLY | O_CLOEXEC);
+    int descriptor = openat(host_proc, rows[row].path, O_RDONLY | O_CLOEXEC), lines = 0;
+    FILE *file = descriptor == -1 ? NULL : fdopen(descriptor, "r");
+    const char *key = rows[row].key;
+    char *line = NULL;
+    size_t size = 0, used = 0;
 
-    while (file != -1 && (got = read(file, text + length, sizeof(text) - 1 - (size_t)length)) > 0)
-        length += got;
-    if (file != -1)
-        close(file);
-    text[length] = '\0';
-    return text;
-}
-
-static int lines_of(const char *path)
-{
-    int lines = 0;
-
-    for (const char *c = text_of(path); *c != '\0'; c++)
-        lines += *c == '\n';
-    return lines;
-}
-
-/* What stands behind KEY on its line of PATH, or the first line if KEY is "". */
-static const char *line_of(const char *path, const char *key)
-{
-    char *found = strstr((char *)text_of(path), key);
-
-    if (found == NULL)
-        return "";
-    found += strlen(key);
-    found += strspn(found, " \t");
-    found[strcspn(found, "\n")] = '\0';
-    return found;
-}
-
-static const char *interface_names(void)
-{
-    static char names[SEEN + 16];
-    size_t length = 0;
-    char *rest = NULL, *text = (char *)text_of("self/net/dev");
-
-    names[0] = '\0';
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        char *colon = strchr(line, ':');
-        if (colon != NULL && length < sizeof(names))
-            length += (size_t)snprintf(
-                names + length, sizeof(names) - length, "%s%.*s", length > 0 ? " " : "",
-                (int)(colon - line) - (int)strspn(line, " "), line + strspn(line, " "));
+    for (; file != NULL && getline(&line, &size, file) != -1; lines++) {
+        size_t indent = strspn(line, " "), name = strcspn(line + indent, ":");
+        if (rows[row].what == WORD && strncmp(line, key, strlen(key)) == 0) {
+            char *word = line + strlen(key) + strspn(line + strlen(key), "\t");
+            snprintf(seen, SEEN + 1, "%.*s", (int)strcspn(word, "\t \n"), word);
+        }
+        if (rows[row].what == NAMES && line[indent + name] == ':' && used < SEEN)
+            used += (size_t)snprintf(seen + used, SEEN + 1 - used, "%s%.*s", used > 0 ? " " : "",
+                                     (int)name, line + indent);
     }
-    return length > 0 ? names : "can't be read";
+    if (rows[row].what == LINES)
+        snprintf(seen, SEEN + 1, "%d", lines > 0 ? lines - rows[row].headings : 0);
+    free(line);
+    if (file != NULL)
+        fclose(file);
 }
 
-/* How many processes /proc shows, -1 without one. That was settled when it was mounted. */
-static int processes_seen(void)
+/* Whose processes a /proc shows was settled when it was mounted. */
+static void count_processes(char *seen, char *source)
 {
-    int seen = 0;
     DIR *directory = opendir("/proc");
     struct dirent *entry;
+    struct stat proc;
+    int count = 0;
 
     while (directory != NULL && (entry = readdir(directory)) != NULL)
-        seen += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
     if (directory != NULL)
         closedir(directory);
-    return seen;
-}
-
-/* /proc/self/ns/KIND is a link to "KIND:[INODE]", which names the namespace: namespaces(7). */
-static void read_namespaces(struct view *view, const char *const *kinds, char (*names)[32])
-{
-    char path[64];
-
-    for (int i = 0; kinds[i] != NULL; i++) {
-        snprintf(path, sizeof(path), "self/ns/%s", kinds[i]);
-        ssize_t length = readlinkat(host_proc, path, names[i], sizeof(names[i]) - 1);
-        names[i][length > 0 ? length : 0] = '\0';
-        add(view, "namespace", names[i], "%s", names[i]);
-    }
+    snprintf(seen, SEEN + 1, count > 0 ? "%d" : "no /proc here", count);
+    if (count > 0 && stat("/proc", &proc) == 0)
+        snprintf(source, SEEN + 1, "%ju", (uintmax_t)proc.st_dev);
+    else
+        read_link("self/ns/pid", source);
 }
 
 static void look(struct view *view)
 {
-    static const char *const kinds[] = {"mnt", "uts",    "pid",  "ipc", "user",
-                                        "net", "cgroup", "time", NULL};
-    enum { MNT, UTS, PID, IPC, USER, NET, CGROUP, TIME, KINDS };
-    char of[KINDS][32], source[64];
-    struct stat root, proc = {.st_dev = 0};
-    struct timespec boot;
+    struct stat root;
+    char path[32];
 
-    read_namespaces(view, kinds, of);
-    if (stat("/", &root) == -1)
-        die("stat /");
-    snprintf(source, sizeof(source), "%ju:%ju", (uintmax_t)root.st_dev, (uintmax_t)root.st_ino);
-    add(view, "root directory", source, "device %u:%u inode %ju", major(root.st_dev),
-        minor(root.st_dev), (uintmax_t)root.st_ino);
-    add(view, "mounts", of[MNT], "%d", lines_of("self/mountinfo"));
-    add(view, "host name", of[UTS], "%s", line_of("sys/kernel/hostname", ""));
-    add(view, "domain name", of[UTS], "%s", line_of("sys/kernel/domainname", ""));
-    add(view, "own PID", of[PID], "%d", getpid());
-    int seen = processes_seen();
-    if (seen > 0 && stat("/proc", &proc) == 0)
-        snprintf(source, sizeof(source), "/proc on %ju", (uintmax_t)proc.st_dev);
-    else
-        snprintf(source, sizeof(source), "%s", of[PID]);
-    add(view, "processes seen", source, seen > 0 ? "%d" : "no /proc here", seen);
-    /* The first line of these, and of the routes, is a heading. */
-    add(view, "IPC objects", of[IPC], "%d queues %d sem %d shm", lines_of("sysvipc/msg") - 1,
-        lines_of("sysvipc/sem") - 1, lines_of("sysvipc/shm") - 1);
-    add(view, "user and group", of[USER], "%u:%u", geteuid(), getegid());
-    unsigned long long capabilities = strtoull(line_of("self/status", "CapEff:"), NULL, 16);
-    snprintf(source, sizeof(source), "%s %llx", of[USER], capabilities);
-    add(view, "capabilities", source, "%d (%llx)", __builtin_popcountll(capabilities),
-        capabilities);
-    add(view, "interfaces", of[NET], "%s", interface_names());
-    int routes = lines_of("self/net/route");
-    add(view, "routes", of[NET], "%d", routes > 0 ? routes - 1 : 0);
-    add(view, "cgroup", of[CGROUP], "%s", line_of("self/cgroup", "0::"));
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    add(view, "boot clock", of[TIME], "%jd s", (intmax_t)boot.tv_sec);
+    for (int i = 0; i < ROWS; i++) {
+        char *seen = view->seen[i], *source = view->source[i];
+        if (rows[i].namespace != NULL) {
+            snprintf(path, sizeof(path), "self/ns/%s", rows[i].namespace);
+            read_link(path, source);
+        }
+        if (rows[i].what == LINK) {
+            read_link(rows[i].path, seen);
+        } else if (rows[i].what == OWN_PID) {
+            snprintf(seen, SEEN + 1, "%d", getpid());
+        } else if (rows[i].what == PROCESSES) {
+            count_processes(seen, source);
+        } else if (rows[i].what == ROOT && stat("/", &root) == 0) {
+            snprintf(seen, SEEN + 1, "inode %ju on %ju", (uintmax_t)root.st_ino,
+                     (uintmax_t)root.st_dev);
+            strcpy(source, seen);
+        } else {
+            read_lines(i, seen);
+        }
+        /* The same user namespace may grant two processes different ones. */
+        if (strcmp(rows[i].name, "capabilities") == 0)
+            strcat(source, seen);
+    }
 }
 
 void view_remember_host(void)
 {
-    if (host.count > 0) /* --view has been said twice */
-        return;
     host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (host_proc == -1 || faccessat(host_proc, "self/ns", F_OK, 0) == -1)
         die("--view needs the host's /proc");
@@ -181,16 +153,16 @@ void view_remember_host(void)
 
 void view_in_place_of_command(void)
 {
-    struct view box = {.count = 0};
+    static struct view box;
 
-    if (host.count == 0)
+    if (host_proc == -1)
         return;
     look(&box);
+    signals_reset(); /* so that it ends as any program does if nobody reads it */
     printf("%-15s %-*s %-*s\n", "", SEEN, "HOST", SEEN, "BOX");
-    for (int i = 0; i < host.count; i++) {
-        const struct row *outside = &host.rows[i], *inside = &box.rows[i];
-        bool isolated = strcmp(outside->source, inside->source) != 0;
-        printf("%-15s %-*s %-*s %s%s%s\n", outside->name, SEEN, outside->seen, SEEN, inside->seen,
+    for (int i = 0; i < ROWS; i++) {
+        bool isolated = strcmp(host.source[i], box.source[i]) != 0;
+        printf("%-15s %-*s %-*s %s%s%s\n", rows[i].name, SEEN, host.seen[i], SEEN, box.seen[i],
                colour ? (isolated ? "\033[32m" : "\033[33m") : "", isolated ? "isolated" : "shared",
                colour ? "\033[0m" : "");
     }

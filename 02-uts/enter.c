@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "spawn.h"
 
 static const char usage[] =
@@ -32,45 +33,41 @@ static const char usage[] =
 static const struct {
     const char *name; /* below /proc/PID/ns */
     int flag;
-    const char *option; /* of nsenter(1) */
 } kinds[] = {
-    {"user", CLONE_NEWUSER, " --user"},       {"mnt", CLONE_NEWNS, " --mount"},
-    {"uts", CLONE_NEWUTS, " --uts"},          {"ipc", CLONE_NEWIPC, " --ipc"},
-    {"net", CLONE_NEWNET, " --net"},          {"pid", CLONE_NEWPID, " --pid"},
-    {"cgroup", CLONE_NEWCGROUP, " --cgroup"},
+    {"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},  {"uts", CLONE_NEWUTS},
+    {"ipc", CLONE_NEWIPC},       {"net", CLONE_NEWNET}, {"pid", CLONE_NEWPID},
+    {"cgroup", CLONE_NEWCGROUP},
 };
 
-/* Is the namespace of this kind another one than ours? To join one's own user namespace is EINVAL.
- */
-static bool differs(pid_t pid, const char *name)
+/* The flags of the namespaces in which PID differs from us: to join one's own can be refused. */
+static int differences(pid_t pid)
 {
     struct stat own, other;
     char path[64];
+    int flags = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
-    if (stat(path, &other) == -1)
-        die("%s", path);
-    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-    return stat(path, &own) == 0 && own.st_ino != other.st_ino;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kinds[i].name);
+        if (stat(path, &other) == -1)
+            die("%s", path);
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].name);
+        if (stat(path, &own) == 0 && own.st_ino != other.st_ino)
+            flags |= kinds[i].flag;
+    }
+    return flags;
 }
 
 static void join(pid_t pid)
 {
-    char options[128] = "";
-    int flags = 0, process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int process = (int)syscall(SYS_pidfd_open, pid, 0), flags;
 
     if (process == -1)
         die("process %d", pid);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (!differs(pid, kinds[i].name))
-            continue;
-        flags |= kinds[i].flag;
-        strcat(options, kinds[i].option);
-    }
+    flags = differences(pid);
     if (flags == 0)
         return;
     /* EXERCISE 2.4: go into all of these namespaces at once. setns(2) */
-    explain("nsenter --target %d%s\tsetns(%d, %#x)", pid, options, process, flags);
+    explain("nsenter --target %d --all\tsetns(%d, %#x)", pid, process, flags);
     if (setns(process, flags) == -1)
         die("setns");
     /* END */
@@ -92,7 +89,9 @@ int main(int argc, char **argv)
 
     join((pid_t)pid);
     struct child child = spawn(0); /* a pid namespace is for children: they are born in it */
-    if (child.pid == 0)
+    if (child.pid == 0) {
+        view_in_place_of_command();
         spawn_exec(&child, tool_command(argc, argv));
+    }
     return spawn_wait(&child);
 }

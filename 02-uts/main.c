@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "spawn.h"
 #include "uts.h"
 
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
             uts_set_hostname(options.hostname);
         if (options.domainname != NULL)
             uts_set_domainname(options.domainname);
+        view_in_place_of_command(); /* with --view */
         spawn_exec(&child, options.command);
     }
     return spawn_wait(&child); /* on the host */

@@ -1,7 +1,6 @@
 #include "spawn.h"
 
 #include <errno.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@ static const struct {
 
 static bool signals_are_blocked;
 
-static void explain_clone(uint64_t flags, int cgroup)
+static void explain_clone(uint64_t flags, uint64_t cgroup)
 {
     char options[256] = "", names[256] = "", link[64], path[1024];
 
@@ -44,11 +43,11 @@ static void explain_clone(uint64_t flags, int cgroup)
         strcat(names, names[0] ? "|" : "");
         strcat(names, namespace_kinds[i].name);
     }
-    if (cgroup < 0) {
+    if (!(flags & CLONE_INTO_CGROUP)) {
         explain("unshare%s\tclone3(%s)", options, names);
         return;
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", cgroup);
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)cgroup);
     ssize_t length = readlink(link, path, sizeof(path) - 1);
     path[length > 0 ? length : 0] = '\0';
     /* A shell goes into a cgroup by itself, and its children with it. */
@@ -119,20 +118,15 @@ static void tell_failure(void)
     (void)send(to_host, "failed", 6, MSG_NOSIGNAL);
 }
 
-struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
+struct child spawn_with(struct clone_args arguments)
 {
     struct child child = {.pidfd = -1};
-    struct clone_args arguments = {
-        .flags = namespaces | CLONE_PIDFD,
-        .pidfd = (uintptr_t)&child.pidfd,
-        .exit_signal = SIGCHLD,
-    };
+    uint64_t asked = arguments.flags;
     int pair[2];
 
-    if (cgroup >= 0) {
-        arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (uint64_t)cgroup;
-    }
+    arguments.flags |= CLONE_PIDFD;
+    arguments.pidfd = (uintptr_t)&child.pidfd;
+    arguments.exit_signal = SIGCHLD;
     child.pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
     if (child.pid == -1) {
         report("socketpair");
@@ -140,17 +134,17 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
     }
     spawn_block_signals();
 
-    if (arguments.flags & ~(uint64_t)CLONE_PIDFD)
-        explain_clone(arguments.flags, cgroup);
+    if (asked != 0)
+        explain_clone(asked, arguments.cgroup);
     child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
     /* Engines' seccomp filters hide clone3, whose flags they can't see; chapter 10's too. */
-    if (child.pid == -1 && errno == ENOSYS && cgroup < 0)
+    if (child.pid == -1 && errno == ENOSYS && !(asked & CLONE_INTO_CGROUP))
         child.pid = (pid_t)syscall(SYS_clone, arguments.flags | SIGCHLD, NULL, &child.pidfd);
     if (child.pid == -1) {
-        if (errno == EACCES && cgroup >= 0)
+        if (errno == EACCES && (asked & CLONE_INTO_CGROUP))
             hint("the way to that cgroup leads out of your branch of the tree: start this, too, by "
                  "'systemd-run --user --scope'");
-        if (errno == EPERM && (namespaces & CLONE_NEWUSER))
+        if (errno == EPERM && (asked & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
         if (errno == ENOMEM)
             hint("a pid namespace whose first process has ended takes no others: has the box "
@@ -175,7 +169,7 @@ struct child spawn_into_cgroup(uint64_t namespaces, int cgroup)
 
 struct child spawn(uint64_t namespaces)
 {
-    struct child child = spawn_into_cgroup(namespaces, -1);
+    struct child child = spawn_with((struct clone_args){.flags = namespaces});
     if (child.pid == -1)
         exit(EXIT_TOOL);
     return child;

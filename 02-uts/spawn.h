@@ -9,6 +9,7 @@
 #ifndef SPAWN_H
 #define SPAWN_H
 
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,11 +30,11 @@ struct child {
 struct child spawn(uint64_t namespaces);
 
 /*
- * Host. The same, with the child born in the cgroup v2 directory open as CGROUP (none if -1). That
- * directory has to be removed again, so an error does not end the tool: it is reported, and the
- * child's pid is -1.
+ * Host. The same with all of clone3(2)'s ARGUMENTS, of which .flags, and with CLONE_INTO_CGROUP
+ * .cgroup, are the caller's: for tools that have something to undo. So an error does not end the
+ * tool: it is reported, and the child's pid is -1.
  */
-struct child spawn_into_cgroup(uint64_t namespaces, int cgroup);
+struct child spawn_with(struct clone_args arguments);
 
 /*
  * Host. Block the signals that are passed on, and SIGPIPE, here already: for tools that make

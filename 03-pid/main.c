@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "init.h"
 #include "proc.h"
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
         }
         if (options.init)
             init_stay_behind(&child);
+        view_in_place_of_command(); /* with --view */
         spawn_exec(&child, options.command);
     }
     return spawn_wait(&child); /* on the host */

@@ -7,8 +7,8 @@
 /*
  * Box. Mount a new /dev in ROOT, and return it as a root for what is mounted there later: null,
  * zero, full, random, urandom, tty; pts and shm; the links fd, stdin, stdout, stderr and ptmx; an
- * empty directory mqueue for chapter 5. The devices are made by mknod(2); in a user namespace,
- * where that is not allowed, the host's are bound. An error ends the tool.
+ * empty directory mqueue for chapter 5. The devices are the host's, bound read-only. An error ends
+ * the tool.
  */
 struct root mount_devices(const struct root *root);
 

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "devices.h"
 #include "mount.h"
-#include "tmpfs.h"
 
 static const char usage[] =
     "Usage: mnt [OPTION]... [--] [COMMAND [ARG]...]\n"
@@ -122,8 +122,7 @@ static noreturn void run_box(const struct options *options, const struct child *
     for (int i = 0; i < options->mount_count; i++) {
         const struct bind *mount = &options->mounts[i];
         if (mount->source != NULL)
-            mount_bind(&root, mount->source, mount->target,
-                       MS_NODEV | (mount->read_only ? MS_RDONLY : 0));
+            mount_bind(&root, mount->source, mount->target, mount->flags);
         else
             close(mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options));
     }
@@ -131,6 +130,7 @@ static noreturn void run_box(const struct options *options, const struct child *
         mount_read_only(&root);
     if (options->root != NULL)
         root_pivot(&root);
+    view_in_place_of_command(); /* with --view */
     spawn_exec(child, options->command);
 }
 

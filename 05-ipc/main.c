@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "ipc.h"
@@ -49,6 +50,7 @@ int main(int argc, char **argv)
         struct root root = root_current();
         ipc_mount_queues(&root, "/dev/mqueue");
         close(root.directory);
+        view_in_place_of_command(); /* with --view */
         spawn_exec(&child, command);
     }
     return spawn_wait(&child); /* on the host */

@@ -24,11 +24,6 @@ static unsigned id_number(char *text, const char *range, const char *what, unsig
     return (unsigned)tool_number(text, what, min, MOST_IDS);
 }
 
-static bool overlap(unsigned a, unsigned a_count, unsigned b, unsigned b_count)
-{
-    return a < (unsigned long long)b + b_count && b < (unsigned long long)a + a_count;
-}
-
 void idmap_add(struct id_map *map, const char *text)
 {
     char copy[128], *rest = copy;
@@ -41,16 +36,8 @@ void idmap_add(struct id_map *map, const char *text)
     range.count = id_number(strsep(&rest, ":"), text, "count of ids", 1);
     if (rest != NULL)
         fail("map '%s': is not INSIDE:OUTSIDE:COUNT", text);
-    if (range.count > MOST_IDS - range.inside || range.count > MOST_IDS - range.outside)
-        fail("map '%s': goes beyond the last id, %u", text, MOST_IDS - 1);
     if (map->count == MOST_RANGES)
         fail("map '%s': more than %d ranges", text, MOST_RANGES);
-    for (int i = 0; i < map->count; i++) {
-        const struct id_range *other = &map->ranges[i];
-        if (overlap(range.inside, range.count, other->inside, other->count) ||
-            overlap(range.outside, range.count, other->outside, other->count))
-            fail("map '%s': overlaps %u:%u:%u", text, other->inside, other->outside, other->count);
-    }
     map->ranges[map->count++] = range;
 }
 
@@ -87,6 +74,9 @@ static void write_once(pid_t pid, const char *name, const char *text)
         if (has_failed(pid))
             exit(EXIT_TOOL);
         errno = error;
+        if (error == EINVAL)
+            hint("two ranges of a map may not overlap, nor go beyond the last id, %u",
+                 MOST_IDS - 1);
         if (error == EPERM && geteuid() != 0)
             hint("an ordinary user may map one id, its own (users %u, groups %u), and only with "
                  "'--setgroups deny'. If that is what you did, this machine forbids it: see 'make "

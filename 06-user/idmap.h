@@ -24,7 +24,7 @@ struct id_map {
     int count;
 };
 
-/* Host. Add the range INSIDE:OUTSIDE:COUNT to MAP. Malformed or overlapping ranges end the tool. */
+/* Host. Add the range INSIDE:OUTSIDE:COUNT to MAP. A malformed one ends the tool. */
 void idmap_add(struct id_map *map, const char *text);
 
 /* Host. The map of one id: INSIDE is OUTSIDE. */

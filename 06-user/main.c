@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "idmap.h"
 
@@ -86,6 +87,7 @@ int main(int argc, char **argv)
     if (child.pid == 0) { /* in the box */
         spawn_wait_go(&child);
         idmap_become_root(&options.users, &options.groups, options.setgroups);
+        view_in_place_of_command(); /* with --view */
         spawn_exec(&child, options.command);
     }
     idmap_write(child.pid, &options.users, &options.groups, options.setgroups); /* on the host */

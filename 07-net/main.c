@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "named.h"
@@ -31,6 +32,7 @@ static noreturn void run_box(const struct net_options *options, const char *reso
         network_loopback();
     else if (options->join == NULL)
         network_configure(&options->network);
+    view_in_place_of_command(); /* with --view */
     spawn_exec(child, options->command);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../06-user/idmap.h"
@@ -120,12 +121,13 @@ int main(int argc, char **argv)
         cgroup_leave(&group);
         return EXIT_TOOL;
     }
-    int birthplace = -1;
+    struct clone_args arguments = {.flags = namespaces};
     /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
-    birthplace = group.directory;
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = (uint64_t)group.directory;
     /* END */
     double start = usage_clock();
-    struct child child = spawn_into_cgroup(namespaces, birthplace);
+    struct child child = spawn_with(arguments);
     if (child.pid == 0) { /* in the box */
         claim_close(&claim);
         claim_close(&group.tree.aside);
@@ -133,6 +135,7 @@ int main(int argc, char **argv)
             map_myself(user, user_group);
         mounts_make_private();
         cgroup_mount(&group.tree);
+        view_in_place_of_command(); /* with --view */
         spawn_exec(&child, options.command);
     }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../04-mnt/inside.h"
@@ -115,6 +116,7 @@ static noreturn void run_box(struct options *options, const struct child *child)
         exit(EXIT_TOOL);
     if (options->mount == NULL)
         stack_enter(merged, scratch);
+    view_in_place_of_command(); /* with --view */
     spawn_exec(child, options->command);
 }
 

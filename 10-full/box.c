@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../01-chroot/view.h"
 #include "../02-uts/uts.h"
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
@@ -112,8 +113,7 @@ static void mount_volumes(const struct root *root, const struct spec *spec, cons
             close(mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options));
             continue;
         }
-        mount_tree(root, *tree, volume->source, volume->target,
-                   MS_NODEV | (volume->read_only ? MS_RDONLY : 0));
+        mount_tree(root, *tree, volume->source, volume->target, volume->flags);
         close(*tree++);
     }
 }
@@ -232,6 +232,7 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
         init_stay_behind(child); /* 03 */
     if (spec->seccomp)
         seccomp_install(spec->capabilities);
+    view_in_place_of_command();
     spawn_exec(child, spec->command); /* 02, 01 */
 }
 

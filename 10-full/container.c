@@ -227,8 +227,12 @@ int container_run(struct spec *spec)
 
     streams_open(&spec->streams, &(struct streams_plan){spec->terminal, spec->interactive, log,
                                                         spec->first_id}); /* 10 */
-    struct child child = spawn_into_cgroup(spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
-                                           box.has_group ? box.group.directory : -1); /* 02 */
+    struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME};
+    if (box.has_group) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)box.group.directory;
+    }
+    struct child child = spawn_with(arguments); /* 02 */
     if (child.pid == 0) {
         claim_close(&box.claim);
         claim_close(&box.resource);

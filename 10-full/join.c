@@ -151,7 +151,9 @@ static struct child enter_and_spawn(const struct spec *box)
     enter(box, "--all", process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
     if (clock != -1)
         enter(box, "--time", clock, CLONE_NEWTIME);
-    struct child child = spawn_into_cgroup(0, cgroup);
+    struct clone_args arguments = {.flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
+                                   .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0};
+    struct child child = spawn_with(arguments);
     if (child.pid == -1)
         exit(EXIT_TOOL);
     if (child.pid == 0 && cgroup != -1)

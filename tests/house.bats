@@ -46,6 +46,54 @@ teardown() {
     assert_equal "$bad" ""
 }
 
+# What a reader is asked to read of a chapter, in lines of .c and .h.
+@test "every chapter keeps to its size" {
+    local chapter lines bad=
+    while read -r chapter lines; do
+        [ "$(cat "$chapter"*/*.[ch] | wc -l)" -le "$lines" ] ||
+            bad+="$chapter: $(cat "$chapter"*/*.[ch] | wc -l) lines, not $lines"$'\n'
+    done <<'END'
+01 1080
+02 580
+03 290
+04 1080
+05 100
+06 370
+END
+    assert_equal "$bad" ""
+}
+
+# Four stand beside what they are a part of, though only later chapters need them.
+@test "a public function of chapters 1 to 6 is called in its own chapter or one of the next two" {
+    local header chapter name near bad=
+    for header in 0[1-6]-*/*.h; do
+        chapter=$((10#${header%%-*}))
+        near=(0"$chapter"-*/*.c)
+        near+=(0$((chapter + 1))-*/*.c 0$((chapter + 2))-*/*.c)
+        for name in $(grep -v '^ \*\|^/\*' "$header" | grep -oE '\b[a-z_]+\(' | tr -d '(' |
+            grep -vxE '__attribute__|format|proc_check|in_user_namespace|root_adopt|mount_bound_root'); do
+            [ "$(cat "${near[@]}" | grep -cE "\b$name\(")" -gt 1 ] || bad+="$header: $name"$'\n'
+        done
+    done
+    assert_equal "$bad" ""
+}
+
+@test "every lesson has a reading list: each file of its folder, with its lines" {
+    local lesson folder file number listed bad=
+    for lesson in [01][0-9]-*/README.md; do
+        folder=${lesson%/*}
+        listed=$(sed -n 's/^| \(\[[^|]*)\) | \([0-9]*\) | .*/\2 \1/p' "$lesson" | sed 's/\[[^]]*\](\([^)]*\)),* */\1 /g')
+        [ "$(cut -d' ' -f2- <<<"$listed" | tr ' ' '\n' | sed '/^$/d' | sort)" = "$(cd "$folder" && printf '%s\n' *.[ch] | sort)" ] ||
+            bad+="$folder: its reading list does not name every file once"$'\n'
+        while read -r number file; do
+            # shellcheck disable=SC2086 # several names
+            [ "$(cd "$folder" && cat $file | wc -l)" -eq "$number" ] ||
+                bad+="$folder: $file have $(cd "$folder" && cat $file | wc -l) lines, not $number"$'\n'
+        done <<<"$listed"
+    done
+    assert_equal "$bad" ""
+}
+
 @test "a function has at most 60 lines" {
     run -0 awk '
         FNR == 1 { start = 0 }

@@ -17,7 +17,7 @@ views_truly() {
             fail "of $kind the table should say '$want': $table" || return
     done
     for kind in 'root directory' mounts 'host name' 'domain name' 'own PID' 'processes seen' \
-        'IPC objects' 'user and group' capabilities interfaces routes cgroup 'boot clock'; do
+        'message queues' user group capabilities interfaces routes cgroup 'boot clock'; do
         grep -qE "^$kind .*(isolated|shared) *\$" <<<"$table" ||
             fail "the table has no row for $kind: $table" || return
     done

@@ -1,0 +1,126 @@
+#include "pivot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+#include "tree.h"
+
+void mounts_set_propagation(const char *kind)
+{
+    if (strcmp(kind, "private") == 0) {
+        mounts_make_private();
+    } else if (strcmp(kind, "slave") == 0) {
+        explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
+        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
+            die("make the mounts slaves");
+    } /* shared: a new mount namespace keeps what its mounts had */
+}
+
+struct root root_at(const char *directory)
+{
+    struct root root = {.path = directory, .make_missing = true};
+
+    root.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root.directory == -1)
+        die("root directory %s", directory);
+    return root;
+}
+
+struct root root_current(void)
+{
+    struct root root = root_at("/");
+
+    root.path = "";
+    root.make_missing = false;
+    return root;
+}
+
+/* For a root that somebody else has filled. */
+static void forbid_devices(const struct root *root)
+{
+    explain("findmnt -Rlno TARGET %s | xargs -n1 mount -o remount,bind,nodev\t"
+            "mount_setattr(\"%s\", MOUNT_ATTR_NODEV, AT_RECURSIVE)",
+            root->path, root->path);
+    if (tree_set(root->directory, TREE_NODEV, 0, true) == -1) {
+        if (errno == EINVAL)
+            hint("only a mount point can be 'nodev': is the directory bound to itself?");
+        die("make %s nodev", root->path);
+    }
+}
+
+struct root root_prepare(const char *directory)
+{
+    /* Once there is a mount on it "." still leads below that, and its whole path to the mount. */
+    if (directory[0] != '\0' && directory[strspn(directory, "./")] == '\0')
+        directory = realpath(directory, NULL);
+    if (directory == NULL)
+        die("root directory");
+    explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
+            directory, directory, directory);
+    /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
+    if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
+        die("root directory %s", directory);
+    /* END */
+    struct root root = root_at(directory);
+    forbid_devices(&root);
+    return root;
+}
+
+struct root root_adopt(int tree, const char *source, const char *directory)
+{
+    struct root root = {.directory = tree, .path = directory, .make_missing = true};
+    int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);
+    if (place == -1 || tree_attach(tree, place) == -1)
+        die("root directory %s on %s", source, directory);
+    close(place);
+    forbid_devices(&root);
+    return root;
+}
+
+void mount_read_only(const struct root *root)
+{
+    explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
+            root->path);
+    /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
+    if (tree_set(root->directory, TREE_READ_ONLY, 0, false) == -1)
+        die("make %s/ read-only", root->path);
+    /* END */
+}
+
+void root_pivot(const struct root *root)
+{
+    explain("cd %s\tfchdir(\"%s\")", root->path, root->path);
+    if (fchdir(root->directory) == -1)
+        die("go to %s", root->path);
+
+    /*
+     * With "." for both, the old root ends up mounted on top of the new one, and needs no directory
+     * of its own. The next call takes the topmost away. pivot_root(2) has it under NOTES.
+     */
+    explain("pivot_root . .\tpivot_root(\".\", \".\")");
+    /* EXERCISE 4.2: exchange the roots, then detach the old one. pivot_root(2), umount2(2) */
+    if (syscall(SYS_pivot_root, ".", ".") == -1) {
+        if (errno == EINVAL)
+            hint("the new root must be a mount point, neither it nor its parent shared, and the "
+                 "old root not the initramfs");
+        else if (errno == EBUSY)
+            hint("it is the root already");
+        die("pivot_root to %s", root->path);
+    }
+    explain("umount -l .\tumount2(\".\", MNT_DETACH)");
+    if (umount2(".", MNT_DETACH) == -1)
+        die("detach the old root");
+    /* END */
+    if (chdir("/") == -1)
+        die("chdir /");
+    close(root->directory);
+}
