@@ -7,7 +7,9 @@
 #: make test-02    check one chapter; ONLY='part of a name' runs just those checks
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
-#: make playhost   a shell on a host to play with, which forgets everything at the end
+#: make playhost   a shell on a host to play with, which forgets everything at the end; with
+#:                 ENTER=1, another shell on the same one
+#: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
 #: make test-exercises   leave out each exercise and see whether the checks notice
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
@@ -115,7 +117,10 @@ shell-vm: all probes
 	@tests/vm --shell
 
 playhost: all probes
-	@tests/playhost
+	@tests/playhost $(if $(ENTER),--enter)
+
+starter: all probes
+	@tests/starter $(if $(DIR),"$(DIR)",$(error say where: make starter DIR=TREE)) $(ONLY)
 
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
@@ -133,4 +138,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm playhost sweep bench lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm playhost starter sweep bench lint clean help

@@ -107,7 +107,7 @@ expect_error() {
     run "-$want" --separate-stderr "$@" || return
     assert_equal "$output" "" || return
     [[ ${stderr_lines[0]-} == *"$text"* ]] ||
-        fail "the error is '${stderr_lines[0]-}'; it should say '$text'" || return
+        fail "expected an error with '$text', got '${stderr_lines[0]-}'" || return
     [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] ||
         fail "the error does not begin with the tool's name" || return
     [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint" || return
@@ -118,7 +118,7 @@ expect_error() {
 # The hint below the error that expect_error has just seen.
 assert_hint() {
     [[ ${stderr_lines[1]-} == "hint: "*"$1"* ]] ||
-        fail "the hint is '${stderr_lines[1]-}'; it should say '$1'"
+        fail "expected a hint with '$1', got '${stderr_lines[1]-}'"
 }
 
 # --- assertions --------------------------------------------------------------------------------
@@ -129,29 +129,30 @@ fail() {
 }
 
 assert_equal() {
-    [ "$1" = "$2" ] || fail "it is '$1' and not '$2'"
+    [ "$1" = "$2" ] || fail "expected '$2', got '$1'"
 }
 
 assert_differ() {
-    [ "$1" != "$2" ] || fail "both are '$1'"
+    [ "$1" != "$2" ] || fail "expected two different values, got '$1' twice"
 }
 
 assert_contains() {
-    [[ $1 == *"$2"* ]] || fail "'$2' is not in: $1"
+    [[ $1 == *"$2"* ]] || fail "expected a text with '$2', got: $1"
 }
 
 refute_contains() {
-    [[ $1 != *"$2"* ]] || fail "'$2' should not be in: $1"
+    [[ $1 != *"$2"* ]] || fail "expected no '$2', got: $1"
 }
 
 # wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure. SECONDS
 # are more than enough on a quiet machine, and PATIENCE times as many are given.
 wait_until() {
-    local - deadline=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
+    local - patience=$(($1 * PATIENCE * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + patience))
     set +T
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "in vain waited for: $*" || return
+        [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "expected within $((patience / 1000000)) seconds: $*" || return
         sleep 0.01
     done
 }
