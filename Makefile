@@ -6,6 +6,7 @@
 #: make test       check all chapters; says what that needs, and installs it
 #: make test-02    check one chapter; ONLY='part of a name' runs just those checks
 #: make test-vm    check all chapters in a throwaway virtual machine
+#: make test-arm64   the tour and the checks of chapters 1 to 6 on arm64, emulated
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make playhost   a shell on a host to play with, which forgets everything at the end; with
 #:                 ENTER=1, another shell on the same one
@@ -113,6 +114,9 @@ grade: setup all probes
 test-vm: setup all probes
 	@tests/vm --time=20000 tests/run
 
+test-arm64: all
+	@tests/arm64
+
 shell-vm: all probes
 	@tests/vm --shell
 
@@ -138,4 +142,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises grade test-vm shell-vm playhost starter sweep bench lint clean help
+.PHONY: all probes setup run doctor test test-exercises grade test-vm test-arm64 shell-vm playhost starter sweep bench lint clean help
