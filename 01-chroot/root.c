@@ -6,14 +6,14 @@
 
 void root_enter(const char *directory)
 {
-    explain("chroot %s\tchroot(\"%s\")", directory, directory);
     /* EXERCISE 1.1: make DIRECTORY the root of this process. chroot(2) */
+    explain("chroot %s\tchroot(\"%s\")", directory, directory);
     if (chroot(directory) == -1)
         die("chroot %s", directory);
     /* END */
 
-    explain("cd /\tchdir(\"/\")");
     /* EXERCISE 1.2: the working directory still lies outside: go to the new root. chdir(2) */
+    explain("cd /\tchdir(\"/\")");
     if (chdir("/") == -1)
         die("chdir /");
     /* END */

@@ -18,8 +18,8 @@ void uts_check_name(const char *name, const char *what)
 
 void uts_set_hostname(const char *name)
 {
-    explain("hostname %s\tsethostname(\"%s\", %zu)", name, name, strlen(name));
     /* EXERCISE 2.2: give the new namespace its own host name. sethostname(2) */
+    explain("hostname %s\tsethostname(\"%s\", %zu)", name, name, strlen(name));
     if (sethostname(name, strlen(name)) == -1)
         die("sethostname %s", name);
     /* END */
@@ -28,8 +28,6 @@ void uts_set_hostname(const char *name)
 void uts_set_domainname(const char *name)
 {
     explain("domainname %s\tsetdomainname(\"%s\", %zu)", name, name, strlen(name));
-    /* EXERCISE 2.3: and its own domain name. setdomainname(2) */
     if (setdomainname(name, strlen(name)) == -1)
         die("setdomainname %s", name);
-    /* END */
 }

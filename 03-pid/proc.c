@@ -23,8 +23,8 @@ int proc_check(void)
 
 void mounts_make_private(void)
 {
-    explain("mount --make-rprivate /\tmount(NULL, \"/\", NULL, MS_REC|MS_PRIVATE, NULL)");
     /* EXERCISE 3.2: keep the mounts that follow from reaching the host. mount(2), MS_PRIVATE */
+    explain("mount --make-rprivate /\tmount(NULL, \"/\", NULL, MS_REC|MS_PRIVATE, NULL)");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
         die("make the mounts private");
     /* END */

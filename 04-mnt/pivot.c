@@ -62,9 +62,9 @@ struct root root_prepare(const char *directory)
         directory = realpath(directory, NULL);
     if (directory == NULL)
         die("root directory");
+    /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
     explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
             directory, directory, directory);
-    /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
     if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
         die("root directory %s", directory);
     /* END */
@@ -88,9 +88,9 @@ struct root root_adopt(int tree, const char *source, const char *directory)
 
 void mount_read_only(const struct root *root)
 {
+    /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
     explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
             root->path);
-    /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
     if (tree_set(root->directory, TREE_READ_ONLY, 0, false) == -1)
         die("make %s/ read-only", root->path);
     /* END */
@@ -106,8 +106,8 @@ void root_pivot(const struct root *root)
      * With "." for both, the old root ends up mounted on top of the new one, and needs no directory
      * of its own. The next call takes the topmost away. pivot_root(2) has it under NOTES.
      */
-    explain("pivot_root . .\tpivot_root(\".\", \".\")");
     /* EXERCISE 4.2: exchange the roots, then detach the old one. pivot_root(2), umount2(2) */
+    explain("pivot_root . .\tpivot_root(\".\", \".\")");
     if (syscall(SYS_pivot_root, ".", ".") == -1) {
         if (errno == EINVAL)
             hint("the new root must be a mount point, neither it nor its parent shared, and the "
