@@ -11,6 +11,8 @@
 #: make playhost   a shell on a host to play with, which forgets everything at the end; with
 #:                 ENTER=1, another shell on the same one
 #: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out
+#: make check      the checks of the first open exercise, or of EX=2.2; make watch does so at each save
+#: make hint       a hint to it, the next of three
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
 #: make test-exercises   leave out each exercise and see whether the checks notice
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
@@ -108,6 +110,15 @@ test-%: all probes
 test-exercises: setup all probes
 	@tests/unsolved
 
+check: all probes
+	@tests/check $(EX)
+
+hint:
+	@tests/hint $(EX)
+
+watch:
+	@tests/watch $(EX)
+
 grade: setup all probes
 	@tests/grade
 
@@ -142,4 +153,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises grade test-vm test-arm64 shell-vm playhost starter sweep bench lint clean help
+.PHONY: all probes setup run doctor test test-exercises check hint watch grade test-vm test-arm64 shell-vm playhost starter sweep bench lint clean help

@@ -63,9 +63,9 @@ static void write_once(pid_t pid, const char *name, const char *text)
     char path[64], shown[1024] = "";
 
     snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
-        snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%.*s\\n",
-                 (int)strcspn(line, "\n"), line);
+    for (const char *rest = text; *rest != '\0'; rest++)
+        snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), *rest == '\n' ? "\\n" : "%c",
+                 *rest);
     explain("printf '%s' > %s\twrite(\"%s\", \"%s\")", shown, path, path, shown);
 
     int file = open(path, O_WRONLY | O_CLOEXEC);

@@ -101,6 +101,18 @@ in_box() {
     assert_contains "$output" "No such file"
 }
 
+@test "--root: what is mounted below the directory comes along" {
+    make_bare_root
+    local secret
+    secret=$(random_name)
+    mkdir "$ROOT/disk"
+    mount -t tmpfs disk "$ROOT/disk"
+    echo "$secret" >"$ROOT/disk/file"
+    run -0 "$(tool mnt)" --root "$ROOT" /bin/probe cat /disk/file
+    assert_equal "$output" "$secret"
+    umount "$ROOT/disk"
+}
+
 @test "--root: the host's own root and mounts stay as they were" {
     make_bare_root
     local before
