@@ -71,7 +71,7 @@ setup() {
     local secret before
     secret=$(random_name)
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
-    install "$COURSE/01-chroot/escape" "$root/bin"
+    install "$(tool escape)" "$root/bin"
     before=$(ls "$root")
     run -0 "$(tool chroot)" "$root" /bin/escape cat "$BATS_TEST_TMPDIR/secret"
     assert_equal "$output" "$secret"
