@@ -10,7 +10,8 @@
 #: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
 #: make playhost   a shell on a host to play with, which forgets everything at the end; with
 #:                 ENTER=1, another shell on the same one
-#: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out
+#: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out;
+#:                 with FROM=05 only from chapter 5 on
 #: make check      the checks of the first open exercise, or of EX=2.2; make watch does so at each save
 #: make hint       a hint to it, the next of three
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
@@ -135,7 +136,7 @@ playhost: all probes
 	@tests/playhost $(if $(ENTER),--enter)
 
 starter: all probes
-	@tests/starter $(if $(DIR),"$(DIR)",$(error say where: make starter DIR=TREE)) $(ONLY)
+	@FROM='$(FROM)' tests/starter $(if $(DIR),"$(DIR)",$(error say where: make starter DIR=TREE)) $(ONLY)
 
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
