@@ -59,8 +59,10 @@ void mount_hint(const char *type, const char *options)
     if (errno == ENODEV)
         hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
     else if (errno == EINVAL && options != NULL)
-        hint("the kernel refuses '%s': a user or group must exist in the box's user namespace",
-             options);
+        hint("the kernel refuses '%s': an option that %s does not have, a value it does not take, "
+             "or "
+             "a user or group that the box does not have",
+             options, type);
 }
 
 void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
