@@ -136,7 +136,7 @@ playhost: all probes
 	@tests/playhost $(if $(ENTER),--enter)
 
 starter: all probes
-	@FROM='$(FROM)' tests/starter $(if $(DIR),"$(DIR)",$(error say where: make starter DIR=TREE)) $(ONLY)
+	@FROM='$(FROM)' tests/starter $(DIR)
 
 sweep: setup all $(BUILD)/inject
 	@tests/sweep
