@@ -39,38 +39,31 @@ static const struct {
     {"cgroup", CLONE_NEWCGROUP},
 };
 
-/* The flags of the namespaces in which PID differs from us: to join one's own can be refused. */
-static int differences(pid_t pid)
+/* Is the namespace of this kind another one than ours? Two links to one have the same inode. */
+static bool differs(pid_t pid, const char *name)
 {
     struct stat own, other;
     char path[64];
-    int flags = 0;
 
-    /* EXERCISE 2.3: two processes are in one namespace if stat(2) of both links says one inode */
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kinds[i].name);
-        if (stat(path, &other) == -1)
-            die("%s", path);
-        snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].name);
-        if (stat(path, &own) == 0 && own.st_ino != other.st_ino)
-            flags |= kinds[i].flag;
-    }
-    /* END */
-    return flags;
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+    if (stat(path, &other) == -1)
+        die("%s", path);
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+    return stat(path, &own) == 0 && own.st_ino != other.st_ino;
 }
 
 static void join(pid_t pid)
 {
-    int process = (int)syscall(SYS_pidfd_open, pid, 0), flags;
+    int process = (int)syscall(SYS_pidfd_open, pid, 0), flags = 0;
 
     if (process == -1)
         die("process %d", pid);
-    flags = differences(pid);
-    if (flags == 0)
-        return;
-    /* EXERCISE 2.4: go into all of these namespaces at once. setns(2) */
+    /* EXERCISE 2.3: go into all namespaces in which PID differs from us, at once. setns(2) */
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (differs(pid, kinds[i].name))
+            flags |= kinds[i].flag;
     explain("nsenter --target %d --all\tsetns(%d, %#x)", pid, process, flags);
-    if (setns(process, flags) == -1)
+    if (flags != 0 && setns(process, flags) == -1)
         die("setns");
     /* END */
     close(process);
