@@ -8,17 +8,20 @@ setup() {
     root=$ROOT
 }
 
+# bats test_tags=ex:1-1
 @test "the command's root directory is NEWROOT, as seen from outside" {
     start_box chroot "$root" /bin/probe pause
     assert_equal "$(readlink "/proc/$BOX_PID/root")" "$root"
 }
 
+# bats test_tags=ex:1-2
 @test "its working directory lies inside the new root" {
     cd /usr
     start_box chroot "$root" /bin/probe pause
     assert_equal "$(readlink "/proc/$BOX_PID/cwd")" "$root"
 }
 
+# bats test_tags=ex:1-1
 @test "a file of the host can't be named any more, and one inside can" {
     local secret
     secret=$(random_name)
@@ -30,6 +33,7 @@ setup() {
     assert_equal "$output" "$secret"
 }
 
+# bats test_tags=ex:1-1
 @test "the host's own root directory stays as it was" {
     local before
     before=$(readlink "/proc/$$/root")
@@ -38,11 +42,13 @@ setup() {
     assert_equal "$before" /
 }
 
+# bats test_tags=ex:1-1
 @test "nothing else is isolated: every namespace is still the host's" {
     start_box chroot "$root" /bin/probe pause
     assert_shared "$BOX_PID" mnt uts pid ipc user net cgroup
 }
 
+# bats test_tags=ex:1-1
 @test "processes are shared: the command sees and ends a process of the host" {
     sleep 60 3>&- &
     local victim=$!
@@ -53,6 +59,7 @@ setup() {
     assert_equal "$status" 143
 }
 
+# bats test_tags=ex:1-1
 @test "the environment is passed on" {
     local secret
     secret=$(random_name)
@@ -60,6 +67,7 @@ setup() {
     assert_equal "$output" "$secret"
 }
 
+# bats test_tags=ex:1-1
 @test "the network is shared: the command reaches a port on the host's loopback" {
     "$PROBE" listen 7171 3>&- >"$BATS_TEST_TMPDIR/heard" &
     TOOL_PIDS+=("$!")
@@ -67,6 +75,7 @@ setup() {
     run -0 "$(tool chroot)" "$root" /bin/probe connect 7171
 }
 
+# bats test_tags=ex:1-3
 @test "escape climbs out of the chroot, and leaves nothing in it" {
     local secret before
     secret=$(random_name)
@@ -80,6 +89,7 @@ setup() {
     assert_equal "$(ls "$root")" "$before"
 }
 
+# bats test_tags=ex:1-1
 @test "a script's interpreter is looked for inside" {
     printf '#!/bin/probe args\n' >"$root/bin/script"
     chmod +x "$root/bin/script"
@@ -91,10 +101,12 @@ setup() {
     expect_error 125 "a directory is missing" "$(tool chroot)"
 }
 
+# bats test_tags=ex:1-1
 @test "a root that is missing is an error" {
     expect_error 125 "No such file or directory" "$(tool chroot)" "$root/none" true
 }
 
+# bats test_tags=ex:1-1
 @test "a root that is a file is an error" {
     echo >"$root/file"
     expect_error 125 "Not a directory" "$(tool chroot)" "$root/file" true
@@ -104,11 +116,13 @@ setup() {
     expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/nothing
 }
 
+# bats test_tags=ex:1-1
 @test "without a shell in the root the hint names mkrootfs" {
     expect_error 127 "/bin/sh" "$(tool chroot)" "$root"
     assert_hint mkrootfs
 }
 
+# bats test_tags=ex:1-1
 @test "a program whose interpreter is missing ends with 127, and the hint says what to look for" {
     cp /bin/ls "$root/bin/ls"
     expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/ls
@@ -119,6 +133,7 @@ setup() {
     assert_hint "/bin/script is there, but the loader or interpreter"
 }
 
+# bats test_tags=ex:1-1
 @test "a program whose library is missing ends with 127, and its loader names the library" {
     local loader
     loader=$(ldd /bin/ls | grep -o '/[^ ]*/ld-[^ ]*')
@@ -129,17 +144,20 @@ setup() {
     assert_contains "$output" "error while loading shared libraries: lib"
 }
 
+# bats test_tags=ex:1-1
 @test "a command that is not executable ends with 126" {
     echo data >"$root/bin/data"
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin/data
     expect_error 126 "Permission denied" "$(tool chroot)" "$root" /bin
 }
 
+# bats test_tags=ex:1-1
 @test "a fifo in the root in place of a program holds nobody up" {
     mkfifo -m 755 "$ROOT/bin/fifo"
     expect_error 126 "Permission denied" timeout 10 "$(tool chroot)" "$ROOT" /bin/fifo
 }
 
+# bats test_tags=ex:1-1
 @test "a program of another machine, or a script without #!, ends with 126 and is not given to a shell" {
     cp "$PROBE" "$root/bin/foreign"
     printf '\xfe\xfe' | dd of="$root/bin/foreign" bs=1 seek=18 conv=notrunc # e_machine, see elf(5)
@@ -153,6 +171,7 @@ setup() {
     done
 }
 
+# bats test_tags=ex:1-2
 @test "the command is looked up along PATH, where an empty name is the working directory" {
     mkdir -p "$root/first/run" "$root/second"
     cp "$PROBE" "$root/second/run"
@@ -166,6 +185,7 @@ setup() {
     expect_error 127 "No such file or directory" env PATH=/first "$(tool chroot)" "$root" ""
 }
 
+# bats test_tags=ex:1-1
 @test "an ordinary user may not chroot, and learns the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool chroot)" /usr true
     assert_hint root

@@ -11,6 +11,7 @@ domainname_of() {
     inside "$1" uts -- cat /proc/sys/kernel/domainname
 }
 
+# bats test_tags=ex:2-1
 @test "the command lives in a UTS namespace of its own" {
     start_box uts sleep 60
     assert_isolated "$BOX_PID" uts
@@ -21,6 +22,7 @@ domainname_of() {
     assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
 
+# bats test_tags=ex:2-2
 @test "--hostname: the box has the name, and the host keeps its own" {
     local name before
     name=$(random_name) before=$(uname -n)
@@ -29,6 +31,7 @@ domainname_of() {
     assert_equal "$(uname -n)" "$before"
 }
 
+# bats test_tags=ex:2-1
 @test "--domainname: the box has the name, and the host keeps its own" {
     local name before
     name=$(random_name) before=$(</proc/sys/kernel/domainname)
@@ -37,6 +40,7 @@ domainname_of() {
     assert_equal "$(</proc/sys/kernel/domainname)" "$before"
 }
 
+# bats test_tags=ex:2-1
 @test "without options both names begin as copies of the host's" {
     local name before
     name=$(random_name) before=$(uname -n)
@@ -48,6 +52,7 @@ domainname_of() {
     assert_equal "$(hostname_of "$BOX_PID")" "$name"
 }
 
+# bats test_tags=ex:2-1
 @test "a name set inside by hand does not reach the host" {
     local before
     before=$(uname -n)
@@ -56,6 +61,7 @@ domainname_of() {
     assert_equal "$(uname -n)" "$before"
 }
 
+# bats test_tags=ex:2-2
 @test "two boxes do not share their names" {
     local first
     start_box uts --hostname one sleep 60
@@ -65,6 +71,7 @@ domainname_of() {
     assert_equal "$(hostname_of "$BOX_PID")" two
 }
 
+# bats test_tags=ex:2-2
 @test "a name of 64 bytes is taken whole" {
     local name
     name=$(printf '%064d' 7)
@@ -84,11 +91,13 @@ domainname_of() {
     expect_error 125 "domain name: empty" "$(tool uts)" --domainname '' true
 }
 
+# bats test_tags=ex:2-1
 @test "an ordinary user learns why not and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool uts)" true
     assert_hint root
 }
 
+# bats test_tags=ex:2-3
 @test "enter: a command in the namespaces of a box, and in no other" {
     local name
     name=$(random_name)
@@ -102,6 +111,7 @@ domainname_of() {
     run -7 "$(tool enter)" "$BOX_PID" sh -c 'exit 7'
 }
 
+# bats test_tags=ex:2-3
 @test "enter: a pid namespace, in which the command is a process of the box's" {
     requires tool:pid
     start_box pid sleep 60

@@ -12,6 +12,7 @@ sees() {
     [ "$(inside "$1" mount -- sh -c 'ls /proc | grep -c "^[1-9]"')" -eq "$2" ]
 }
 
+# bats test_tags=ex:3-1
 @test "the command is process 1 of a pid namespace of its own" {
     start_box pid sleep 60
     assert_isolated "$BOX_PID" pid
@@ -24,6 +25,7 @@ sees() {
     assert_shared "$BOX_PID" uts ipc user net cgroup
 }
 
+# bats test_tags=ex:3-3
 @test "/proc shows the processes of the box and no others" {
     start_box pid sh -c 'sleep 61 & exec sleep 62'
     # shellcheck disable=SC2317 # called by wait_until
@@ -33,6 +35,7 @@ sees() {
     wait_until 5 shows_both
 }
 
+# bats test_tags=ex:3-1
 @test "a process of the host can't be named inside" {
     sleep 63 3>&- &
     TOOL_PIDS+=("$!")
@@ -49,11 +52,13 @@ sees() {
     assert_contains "$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline")" "sleep 60"
 }
 
+# bats test_tags=ex:3-2
 @test "the mounts of the box are private" {
     start_box pid sleep 60
     run -1 grep -E ' (shared|master):' "/proc/$BOX_PID/mountinfo"
 }
 
+# bats test_tags=ex:3-1
 @test "--keep-proc: a pid namespace, but /proc still shows the host" {
     start_box pid --keep-proc sleep 60
     assert_isolated "$BOX_PID" pid
@@ -62,16 +67,19 @@ sees() {
     assert_equal "$output" "$(</proc/$$/comm)"
 }
 
+# bats test_tags=ex:3-1
 @test "--keep-proc: even the command's own entry in /proc is missing or another's" {
     run -0 "$(tool pid)" --keep-proc sh -c 'cat /proc/$$/cmdline | tr "\0" " "'
     refute_contains "$output" "cmdline"
 }
 
+# bats test_tags=ex:3-3
 @test "orphans become children of PID 1; one that does not reap leaves zombies" {
     run -0 "$(tool pid)" "$PROBE" zombie
     assert_equal "$output" "zombie"
 }
 
+# bats test_tags=ex:3-4
 @test "--init: a small init is PID 1, and the command its child" {
     start_box pid --init sleep 60
     [[ $(numbers_of "$BOX_PID") =~ ^"$BOX_PID"[[:space:]]+2$ ]]
@@ -80,6 +88,7 @@ sees() {
     [[ $(numbers_of "$init") =~ ^"$init"[[:space:]]+1$ ]]
 }
 
+# bats test_tags=ex:3-4
 @test "--init: orphans are reaped" {
     run -0 "$(tool pid)" --init "$PROBE" zombie
     assert_equal "$output" "reaped"
@@ -93,6 +102,7 @@ sees() {
     [[ $(status_of "$BOX_PID" State) == S* ]]
 }
 
+# bats test_tags=ex:3-4
 @test "nor SIGTERM from the host; with --init the command gets it" {
     start_box pid sleep 60
     kill -TERM "$TOOL_PID"
@@ -103,6 +113,7 @@ sees() {
     assert_equal "$status" 143
 }
 
+# bats test_tags=ex:3-3
 @test "all processes of the box die with PID 1" {
     start_box pid sh -c 'sleep 64 & setsid sleep 65 & exec sleep 66'
     wait_until 5 sees "$BOX_PID" 3
@@ -117,6 +128,7 @@ sees() {
     done
 }
 
+# bats test_tags=ex:3-1
 @test "--init: when the command ends, what it left behind ends too" {
     local others
     mkfifo "$BATS_TEST_TMPDIR/end"
@@ -130,12 +142,14 @@ sees() {
     done
 }
 
+# bats test_tags=ex:3-4
 @test "--init: the command's status is the tool's" {
     run -7 "$(tool pid)" --init "$PROBE" exit 7
     run -137 "$(tool pid)" --init sh -c 'kill -KILL $$'
     expect_error 127 "No such file or directory" "$(tool pid)" --init /no/such/program
 }
 
+# bats test_tags=ex:3-4
 @test "if the tool is killed outright, init and command die with it" {
     start_box pid --init sleep 60
     local pids

@@ -65,6 +65,7 @@ in_box() {
     expect_error 125 "propagation shared" "$(tool mnt)" --propagation shared --tmpfs /tmp true
 }
 
+# bats test_tags=ex:4-2
 @test "--root: the directory is the root, as seen from outside" {
     make_bare_root
     start_box mnt --root "$ROOT" /bin/probe pause
@@ -72,6 +73,7 @@ in_box() {
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/cwd")" "$(stat -c %d:%i "$ROOT")"
 }
 
+# bats test_tags=ex:4-2
 @test "--root: the working directory, too, by whatever name" {
     make_bare_root
     cd "$ROOT/bin"
@@ -83,6 +85,7 @@ in_box() {
     done
 }
 
+# bats test_tags=ex:4-2
 @test "--root: the old root is gone, nothing of the host is mounted any more" {
     make_bare_root
     start_box mnt --root "$ROOT" /bin/probe pause
@@ -90,6 +93,7 @@ in_box() {
     assert_equal "$(cut -d' ' -f5 "/proc/$BOX_PID/mountinfo")" /
 }
 
+# bats test_tags=ex:4-2
 @test "--root: the classic way out of chapter 1 leads nowhere" {
     make_bare_root
     local secret
@@ -101,6 +105,7 @@ in_box() {
     assert_contains "$output" "No such file"
 }
 
+# bats test_tags=ex:4-2
 @test "--root: what is mounted below the directory comes along" {
     make_bare_root
     local secret
@@ -113,6 +118,7 @@ in_box() {
     umount "$ROOT/disk"
 }
 
+# bats test_tags=ex:4-2
 @test "--root: the host's own root and mounts stay as they were" {
     make_bare_root
     local before
@@ -122,6 +128,7 @@ in_box() {
     assert_equal "$(readlink "/proc/$$/root")" /
 }
 
+# bats test_tags=ex:4-2
 @test "--bind: a directory of the host is seen inside, and written to" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -136,6 +143,7 @@ in_box() {
     assert_equal "$(<"$BATS_TEST_TMPDIR/data/back")" "$secret"
 }
 
+# bats test_tags=ex:4-2
 @test "--bind with :ro: it can be read and not written to; the host still writes" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -149,6 +157,7 @@ in_box() {
     echo more >"$BATS_TEST_TMPDIR/data/file"
 }
 
+# bats test_tags=ex:4-2
 @test "--bind with :ro: what is mounted below it is read-only too" {
     make_bare_root
     mkdir -p "$BATS_TEST_TMPDIR/data/below"
@@ -159,6 +168,7 @@ in_box() {
     umount "$BATS_TEST_TMPDIR/data/below"
 }
 
+# bats test_tags=ex:4-2
 @test "--bind: a single file" {
     make_bare_root
     echo one >"$BATS_TEST_TMPDIR/file"
@@ -182,6 +192,7 @@ in_box() {
     [ ! -e "$BATS_TEST_TMPDIR/none" ]
 }
 
+# bats test_tags=ex:4-2
 @test "later mounts lie on top of earlier ones, in the order of the command line" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -199,6 +210,7 @@ in_box() {
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --tmpfs /.. true
 }
 
+# bats test_tags=ex:4-2
 @test "a target that is the root itself is an error" {
     make_bare_root
     expect_error 125 "is the root itself" "$(tool mnt)" --root "$ROOT" --tmpfs / true
@@ -207,6 +219,7 @@ in_box() {
     assert_hint "the root already"
 }
 
+# bats test_tags=ex:4-1
 @test "a malformed bind, or one whose source is missing, is an error" {
     make_bare_root
     expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr true
@@ -217,6 +230,7 @@ in_box() {
         "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/none:/mnt" true
 }
 
+# bats test_tags=ex:4-1
 @test "a file on a directory, or the other way round, is an error" {
     make_bare_root
     mkdir "$ROOT/directory"
@@ -231,6 +245,7 @@ in_box() {
     expect_error 125 "$BATS_TEST_TMPDIR/file" "$(tool mnt)" --root "$BATS_TEST_TMPDIR/file" true
 }
 
+# bats test_tags=ex:4-1
 @test "a command that isn't in the root ends with 127" {
     make_bare_root
     expect_error 127 "No such file or directory" "$(tool mnt)" --root "$ROOT" /bin/nothing
@@ -246,6 +261,7 @@ in_box() {
     assert_equal "$(ls -A "$BATS_TEST_TMPDIR/place")" file
 }
 
+# bats test_tags=ex:4-2
 @test "--tmpfs with docker's options: as asked for, and by default neither programs nor devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --tmpfs /a --tmpfs /b:size=64k,mode=0710,uid=12,gid=34,exec,suid,dev \
@@ -269,6 +285,7 @@ in_box() {
     done
 }
 
+# bats test_tags=ex:4-2
 @test "two mounts at one target, by whatever name, are an error; one below the other is not" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -282,6 +299,7 @@ in_box() {
     run -0 "$(tool mnt)" --root "$ROOT" --tmpfs /a --tmpfs /a/b --tmpfs /ab /bin/probe exit 0
 }
 
+# bats test_tags=ex:4-2
 @test "--dev: the devices that every program expects, with the right numbers and open to all" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause
@@ -297,6 +315,7 @@ zero character special file 1:5 666"
         "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 "
 }
 
+# bats test_tags=ex:4-1
 @test "--dev: a /dev that is a link is an error, wherever it leads" {
     make_bare_root
     mkdir "$ROOT/elsewhere"
@@ -311,6 +330,7 @@ zero character special file 1:5 666"
     [ ! -e "$ROOT/nowhere" ]
 }
 
+# bats test_tags=ex:4-2
 @test "a device file in the root, or in what is bound, opens no device; one in the box's own /dev does" {
     make_bare_root
     local place options
@@ -334,12 +354,14 @@ zero character special file 1:5 666"
     umount "$ROOT/below" "$BATS_TEST_TMPDIR/data/below"
 }
 
+# bats test_tags=ex:4-2
 @test "--dev: none of the machine's other devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause
     assert_equal "$(stat -c %F "/proc/$BOX_PID/root/dev/"* | grep -c 'special file')" 6
 }
 
+# bats test_tags=ex:4-1
 @test "--dev: the devices work" {
     make_rootfs
     run -0 "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
@@ -349,6 +371,7 @@ zero character special file 1:5 666"
         ! echo full >/dev/full'
 }
 
+# bats test_tags=ex:4-2
 @test "--dev: root in the box writes to the host's devices, and can't change their owner or mode" {
     make_rootfs
     local before
@@ -359,6 +382,7 @@ zero character special file 1:5 666"
     assert_equal "$(stat -c '%a %u:%g' /dev/null)" "$before"
 }
 
+# bats test_tags=ex:4-2
 @test "--dev: pseudo-terminals and shared memory of its own" {
     make_rootfs
     start_box mnt --root "$ROOTFS" --dev sleep 60
@@ -371,6 +395,7 @@ zero character special file 1:5 666"
     [ ! -e /dev/shm/inside ]
 }
 
+# bats test_tags=ex:4-2
 @test "--dev: a terminal of the box is in the box's own /dev/pts" {
     requires command:script
     make_rootfs
@@ -379,6 +404,7 @@ zero character special file 1:5 666"
     assert_contains "$output" /dev/pts/0
 }
 
+# bats test_tags=ex:4-2
 @test "--dev in a user namespace: the host's devices, bound, and they work" {
     requires userns
     make_rootfs user
@@ -388,6 +414,7 @@ zero character special file 1:5 666"
     grep -q ' /dev/null .* - ' "/proc/$BOX_PID/mountinfo"
 }
 
+# bats test_tags=ex:4-2
 @test "--dev in a user namespace without --root: the host's devices, though /dev is another" {
     requires userns
     run -0 as_user "$(tool user)" "$(tool mnt)" --dev sh -c \
@@ -396,6 +423,7 @@ zero character special file 1:5 666"
     [ ! -e /dev/shm/own ]
 }
 
+# bats test_tags=ex:4-3
 @test "--read-only: nobody writes to the root, but to what is mounted below" {
     make_bare_root
     run -1 "$(tool mnt)" --root "$ROOT" --read-only /bin/probe write /file text
@@ -404,6 +432,7 @@ zero character special file 1:5 666"
     touch "$ROOT/file"
 }
 
+# bats test_tags=ex:4-3
 @test "--read-only without --root: the host's root stays writable on the host" {
     make_rootfs
     # The play host's own root is read-only anyway: here is one that isn't.

@@ -24,6 +24,7 @@ lacks_mount() {
     lacks_mount self "$victim"
 }
 
+# bats test_tags=ex:4-2
 @test "a target is looked up again if the kernel could not tell that it lies in the root" {
     requires command:strace
     make_bare_root
@@ -31,6 +32,7 @@ lacks_mount() {
         "$(tool mnt)" --root "$ROOT" --tmpfs /tmp /bin/probe exit 0
 }
 
+# bats test_tags=ex:4-2
 @test "a link inside the root that stays inside is followed" {
     make_bare_root
     mkdir "$ROOT/real" "$BATS_TEST_TMPDIR/data"
@@ -41,6 +43,7 @@ lacks_mount() {
     assert_equal "$output" here
 }
 
+# bats test_tags=ex:4-2
 @test "a target that is a link to nothing: what it leads to is made, inside the root" {
     make_bare_root
     local victim=$BATS_TEST_TMPDIR/victim secret link
@@ -66,6 +69,7 @@ lacks_mount() {
     run -0 "$(tool mnt)" --root "$ROOT" --read-only --tmpfs /directory/new /bin/probe write /far/new/file text
 }
 
+# bats test_tags=ex:4-1
 @test "a target that is a link in circles, or to where nothing can be made, is an error" {
     make_bare_root
     ln -s circle2 "$ROOT/circle"
@@ -80,6 +84,7 @@ lacks_mount() {
     [ ! -e "$BATS_TEST_TMPDIR/none" ]
 }
 
+# bats test_tags=ex:4-2
 @test "a target that is a link exchanged all the time stays inside the root" {
     make_bare_root
     local victim=$BATS_TEST_TMPDIR/victim
@@ -100,6 +105,7 @@ lacks_mount() {
     wait "$!" || true
 }
 
+# bats test_tags=ex:4-2
 @test "a missing target is made with mode 755 or 644 whatever the caller's umask, which the command keeps" {
     local mask
     make_bare_root

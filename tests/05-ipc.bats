@@ -11,12 +11,14 @@ objects_of() {
     inside "$1" ipc -- sed 1d "/proc/sysvipc/$2"
 }
 
+# bats test_tags=ex:5-1
 @test "the command has an IPC namespace of its own, and a mount namespace for its /dev/mqueue" {
     start_box ipc sleep 60
     assert_isolated "$BOX_PID" ipc mnt
     assert_shared "$BOX_PID" uts pid user net cgroup
 }
 
+# bats test_tags=ex:5-1
 @test "the host's queue, semaphores and shared memory are not in the box" {
     requires command:ipcmk
     ipcmk --queue
@@ -31,6 +33,7 @@ objects_of() {
     ipcrm --all
 }
 
+# bats test_tags=ex:5-1
 @test "the box's queue, semaphores and shared memory are not on the host, and go with the box" {
     requires command:ipcmk
     start_box ipc sh -c 'ipcmk -Q; ipcmk -S 3; ipcmk -M 4096; echo made; exec sleep 60'
@@ -42,6 +45,7 @@ objects_of() {
     done
 }
 
+# bats test_tags=ex:5-1
 @test "a message that is sent inside is received inside, and the same key is free on the host" {
     local key=$((RANDOM + 1000))
     "$PROBE" queue-make "$key"
@@ -59,6 +63,7 @@ objects_of() {
     ipcrm --queue-key "$key"
 }
 
+# bats test_tags=ex:5-1
 @test "a POSIX queue of the host can't be opened inside" {
     local name
     name=/$(random_name)
@@ -69,6 +74,7 @@ objects_of() {
     "$PROBE" mq-unlink "$name"
 }
 
+# bats test_tags=ex:5-1
 @test "a POSIX queue of the box is not on the host" {
     local name
     name=/$(random_name)
@@ -77,6 +83,7 @@ objects_of() {
     assert_contains "$output" "No such file"
 }
 
+# bats test_tags=ex:5-2
 @test "/dev/mqueue inside shows the box's queues and not the host's" {
     local theirs ours
     theirs=$(random_name theirs) ours=$(random_name ours)

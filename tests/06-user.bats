@@ -15,18 +15,21 @@ map_of() {
     tr -s ' ' <"/proc/$1/$2" | sed 's/^ //'
 }
 
+# bats test_tags=ex:6-1
 @test "the command has a user namespace of its own, and shares all the others" {
     start_box user sleep 60
     assert_isolated "$BOX_PID" user
     assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
 }
 
+# bats test_tags=ex:6-1
 @test "the same for an ordinary user" {
     start_command as_user "$(tool user)" sleep 60
     assert_isolated "$BOX_PID" user
     assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
 }
 
+# bats test_tags=ex:6-2
 @test "an ordinary user is root inside, and who it was outside" {
     run -0 as_user "$(tool user)" "$PROBE" ids
     assert_contains "$output" "uid=0 euid=0 gid=0 egid=0"
@@ -34,6 +37,7 @@ map_of() {
     assert_equal "$(stat -c %u:%g "/proc/$BOX_PID")" 65534:65534
 }
 
+# bats test_tags=ex:6-2
 @test "the maps, as the host sees them" {
     start_command as_user "$(tool user)" sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 65534 1"
@@ -41,12 +45,14 @@ map_of() {
     assert_equal "$(<"/proc/$BOX_PID/setgroups")" deny
 }
 
+# bats test_tags=ex:6-2
 @test "a file made by root inside belongs to the user outside" {
     run -0 as_user "$(tool user)" sh -c "echo >$place/file && stat -c %u:%g $place/file"
     assert_equal "$output" 0:0
     assert_equal "$(stat -c %u:%g "$place/file")" 65534:65534
 }
 
+# bats test_tags=ex:6-2
 @test "root inside has all capabilities there, and none outside" {
     start_command as_user "$(tool user)" sleep 60
     assert_equal "$(status_of "$BOX_PID" CapEff)" "$(status_of "$BOX_PID" CapBnd)"
@@ -67,6 +73,7 @@ map_of() {
     run ! as_user "$(tool user)" sh -c "echo >$place/file && chown 1:1 $place/file"
 }
 
+# bats test_tags=ex:6-2
 @test "it lends the other layers what they need: a host name without being root" {
     requires tool:uts
     local name
@@ -75,6 +82,7 @@ map_of() {
     assert_equal "$output" "$name"
 }
 
+# bats test_tags=ex:6-3
 @test "as root: a range of ids that nobody else has" {
     start_box user --uid-map 0:100000:65536 --gid-map 0:200000:65536 sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 65536"
@@ -86,12 +94,14 @@ map_of() {
     assert_equal "$(stat -c %u:%g "$place/file")" 100000:200000
 }
 
+# bats test_tags=ex:6-2
 @test "as root: several ranges" {
     start_box user --uid-map 0:100000:10 --uid-map 1000:5000:1 --gid-map 0:0:1 sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 10
 1000 5000 1"
 }
 
+# bats test_tags=ex:6-3
 @test "root inside one's own range owns no file of the host's root" {
     (umask 077 && echo secret >"$place/secret")
     run -1 "$(tool user)" --uid-map 0:100000:65536 --gid-map 0:100000:65536 \
@@ -99,6 +109,7 @@ map_of() {
     assert_contains "$output" "Permission denied"
 }
 
+# bats test_tags=ex:6-3
 @test "as root with maps: none of root's supplementary groups, and what they may read" {
     local maps=(--uid-map 0:100000:65536 --gid-map 0:100000:65536)
     (umask 027 && echo secret >"$place/secret")
@@ -108,11 +119,13 @@ map_of() {
     assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
 }
 
+# bats test_tags=ex:6-2
 @test "maps inside a box, where nobody can leave a group" {
     run -0 as_user "$(tool user)" "$(tool user)" --uid-map 5:0:1 --gid-map 6:0:1 "$PROBE" ids
     assert_contains "$output" "uid=5 euid=5 gid=6 egid=6"
 }
 
+# bats test_tags=ex:6-2
 @test "the supplementary groups of the host are not kept when setgroups is allowed" {
     run -0 setpriv --groups 4,27 "$(tool user)" --setgroups allow --gid-map 0:0:1 id -G
     assert_equal "$output" 0
@@ -121,11 +134,13 @@ map_of() {
     assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
 }
 
+# bats test_tags=ex:6-2
 @test "a user without id 0 inside is just that user" {
     run -0 as_user "$(tool user)" --uid-map 7:65534:1 --gid-map 8:65534:1 "$PROBE" ids
     assert_contains "$output" "uid=7 euid=7 gid=8 egid=8"
 }
 
+# bats test_tags=ex:6-2
 @test "maps that overlap, or go beyond the last id, are an error" {
     local maps
     for maps in "--uid-map 0:1000:10 --uid-map 5:3000:10" "--uid-map 0:1000:10 --uid-map 20:1009:1" \
@@ -147,12 +162,14 @@ map_of() {
     expect_error 125 "is not between" "$(tool user)" --uid-map 0:99999999999999999999:1 true
 }
 
+# bats test_tags=ex:6-2
 @test "a map that is not allowed is an error, told once, and the command never runs" {
     expect_error 125 "uid_map" as_user "$(tool user)" --uid-map 0:1000:1 touch "$place/ran"
     assert_hint "65534"
     [ ! -e "$place/ran" ]
 }
 
+# bats test_tags=ex:6-2
 @test "--setgroups allow is refused to an ordinary user, and another word to all" {
     expect_error 125 "gid_map" as_user "$(tool user)" --setgroups allow touch "$place/ran"
     assert_hint "only with '--setgroups deny'"
@@ -170,6 +187,7 @@ on_machine_with() {
         exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
 }
 
+# bats test_tags=ex:6-1
 @test "on a machine that restricts user namespaces, the hint names make doctor, which says how" {
     requires command:strace
     expect_error 125 "clone3: Operation not permitted" \
@@ -187,6 +205,7 @@ on_machine_with() {
     assert_hint "/proc has to be mounted"
 }
 
+# bats test_tags=ex:6-2
 @test "the command does not start before the maps are written, although standard error is closed" {
     requires command:strace
     run -0 as_user strace -f -o "$place/trace" -e trace=write -e inject=write:delay_exit=200000 \
@@ -194,6 +213,7 @@ on_machine_with() {
     assert_equal "$(<"$place/id")" 0
 }
 
+# bats test_tags=ex:6-2
 @test "the command does not start before the maps are written, even if the tool is killed there" {
     requires command:strace
     as_user strace -o "$place/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
