@@ -77,7 +77,7 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
     if (bound && spec->grouped)
         close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
     if (spec->grouped)
-        mask_mount_cgroup(&sys); /* 08 */
+        close(mount_inside(&sys, "/fs/cgroup", "cgroup2", flags, NULL)); /* 08 */
     return sys;
 }
 
@@ -171,14 +171,12 @@ static void bind_names(const struct root *root, const struct root *dev, const st
     free(hosts);
 }
 
-/* Give up all power that the command shall not have. The order matters: see capability.h. */
+/* Give up all power that the command must not have. Each step needs what a later one takes away. */
 static void drop_privileges(const struct spec *spec, const struct account *account)
 {
-    capability_check(&spec->choice);
     capability_bound(spec->capabilities);
-    capability_keep();
     account_become(account, spec->user_namespace && spec->first_id == 0);
-    capability_hold(spec->capabilities, account->user);
+    capability_hold(spec->capabilities, &spec->choice, account->user);
     harden_undumpable();
     harden_no_new_privileges();
 }
@@ -223,10 +221,9 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
     rlimit_set(&spec->limits);
     if (!spec->terminal || spec->detach)
         streams_enter(&spec->streams);
+    harden_new_session();
     if (spec->terminal)
         terminal_become(terminal);
-    else
-        harden_new_session();
     drop_privileges(spec, account);
     if (spec->init || spec->has_offset)
         init_stay_behind(child); /* 03 */
@@ -251,7 +248,7 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
     struct root sys = mount_sys(&root, spec); /* 04, 08 */
     if (spec->namespaces & CLONE_NEWNET)
         mask_allow_ping(&proc);                             /* 10 */
-    mask_paths(&proc, &sys);                                /* 10 */
+    mask_paths(&dev, &proc, &sys);                          /* 10 */
     bind_names(&root, &dev, spec);                          /* 10 */
     mount_volumes(&root, spec, trees);                      /* 04 */
     account_find(&root, spec->user, spec->groups, account); /* 10 */

@@ -69,128 +69,68 @@ static const struct {
 enum { KNOWN = sizeof(table) / sizeof(table[0]) };
 _Static_assert(KNOWN == 41, "the names and the numbers of <linux/capability.h> must agree");
 
-static uint64_t bit(int capability)
-{
-    return UINT64_C(1) << capability;
-}
+static const uint64_t all = ~UINT64_C(0);
 
-/*
- * The newest capability of this kernel, which may be older or newer than the table. Not from /proc:
- * in the box a volume may cover that.
- */
-static int last_capability(void)
+uint64_t capability_named(const char *name)
 {
-    int last = KNOWN - 1; /* of most kernels */
-
-    while (last < 63 && prctl(PR_CAPBSET_READ, last + 1) >= 0)
-        last++;
-    while (last > 0 && prctl(PR_CAPBSET_READ, last) == -1)
-        last--;
-    return last;
-}
-
-static void note(uint64_t *set, bool *all, const char *option, const char *name)
-{
-    if (strcasecmp(name, "ALL") == 0) {
-        *all = true;
-        return;
-    }
     const char *bare = strncasecmp(name, "CAP_", 4) == 0 ? name + 4 : name;
-    for (int i = 0; i < KNOWN; i++) {
-        if (strcasecmp(bare, table[i].name + strlen("CAP_")) == 0) {
-            *set |= bit(i);
-            return;
-        }
-    }
-    hint("capabilities(7) lists them: NET_RAW, SYS_PTRACE, ..., or ALL");
-    fail("%s: there is no capability '%s'", option, name);
-}
 
-void capability_add(struct capability_choice *choice, const char *name)
-{
-    note(&choice->add, &choice->add_all, "--cap-add", name);
-}
-
-void capability_drop(struct capability_choice *choice, const char *name)
-{
-    note(&choice->drop, &choice->drop_all, "--cap-drop", name);
-}
-
-static uint64_t default_set(void)
-{
-    uint64_t set = 0;
-
+    if (strcasecmp(name, "ALL") == 0)
+        return all;
     for (int i = 0; i < KNOWN; i++)
-        if (table[i].verdict == KEEP)
-            set |= bit(i);
-    return set;
+        if (strcasecmp(bare, table[i].name + strlen("CAP_")) == 0)
+            return UINT64_C(1) << i;
+    hint("capabilities(7) lists them: NET_RAW, SYS_PTRACE, ..., or ALL");
+    fail("there is no capability '%s'", name);
 }
 
 uint64_t capability_chosen(const struct capability_choice *choice)
 {
-    int last = last_capability() < KNOWN ? last_capability() : KNOWN - 1;
-    uint64_t known = (UINT64_C(2) << last) - 1;
-    uint64_t set = (default_set() & ~choice->drop) | choice->add;
+    uint64_t set = 0;
 
-    if (choice->drop_all)
-        set = choice->add;
-    if (choice->add_all)
-        set = ~choice->drop;
-    return set & known;
+    for (int i = 0; i < KNOWN; i++)
+        if (choice->add == all || table[i].verdict == KEEP)
+            set |= UINT64_C(1) << i;
+    set &= ~choice->drop;
+    return choice->add == all ? set : set | choice->add;
 }
 
-static uint64_t held_by_us(void)
+void capability_bound(uint64_t set)
+{
+    explain("capsh --drop=...\tprctl(PR_CAPBSET_DROP, all but 0x%llx)", (unsigned long long)set);
+    /* EXERCISE 10.1: take all that is not in SET out of the bounding set. prctl(2) */
+    for (int i = 0; i < 64; i++) {
+        if (set >> i & 1 || prctl(PR_CAPBSET_DROP, i) == 0)
+            continue;
+        if (errno == EINVAL)
+            break; /* this kernel's last one was the one before */
+        die("drop capability %d", i);
+    }
+    /* END */
+}
+
+void capability_hold(uint64_t set, const struct capability_choice *choice, uid_t user)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}};
 
     if (syscall(SYS_capget, &header, data) == -1)
         die("capget");
-    return data[0].permitted | (uint64_t)data[1].permitted << 32;
-}
-
-void capability_check(const struct capability_choice *choice)
-{
-    uint64_t missing = choice->add & ~held_by_us();
-
-    if (missing == 0)
-        return;
-    hint("whoever started this tool has taken it away, as container engines do");
-    fail("the box can't have %s, as this process lacks it itself",
-         table[__builtin_ctzll(missing)].name);
-}
-
-void capability_bound(uint64_t set)
-{
-    int last = last_capability();
-
-    explain("capsh --drop=...\tprctl(PR_CAPBSET_DROP, all but 0x%llx)", (unsigned long long)set);
-    /* EXERCISE 10.1: take all that is not in SET out of the bounding set. prctl(2) */
-    for (int i = 0; i <= last; i++)
-        if (!(set & bit(i)) && prctl(PR_CAPBSET_DROP, i) == -1)
-            die("drop capability %d", i);
-    /* END */
-}
-
-void capability_keep(void)
-{
-    if (prctl(PR_SET_KEEPCAPS, 1) == -1)
-        die("prctl PR_SET_KEEPCAPS");
-}
-
-void capability_hold(uint64_t set, uid_t user)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {{0}};
-    uint64_t held = user == 0 ? set & held_by_us() : 0;
-
-    /* Inheritable stays empty: with it, a file's capabilities would give more (CVE-2022-27650). */
-    for (int i = 0; i < 2; i++)
+    uint64_t ours = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    uint64_t held = user == 0 ? set & ours : 0, missing = user == 0 ? choice->add & ~ours : 0;
+    if (missing != 0 && choice->add != all) {
+        hint("whoever started this tool has taken it away, as container engines do");
+        fail("the box can't have %s, as this process lacks it itself",
+             table[__builtin_ctzll(missing)].name);
+    }
+    /* Inheritable stays empty: with it, a file's capabilities would give more (CVE-2022-27650). And
+     * what isn't inheritable can't be ambient either. */
+    for (int i = 0; i < 2; i++) {
         data[i].effective = data[i].permitted = (uint32_t)(held >> (32 * i));
+        data[i].inheritable = 0;
+    }
     explain("capsh --inh= --user=%u\tcapset(effective=permitted=0x%llx)", user,
             (unsigned long long)held);
     if (syscall(SYS_capset, &header, data) == -1)
         die("capset");
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
-        die("prctl PR_CAP_AMBIENT");
 }

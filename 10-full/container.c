@@ -225,8 +225,7 @@ int container_run(struct spec *spec)
         return EXIT_TOOL;
     spec->cgroup = spec->grouped ? box.group.path : "";
 
-    streams_open(&spec->streams, &(struct streams_plan){spec->terminal, spec->interactive, log,
-                                                        spec->first_id}); /* 10 */
+    streams_open(&spec->streams, spec->terminal, spec->interactive, log, spec->first_id); /* 10 */
     struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME};
     if (box.has_group) {
         arguments.flags |= CLONE_INTO_CGROUP;
@@ -243,7 +242,6 @@ int container_run(struct spec *spec)
     if (child.pid == -1)
         return EXIT_TOOL;
     box.child = child;
-    streams_close(&spec->streams);
     if (serve_box(spec) != 0 || (!spec->detach && release(spec) != 0))
         return EXIT_TOOL;
 

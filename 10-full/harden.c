@@ -4,20 +4,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/keyctl.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/tree.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
 
 void harden_descriptors(void)
 {
@@ -25,39 +19,24 @@ void harden_descriptors(void)
         die("close_range");
 }
 
-/* Since Linux 6.3 a machine may ask each memfd whether it is to be executed; older ones know no
- * such flag. */
-static int copy_of(int program)
-{
-    struct stat status;
-    off_t at = 0;
-    int copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-    if (copy == -1 && errno == EINVAL)
-        copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (copy == -1 || fstat(program, &status) == -1)
-        die("memfd_create");
-    while (at < status.st_size)
-        if (sendfile(copy, program, &at, (size_t)(status.st_size - at)) <= 0)
-            die("copy /proc/self/exe");
-    return copy;
-}
-
 void harden_run_from_copy(char **argv)
 {
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
     int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ssize_t copied = 1;
 
     if (program == -1)
         die("open /proc/self/exe");
-    int sealed = fcntl(program, F_GET_SEALS); /* EINVAL for an ordinary file */
+    int sealed = fcntl(program, F_GET_SEALS); /* -1, EINVAL, for an ordinary file */
     if (sealed != -1 && (sealed & seals) == seals) {
         close(program);
         return;
     }
-    int copy = copy_of(program);
-    if (fcntl(copy, F_ADD_SEALS, seals) == -1)
-        die("seal the copy of the program");
+    int copy = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    while (copied > 0)
+        copied = sendfile(copy, program, NULL, INT_MAX);
+    if (copied == -1 || fcntl(copy, F_ADD_SEALS, seals) == -1)
+        die("copy /proc/self/exe into memory");
     syscall(SYS_execveat, copy, "", argv, environ, AT_EMPTY_PATH);
     hint("the machine may forbid to execute files in memory: vm.memfd_noexec");
     die("execute the copy of the program");
@@ -77,13 +56,10 @@ void harden_new_session(void)
 
 void harden_new_keyring(void)
 {
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1)
-        return;
-    if (errno == ENOSYS)
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1 || errno == ENOSYS)
         return; /* a kernel without keyrings has nothing to leave */
     if (errno == EDQUOT)
-        hint("each box has a keyring, and a user may have so many: "
-             "'sudo sysctl kernel.keys.maxkeys=2000'");
+        hint("each box has a keyring, and a user may have so many: kernel.keys.maxkeys");
     die("keyctl KEYCTL_JOIN_SESSION_KEYRING");
 }
 

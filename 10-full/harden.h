@@ -8,23 +8,17 @@
  * have left a directory's open, which leads out of the box (CVE-2024-21626). */
 void harden_descriptors(void);
 
-/*
- * Host, before the tool enters a box. A process there may reach the tool's own program through
- * /proc/PID/exe, and write to it once the tool has ended (CVE-2019-5736). So go on from a copy in
- * memory, sealed against any change: executes the tool again with ARGV the first time, and returns
- * the second. memfd_create(2), F_ADD_SEALS in fcntl(2)
- */
+/* Host, before the tool enters a box. A process there may reach the tool's own program through
+ * /proc/PID/exe, and write to it once the tool has ended (CVE-2019-5736). So execute the tool again
+ * with ARGV, from a sealed copy in memory; returns there. F_ADD_SEALS in fcntl(2) */
 void harden_run_from_copy(char **argv);
 
 /* Either side, before entering a box and in it. Let no process of the box look into this one
  * (CVE-2016-9962), until execve(2) or a change of credentials. PR_SET_DUMPABLE in prctl(2) */
 void harden_undumpable(void);
 
-/*
- * Box without a terminal. Lead a new session and process group: kill(2) with 0 reaches all of one's
- * group, in whichever pid namespace, and so the tool and the script that started it. A new session
- * has no controlling terminal to open as /dev/tty, either. setsid(2)
- */
+/* Box. Lead a new session, without a terminal to open as /dev/tty, and a new process group: kill(2)
+ * with 0 reaches all of one's group, in whichever pid namespace, and so the tool. setsid(2) */
 void harden_new_session(void);
 
 /* Box. Leave the keyring of the session that the tool was started in, and the keys in it, for a new
@@ -35,11 +29,9 @@ void harden_new_keyring(void);
  * could name /proc/self/fd/7 as its own, and lead out (CVE-2024-21626). */
 void harden_check_directory(void);
 
-/*
- * Box, before root_pivot(). Let no set-user-ID bit and no file capability count on ROOT and all
- * that is mounted below it. Without that the kernel refuses to execute a file that asks for a
- * capability outside the bounding set, such as Debian's ping. MOUNT_ATTR_NOSUID in mount_setattr(2)
- */
+/* Box, before root_pivot(). Let no set-user-ID bit and no file capability count on ROOT and all
+ * that is mounted below it. A file that asks for a capability outside the bounding set, such as
+ * Debian's ping, could not be executed otherwise. MOUNT_ATTR_NOSUID in mount_setattr(2) */
 void harden_nosuid(const struct root *root);
 
 /* Box. From here on no execve(2) gives more privileges than there are: PR_SET_NO_NEW_PRIVS. */

@@ -237,13 +237,11 @@ int command_exec(int argc, char **argv, char **whole)
         waiting = background_begin(NULL);
         take_nothing(&box.streams);
     } else {
-        streams_open(&box.streams,
-                     &(struct streams_plan){box.terminal, asked.interactive, -1, box.first_id});
+        streams_open(&box.streams, box.terminal, asked.interactive, -1, box.first_id);
     }
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
         run_inside(&box, &child);
-    streams_close(&box.streams);
     await(&box, &child);
     if (box.detach)
         return see_through(&child, waiting);

@@ -1,191 +1,122 @@
 #include "mask.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
-#include <linux/openat2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 
-/* Covered in /proc: nothing can be read there, nothing written. */
-static const char *const hidden[] = {
-    "/acpi",          /* switches the machine's hardware */
-    "/asound",        /* sound cards: who plays what */
-    "/interrupts",    /* counts key strokes of others: a side channel */
-    "/kcore",         /* all memory of the machine */
-    "/keys",          /* keys of other boxes with the same user id */
-    "/latency_stats", /* what the kernel waits for, everywhere */
-    "/sched_debug",   /* the processes of the machine */
-    "/scsi",          /* removes disks from the machine (CVE-2017-16539) */
-    "/timer_list",    /* the processes of the machine, kernel addresses */
-    "/timer_stats",   /* the same on old kernels */
-};
+/* What becomes of a path: covered by the null device, or by an empty directory; or read-only, where
+ * programs look there. */
+enum fate { BY_NULL, BY_EMPTY, READ_ONLY };
 
-/* The same in /sys. */
-static const char *const hidden_in_sys[] = {
-    "/devices/virtual/powercap", /* power used: reveals keys (CVE-2020-8694) */
-    "/firmware",                 /* ACPI tables, EFI variables: writing can brick a machine */
-};
-
-/* Read-only in /proc: seen, as programs look there, but not changed. */
-static const char *const read_only[] = {
-    "/bus",           /* configuration space of PCI devices */
-    "/fs",            /* settings of mounted file systems */
-    "/irq",           /* which processor serves which device */
-    "/sys",           /* core_pattern, modprobe: programs that the kernel starts as root */
-    "/sysrq-trigger", /* reboots, crashes, unmounts */
+static const struct {
+    const char *path;
+    enum fate fate;
+} table[] = {
+    {"/proc/acpi", BY_EMPTY},           /* switches the machine's hardware */
+    {"/proc/asound", BY_EMPTY},         /* sound cards: who plays what */
+    {"/proc/interrupts", BY_NULL},      /* counts key strokes of others: a side channel */
+    {"/proc/kcore", BY_NULL},           /* all memory of the machine */
+    {"/proc/keys", BY_NULL},            /* keys of other boxes with the same user id */
+    {"/proc/latency_stats", BY_NULL},   /* what the kernel waits for, everywhere */
+    {"/proc/sched_debug", BY_NULL},     /* the processes of the machine */
+    {"/proc/scsi", BY_EMPTY},           /* removes disks from the machine (CVE-2017-16539) */
+    {"/proc/timer_list", BY_NULL},      /* the processes of the machine, kernel addresses */
+    {"/proc/timer_stats", BY_NULL},     /* the same on old kernels */
+    {"/proc/bus", READ_ONLY},           /* configuration space of PCI devices */
+    {"/proc/fs", READ_ONLY},            /* settings of mounted file systems */
+    {"/proc/irq", READ_ONLY},           /* which processor serves which device */
+    {"/proc/sys", READ_ONLY},           /* core_pattern, modprobe: what the kernel starts as root */
+    {"/proc/sysrq-trigger", READ_ONLY}, /* reboots, crashes, unmounts */
+    {"/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle", BY_EMPTY}, /* reveals others' work */
+    {"/sys/devices/virtual/powercap", BY_EMPTY}, /* power used: reveals keys (CVE-2020-8694) */
+    {"/sys/firmware", BY_EMPTY},                 /* EFI variables: writing can brick a machine */
 };
 
 /*
- * /dev/null, open with O_PATH. An image may have put something else there, which would then be
- * bound over /proc's files and show the host through them (CVE-2025-31133): so it is the host's,
- * and looked at before use.
+ * Put SOURCE in FROM over PATH in ROOT, read-only: also /dev/null, or chmod on what it covers would
+ * change the host's. Writing to it still works.
  */
-static int open_null(void)
-{
-    struct stat status;
-    int null = open("/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW);
-
-    if (null == -1 || fstat(null, &status) == -1)
-        die("open /dev/null");
-    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
-        fail("/dev/null: is not the null device, and can't cover anything");
-    return null;
-}
-
-/*
- * Put FILE, an open file whose name is SOURCE, read-only at PATH, which is open as PLACE. What is
- * covered by /dev/null has to be read-only too, or chmod on it would change the host's; writing to
- * it still works.
- */
-static void put_over(const struct root *root, const char *path, int place, int file,
+static void put_over(const struct root *root, const char *path, const struct root *from,
                      const char *source)
 {
-    char name[32];
+    char name[PATH_MAX];
 
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
-    explain("mount --rbind %s %s%s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)", source,
-            root->path, path, source);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d%s", from->directory, source);
+    explain("# take %s%s\topen_tree(\"%s%s\", OPEN_TREE_CLONE)", from->path, source, from->path,
+            source);
     int tree = tree_copy(name);
-    explain("mount -o remount,bind,ro %s%s\tmount_setattr(MOUNT_ATTR_RDONLY, AT_RECURSIVE)",
-            root->path, path);
+    explain("# ... read-only\tmount_setattr(MOUNT_ATTR_RDONLY)");
     if (tree == -1 || tree_set(tree, TREE_READ_ONLY, 0, true) == -1)
-        die("bind %s read-only", source);
-    explain("# ... and there it is\tmove_mount(\"%s%s\")", root->path, path);
-    if (tree_attach(tree, place) == -1)
+        die("copy %s%s read-only", from->path, source);
+    explain("mount --bind -o ro %s%s %s%s\tmove_mount(\"%s\")", from->path, source, root->path,
+            path, path);
+    if (tree_attach_at(tree, root->directory, path + 1) == -1)
         die("cover %s%s", root->path, path);
     close(tree);
 }
 
-/* A file below /dev/null, a directory below an empty one. Not every kernel has all of them. */
-static void hide(const struct root *root, const char *path, int null)
+/*
+ * What PATTERN finds in ROOT, because not every kernel has everything. The null device is the one
+ * in the box's new /dev. An image may have put something else at /dev/null, which would show the
+ * host through what it covers (CVE-2025-31133).
+ */
+static void mask(const struct root *root, const char *pattern, enum fate fate,
+                 const struct root *dev)
 {
-    char shown[PATH_MAX];
-    struct stat status;
-    int place = root_look(root, path);
+    const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    char whole[PATH_MAX];
+    glob_t found = {.gl_pathc = 0};
+    int above = snprintf(whole, sizeof(whole), "/proc/self/fd/%d", root->directory);
 
-    if (place == -1)
-        return;
-    snprintf(shown, sizeof(shown), "%s%s", root->path, path);
-    if (fstat(place, &status) == -1)
-        die("look at %s", shown);
-    if (S_ISDIR(status.st_mode))
-        close(mount_on(place, "tmpfs", shown, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                       "mode=555"));
-    else
-        put_over(root, path, place, null, "/dev/null");
-    close(place);
-}
-
-/* How often each processor has been too hot reveals what others compute there. */
-static void hide_temperatures(const struct root *sys, int null)
-{
-    int processors = open_inside(sys->directory, "/devices/system/cpu", O_RDONLY | O_DIRECTORY,
-                                 RESOLVE_NO_SYMLINKS);
-    DIR *directory = processors == -1 ? NULL : fdopendir(processors);
-    struct dirent *entry;
-    char path[PATH_MAX];
-
-    if (directory == NULL && errno != ENOENT)
-        die("read %s/devices/system/cpu", sys->path);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (strncmp(entry->d_name, "cpu", 3) != 0 || entry->d_name[3] < '0' ||
-            entry->d_name[3] > '9')
+    strcpy(whole + above, pattern);
+    if (glob(whole, GLOB_ERR | GLOB_NOCHECK, NULL, &found) != 0)
+        fail("%s%s: can't be read", root->path, pattern);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const char *path = found.gl_pathv[i] + above;
+        if (faccessat(root->directory, path + 1, F_OK, 0) == -1 && errno == ENOENT)
             continue;
-        snprintf(path, sizeof(path), "/devices/system/cpu/%s/thermal_throttle", entry->d_name);
-        hide(sys, path, null);
+        if (fate == BY_EMPTY)
+            close(mount_inside(root, path, "tmpfs", flags, "mode=555"));
+        else if (fate == BY_NULL)
+            put_over(root, path, dev, "/null");
+        else
+            put_over(root, path, root, path);
     }
-    if (directory != NULL)
-        closedir(directory);
+    globfree(&found);
 }
 
-/* Bound onto itself, a path is a mount, and can be read-only while the rest of /proc is not. */
-static void forbid_writing(const struct root *root, const char *path)
+void mask_paths(const struct root *dev, const struct root *proc, const struct root *sys)
 {
-    char shown[PATH_MAX];
-    int place = root_look(root, path);
-
-    if (place == -1)
-        return;
-    snprintf(shown, sizeof(shown), "%s%s", root->path, path);
-    put_over(root, path, place, place, shown);
-    close(place);
-}
-
-void mask_paths(const struct root *proc, const struct root *sys)
-{
-    int null = open_null();
-
     /* EXERCISE 10.3: cover what reveals the whole machine, and keep the box from changing its
-       settings. openat2(2), move_mount(2), mount_setattr(2) */
-    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-        hide(proc, hidden[i], null);
-    for (size_t i = 0; i < sizeof(hidden_in_sys) / sizeof(hidden_in_sys[0]); i++)
-        hide(sys, hidden_in_sys[i], null);
-    hide_temperatures(sys, null);
-    for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
-        forbid_writing(proc, read_only[i]);
+       settings. open_tree(2), mount_setattr(2), move_mount(2) */
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        const struct root *root = strncmp(table[i].path, "/proc/", 6) == 0 ? proc : sys;
+        mask(root, strchr(table[i].path + 1, '/'), table[i].fate, dev);
+    }
     /* END */
-    close(null);
-}
-
-void mask_mount_cgroup(const struct root *sys)
-{
-    close(mount_inside(sys, "/fs/cgroup", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                       NULL));
-}
-
-/* The highest group of the box's first range of ids, or of the ranges that icmp(7) allows. */
-static unsigned last_group(void)
-{
-    const unsigned highest = 2147483647;
-    unsigned inside = 0, outside = 0, count = 1;
-    FILE *map = fopen("/proc/self/gid_map", "re");
-
-    if (map == NULL || fscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
-        die("read /proc/self/gid_map");
-    fclose(map);
-    return count - 1 < highest - inside ? inside + count - 1 : highest;
 }
 
 void mask_allow_ping(const struct root *proc)
 {
-    const char *path = "/sys/net/ipv4/ping_group_range";
-    int file = open_inside(proc->directory, path, O_WRONLY, RESOLVE_NO_SYMLINKS);
+    /* The kernel takes only groups that the box has: all, those of its own range, or root's. */
+    static const char *const groups[] = {"0 2147483647", "0 65535", "0 0"};
+    int file = open_inside(proc->directory, "/sys/net/ipv4/ping_group_range", O_WRONLY, 0);
 
     if (file == -1 && errno == ENOENT)
         return; /* without IPv4 */
-    if (file == -1 || dprintf(file, "0 %u", last_group()) < 0)
-        die("write %s%s", proc->path, path);
-    close(file);
+    for (int i = 0; i < 3; i++)
+        if (write(file, groups[i], strlen(groups[i])) != -1) {
+            close(file);
+            return;
+        }
+    die("write %s/sys/net/ipv4/ping_group_range", proc->path);
 }

@@ -401,9 +401,9 @@ static void take_option(struct spec *spec, int option, char ***file_environment)
     } else if (option == ULIMIT) {
         rlimit_add(&spec->limits, optarg);
     } else if (option == CAP_ADD) {
-        capability_add(&spec->choice, optarg);
+        spec->choice.add |= capability_named(optarg);
     } else if (option == CAP_DROP) {
-        capability_drop(&spec->choice, optarg);
+        spec->choice.drop |= capability_named(optarg);
     } else if (option == SECCOMP) {
         spec->seccomp = first_of_two(optarg, "seccomp", "default", "off");
     } else if (option == USERNS) {

@@ -4,7 +4,6 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -22,145 +21,102 @@
 #error "the list of system calls is for x86-64 and arm64"
 #endif
 
-#ifndef CLONE_NEWCGROUP
-#define CLONE_NEWCGROUP 0x02000000
-#endif
-#define NAMESPACES                                                                                 \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
-     CLONE_NEWNET)
 #define X32_CALLS          0x40000000 /* __X32_SYSCALL_BIT */
+#define LOAD               (BPF_LD | BPF_W | BPF_ABS)
+#define RETURN             (BPF_RET | BPF_K)
+#define JUMP_IF(test)      (BPF_JMP | (test) | BPF_K)
+#define ALLOW              SECCOMP_RET_ALLOW
 #define REFUSE_WITH(error) (SECCOMP_RET_ERRNO | (error))
-#define LENGTH(array)      (sizeof(array) / sizeof((array)[0]))
 #define FIELD(name)        ((uint32_t)offsetof(struct seccomp_data, name))
-
-/* Numbers FIRST up to the next range's FIRST get the same ANSWER. */
-struct range {
-    uint32_t first;
-    enum answer answer;
-};
 
 /* One instruction; the kernel's names for its parts are in bpf(4) of the BSDs. */
 static void put(struct filter *filter, uint16_t code, uint32_t k, uint8_t if_true, uint8_t if_false)
 {
-    if (filter->length == FILTER_ROOM)
-        fail("seccomp: the filter does not fit its room");
     filter->code[filter->length++] = (struct sock_filter){code, if_true, if_false, k};
 }
 
-static void put_load(struct filter *filter, uint32_t field)
-{
-    put(filter, BPF_LD | BPF_W | BPF_ABS, field, 0, 0);
-}
-
-static void put_return(struct filter *filter, uint32_t action)
-{
-    put(filter, BPF_RET | BPF_K, action, 0, 0);
-}
-
-/*
- * The ACTION if the argument is one of COUNT VALUES, else OTHERWISE. The kernel reads only the
- * lower 32 bits of the four arguments that are looked at here. To compare all 64 is a known
- * mistake: junk in the upper half then walks past the check (CVE-2019-10063).
- */
-static void put_choice(struct filter *filter, uint32_t argument, const uint32_t *values,
-                       size_t count, uint32_t action, uint32_t otherwise)
-{
-    put_load(filter, argument);
-    for (size_t i = 0; i < count; i++) {
-        put(filter, BPF_JMP | BPF_JEQ | BPF_K, values[i], 0, 1);
-        put_return(filter, action);
-    }
-    put_return(filter, otherwise);
-}
-
-static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
-static const uint32_t families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
-static const uint32_t personas[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
+static const uint32_t namespaces[] = {CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET},
+                      typing[] = {TIOCSTI, TIOCLINUX},
+                      families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET},
+                      personas[] = {PER_LINUX, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26,
                                     0xffffffff /* only asks */};
 
-/* A leaf of the tree. */
-static void put_answer(struct filter *filter, enum answer answer)
+/*
+ * The leaves of the tree: ACTION if ARGUMENT is one of VALUES (BPF_JEQ), or has a bit in common
+ * with one (BPF_JSET), else OTHERWISE. The kernel reads only the lower 32 bits of these arguments.
+ * To compare all 64 is a known mistake: junk in the upper half then walks past the check
+ * (CVE-2019-10063).
+ */
+static const struct {
+    uint32_t otherwise, argument, action;
+    uint16_t compare;
+    int count;
+    const uint32_t *values;
+} leaves[] = {
+    [ANSWER_ABSENT] = {.otherwise = REFUSE_WITH(ENOSYS)},
+    [ANSWER_ALLOW] = {.otherwise = ALLOW},
+    [ANSWER_REFUSE] = {.otherwise = REFUSE_WITH(EPERM)},
+    [CHECK_CLONE] = {ALLOW, FIELD(args[0]), REFUSE_WITH(EPERM), BPF_JSET, 1, namespaces},
+    [CHECK_IOCTL] = {ALLOW, FIELD(args[1]), REFUSE_WITH(EPERM), BPF_JEQ, 2, typing},
+    [CHECK_PERSONALITY] = {REFUSE_WITH(EPERM), FIELD(args[0]), ALLOW, BPF_JEQ, 5, personas},
+    [CHECK_SOCKET] = {REFUSE_WITH(EAFNOSUPPORT), FIELD(args[0]), ALLOW, BPF_JEQ, 5, families},
+};
+
+static void put_leaf(struct filter *filter, enum answer answer)
 {
-    switch (answer) {
-    case ANSWER_ALLOW:
-        put_return(filter, SECCOMP_RET_ALLOW);
-        break;
-    case ANSWER_REFUSE:
-        put_return(filter, REFUSE_WITH(EPERM));
-        break;
-    case ANSWER_UNKNOWN:
-    case ANSWER_ABSENT:
-        put_return(filter, REFUSE_WITH(ENOSYS));
-        break;
-    case CHECK_CLONE:
-        put_load(filter, FIELD(args[0]));
-        put(filter, BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1);
-        put_return(filter, REFUSE_WITH(EPERM));
-        put_return(filter, SECCOMP_RET_ALLOW);
-        break;
-    case CHECK_IOCTL:
-        put_choice(filter, FIELD(args[1]), typing, LENGTH(typing), REFUSE_WITH(EPERM),
-                   SECCOMP_RET_ALLOW);
-        break;
-    case CHECK_PERSONALITY:
-        put_choice(filter, FIELD(args[0]), personas, LENGTH(personas), SECCOMP_RET_ALLOW,
-                   REFUSE_WITH(EPERM));
-        break;
-    case CHECK_SOCKET:
-        put_choice(filter, FIELD(args[0]), families, LENGTH(families), SECCOMP_RET_ALLOW,
-                   REFUSE_WITH(EAFNOSUPPORT));
-        break;
+    if (leaves[answer].count > 0)
+        put(filter, LOAD, leaves[answer].argument, 0, 0);
+    for (int i = 0; i < leaves[answer].count; i++) {
+        put(filter, JUMP_IF(leaves[answer].compare), leaves[answer].values[i], 0, 1);
+        put(filter, RETURN, leaves[answer].action, 0, 0);
     }
+    put(filter, RETURN, leaves[answer].otherwise, 0, 0);
 }
 
 /*
- * The tree over COUNT ranges: is the number in the upper half of them? The lower half follows at
- * once; the upper half is a jump away, over as many instructions as the lower turned out to have.
+ * The tree over COUNT ranges of numbers with the same answer, of which FIRSTS has the first ones:
+ * is the number in the upper half of them? The lower half follows at once; the upper half is a jump
+ * away, over as many instructions as the lower turned out to have.
  */
-static void put_tree(struct filter *filter, const struct range *ranges, int count)
+static void put_tree(struct filter *filter, const uint8_t *answers, const uint16_t *firsts,
+                     int count)
 {
+    int at = filter->length, middle = count / 2;
+
     if (count == 1) {
-        put_answer(filter, ranges[0].answer);
+        put_leaf(filter, (enum answer)answers[firsts[0]]);
         return;
     }
-    int middle = count / 2;
-    int at = filter->length;
-    put(filter, BPF_JMP | BPF_JGE | BPF_K, ranges[middle].first, 0, 0);
-    put_tree(filter, ranges, middle);
+    put(filter, JUMP_IF(BPF_JGE), firsts[middle], 0, 0);
+    put_tree(filter, answers, firsts, middle);
     int distance = filter->length - at - 1;
     if (distance > UINT8_MAX)
         fail("seccomp: a branch of the filter is too long");
     filter->code[at].jt = (uint8_t)distance;
-    put_tree(filter, ranges + middle, count - middle);
-}
-
-/* Neighbours with the same answer are one range. Returns how many there are. */
-static int make_ranges(const uint8_t answers[SYSCALLS], struct range ranges[SYSCALLS])
-{
-    int count = 0;
-
-    for (uint32_t number = 0; number < SYSCALLS; number++)
-        if (count == 0 || ranges[count - 1].answer != (enum answer)answers[number])
-            ranges[count++] = (struct range){number, answers[number]};
-    return count;
+    put_tree(filter, answers, firsts + middle, count - middle);
 }
 
 void seccomp_compile(uint64_t capabilities, struct filter *filter)
 {
     uint8_t answers[SYSCALLS];
-    struct range ranges[SYSCALLS];
+    uint16_t firsts[SYSCALLS];
+    int count = 0;
 
     syscalls_answers(capabilities, answers);
+    for (int number = 0; number < SYSCALLS; number++)
+        if (number == 0 || answers[number] != answers[number - 1])
+            firsts[count++] = (uint16_t)number;
     filter->length = 0;
-    put_load(filter, FIELD(arch));
-    put(filter, BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0);
-    put_return(filter, SECCOMP_RET_KILL_PROCESS); /* the numbers mean other calls there */
-    put_load(filter, FIELD(nr));
+    put(filter, LOAD, FIELD(arch), 0, 0);
+    put(filter, JUMP_IF(BPF_JEQ), OUR_ARCH, 1, 0);
+    put(filter, RETURN, SECCOMP_RET_KILL_PROCESS, 0, 0); /* the numbers mean other calls there */
+    put(filter, LOAD, FIELD(nr), 0, 0);
 #ifdef __x86_64__
-    put(filter, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
-    put_return(filter, REFUSE_WITH(ENOSYS));
+    put(filter, JUMP_IF(BPF_JGE), X32_CALLS, 0, 1);
+    put(filter, RETURN, REFUSE_WITH(ENOSYS), 0, 0);
 #endif
-    put_tree(filter, ranges, make_ranges(answers, ranges));
+    put_tree(filter, answers, firsts, count);
 }
 
 void seccomp_install(uint64_t capabilities)

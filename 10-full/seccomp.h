@@ -3,8 +3,7 @@
  *
  * What is allowed and why is the list in syscalls.c, in groups and with reasons. In seccomp.c it
  * becomes a program for the kernel's classic BPF machine: a binary tree over call numbers, so that
- * some eight comparisons find any of them. (Engines long used a list of hundreds, which costs five
- * times as much to install and more on every call.)
+ * some eight comparisons find any of them.
  */
 #ifndef SECCOMP_H
 #define SECCOMP_H
@@ -14,10 +13,9 @@
 
 /* What becomes of a call. Those with CHECK are allowed or refused by one of their arguments. */
 enum answer {
-    ANSWER_UNKNOWN = 0, /* ENOSYS: newer than the list; the program falls back on an older call */
+    ANSWER_ABSENT = 0, /* ENOSYS: not on the list; the program falls back on an older call */
     ANSWER_ALLOW,
     ANSWER_REFUSE,     /* EPERM */
-    ANSWER_ABSENT,     /* ENOSYS: as if this kernel were too old to have it */
     CHECK_CLONE,       /* the flags of clone(2): no new namespaces */
     CHECK_IOCTL,       /* the request of ioctl(2): none that types into a terminal */
     CHECK_PERSONALITY, /* the persona of personality(2): none that weakens memory protection */
@@ -27,29 +25,22 @@ enum answer {
 /* Calls are numbered from 0; the list knows none from here on. */
 enum { SYSCALLS = 512 };
 
-/*
- * Either side. Fill in the answer for each call number in a box whose root holds CAPABILITIES (bit
- * N is capability N): what docker calls its default profile, as the groups in syscalls.c tell.
- */
+/* Either side. Fill in the answer for each call number in a box whose root holds CAPABILITIES (bit
+ * N is capability N): much as in docker's default profile; the reasons are in syscalls.c. */
 void syscalls_answers(uint64_t capabilities, uint8_t answers[SYSCALLS]);
 
-/* A filter as it is built: room for more than the list can ever need. */
-enum { FILTER_ROOM = 2048 };
+/* A filter as it is built; with every call in a range of its own it would have some 1200. */
 struct filter {
-    struct sock_filter code[FILTER_ROOM];
+    struct sock_filter code[2048];
     unsigned short length;
 };
 
-/*
- * Either side. Compile the list for a box whose root holds CAPABILITIES (bit N is capability N).
- * Calls made for another processor's or the x32 table of numbers are refused.
- */
+/* Either side. Compile the list for a box whose root holds CAPABILITIES. Calls made for another
+ * processor's or the x32 table of numbers are refused. */
 void seccomp_compile(uint64_t capabilities, struct filter *filter);
 
-/*
- * Box, the last of its privileges. Put the compiled list on this process and all that come of it,
- * for good. Needs no_new_privs. An error ends the tool.
- */
+/* Box, the last of its privileges. Put the compiled list on this process and all that come of it,
+ * for good. Needs no_new_privs. An error ends the tool. */
 void seccomp_install(uint64_t capabilities);
 
 #endif

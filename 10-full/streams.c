@@ -17,81 +17,57 @@ void streams_check_shell(bool has_input)
 }
 
 /*
- * To open /dev/stdout is to open the pipe once more: then its owner and mode count. It has no name,
- * so only those find it who hold it already, or could look into who does: its mode lets nobody else
- * in. Its owner stays. The caller may open the other end as /dev/stdin, and an owner could read
- * what others write into it. A file is left as it is, and so is a pipe with a name.
+ * Does the box get the tool's own stream? Yes, unless it is a terminal. To open /dev/stdout is to
+ * open a pipe once more, and then its owner and mode count. A pipe without a name is found only by
+ * those that hold it already, or may look into a process that does: so its mode lets everybody in,
+ * in the one direction. Its owner stays, because an owner could read what others write.
  */
-static void let_open(int pipe, int standard)
+static bool pass_on(int standard)
 {
     struct statfs system;
     struct stat status;
 
-    if (fstatfs(pipe, &system) == 0 && system.f_type == PIPEFS_MAGIC && fstat(pipe, &status) == 0)
-        (void)fchmod(pipe, status.st_mode | (standard == STDIN_FILENO ? 0444 : 0222));
+    if (fstat(standard, &status) == -1)
+        die("look at standard stream %d", standard);
+    if (S_ISFIFO(status.st_mode) && fstatfs(standard, &system) == 0 &&
+        system.f_type == PIPEFS_MAGIC)
+        (void)fchmod(standard, status.st_mode | (standard == STDIN_FILENO ? 0444 : 0222));
+    return !S_ISCHR(status.st_mode) || !isatty(standard);
 }
 
-/* The monitor's end never blocks: the box may take what poll(2) has promised. */
-static void open_pipe(struct streams *streams, int standard, int outside, uint32_t first_id)
+/* Returns the box's end. OURS never blocks: the box may take what poll(2) has promised. */
+static int open_pipe(bool input, uint32_t first_id, int *ours)
 {
-    bool input = standard == STDIN_FILENO;
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) == -1)
+    if (pipe2(ends, O_CLOEXEC) == -1 || fcntl(ends[input], F_SETFL, O_NONBLOCK) == -1)
         die("pipe");
-    int inside = ends[input ? 0 : 1], ours = ends[input ? 1 : 0];
-    if (fcntl(ours, F_SETFL, O_NONBLOCK) == -1)
-        die("fcntl");
-    if (first_id != 0 && fchown(inside, first_id, first_id) == -1)
+    if (first_id != 0 && fchown(ends[!input], first_id, first_id) == -1)
         die("give a pipe to user %u", first_id);
-    let_open(inside, standard);
-    streams->box[standard] = inside;
-    streams->routes[standard] =
-        input ? (struct route){outside, ours} : (struct route){ours, outside};
+    (void)fchmod(ends[!input], input ? 0644 : 0622);
+    *ours = ends[input];
+    return ends[!input];
 }
 
-static bool is_same(int one, int other)
+void streams_open(struct streams *streams, bool terminal, bool interactive, int log,
+                  uint32_t first_id)
 {
-    struct stat first, second;
-
-    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
-
-static void open_stream(struct streams *streams, int standard, const struct streams_plan *plan)
-{
-    bool input = standard == STDIN_FILENO, detached = plan->log != -1;
-    int outside = !detached ? standard : input ? -1 : plan->log;
-
-    streams->box[standard] = 0;
-    streams->routes[standard] = input ? (struct route){outside, -1} : (struct route){-1, outside};
-    if (plan->terminal)
-        return;
-    if (!detached && !isatty(standard)) {
-        let_open(standard, standard);
-    } else if (input && (detached || !plan->interactive)) {
-        streams->box[standard] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (streams->box[standard] == -1)
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        bool input = i == STDIN_FILENO, detached = log != -1;
+        int box, ours = -1, outside = !detached ? i : input ? -1 : log;
+        if (terminal || (!detached && pass_on(i)))
+            box = 0;
+        else if (input && (detached || !interactive))
+            box = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        else if (i == STDERR_FILENO && streams->box[STDOUT_FILENO] != 0)
+            box = streams->box[STDOUT_FILENO]; /* the same pipe, so lines stay in their order */
+        else
+            box = open_pipe(input, first_id, &ours);
+        if (box == -1)
             die("open /dev/null");
-    } else if (standard == STDERR_FILENO && streams->box[STDOUT_FILENO] != 0 &&
-               is_same(outside, streams->routes[STDOUT_FILENO].to)) {
-        streams->box[standard] = streams->box[STDOUT_FILENO]; /* so lines stay in their order */
-    } else {
-        open_pipe(streams, standard, outside, plan->first_id);
+        streams->box[i] = box;
+        streams->routes[i] = input ? (struct route){outside, ours} : (struct route){ours, outside};
     }
-}
-
-void streams_open(struct streams *streams, const struct streams_plan *plan)
-{
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        open_stream(streams, standard, plan);
-}
-
-void streams_close(const struct streams *streams)
-{
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        if (streams->box[standard] != 0)
-            close(streams->box[standard]); /* two may be one: EBADF */
 }
 
 void streams_enter(const struct streams *streams)

@@ -14,21 +14,11 @@
 
 enum { STREAMS = 3 };
 
-/* What the monitor copies. If one end is -1, it copies nothing. */
-struct route {
-    int from, to;
-};
-
 struct streams {
-    int box[STREAMS];             /* standard input, output, error of the box; 0: as the tool's */
-    struct route routes[STREAMS]; /* with -t, the terminal is still missing */
-};
-
-struct streams_plan {
-    bool terminal;     /* the box gets a terminal of its own */
-    bool interactive;  /* what is typed at the host's terminal goes to the box */
-    int log;           /* the output goes there, and there is no input; -1 if it isn't detached */
-    uint32_t first_id; /* the host's id for user 0, if the box has a range of its own */
+    int box[STREAMS]; /* standard input, output, error of the box; 0: as the tool's */
+    struct route {
+        int from, to; /* what the monitor copies; nothing if an end is -1 */
+    } routes[STREAMS];
 };
 
 /* Host, if no command is given. A shell without input ends at once, so that is an error (125). */
@@ -36,12 +26,13 @@ void streams_check_shell(bool has_input);
 
 /*
  * Host, before there is a box. Open what it takes, close-on-exec, and let the users of the box open
- * pipes by name, as /dev/stdout. Errors end the tool.
+ * pipes by name, as /dev/stdout. With TERMINAL, it gets one of its own, and the routes lack that
+ * end. INTERACTIVE: what is typed at the host's terminal goes to the box. LOG is where the output
+ * of a detached box goes, which has no input; else -1. FIRST_ID is the host's id for its user 0, or
+ * 0. Errors end the tool.
  */
-void streams_open(struct streams *streams, const struct streams_plan *plan);
-
-/* Host, once there is a box: what is open for it alone is closed. */
-void streams_close(const struct streams *streams);
+void streams_open(struct streams *streams, bool terminal, bool interactive, int log,
+                  uint32_t first_id);
 
 /* Box. Put them in place. The tool's own errors go on to where they went. Errors end the tool. */
 void streams_enter(const struct streams *streams);

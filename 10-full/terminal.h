@@ -14,14 +14,12 @@
 #include "../04-mnt/mount.h"
 #include "streams.h"
 
-/*
- * Box. Open a new terminal in pts of DEV, the box's /dev, and send its master to the host over
- * CHILD's socket. OWNER is who the command will run as. With CONSOLE, let it appear as /dev/console
- * too. Returns the slave. An error ends the tool.
- */
+/* Box. Open a new terminal in pts of DEV, the box's /dev, for the user OWNER, and send its master
+ * to the host over CHILD's socket. With CONSOLE, let it appear as /dev/console too. Returns the
+ * slave. An error ends the tool. */
 int terminal_open(const struct root *dev, const struct child *child, uid_t owner, bool console);
 
-/* Box, before the change of identity. Make SLAVE the controlling terminal of a new session, and
+/* Box, in a new session and before the change of identity. Make SLAVE its controlling terminal, and
  * standard input, output and error. TIOCSCTTY in ioctl_tty(2). An error ends the tool. */
 void terminal_become(int slave);
 
@@ -29,12 +27,10 @@ void terminal_become(int slave);
  * one. Another error ends the tool. */
 int terminal_receive(const struct child *child);
 
-/*
- * Host, between the start of the command and spawn_wait(). Copy what STREAMS says until the child
- * has ended and all that it wrote has come out; pass signals on. MASTER, unless -1, is the other
- * end of standard input and output: the window's size is followed then, and if input is a terminal
- * it is raw meanwhile, and afterwards as before, also if the tool crashes. Errors end the tool.
- */
+/* Host, between the start of the command and spawn_wait(). Pass signals on, and copy what STREAMS
+ * says until the child has ended and all that it wrote has come out. MASTER, unless -1, is the
+ * other end of input and output: the window's size is followed then, and if input is a terminal, it
+ * is raw until the tool exits. Errors end the tool. */
 void terminal_relay(int master, const struct child *child, const struct streams *streams);
 
 #endif

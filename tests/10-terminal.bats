@@ -101,93 +101,34 @@ terminal_is_as_before() {
     terminal_is_as_before
 }
 
-@test "Ctrl-C for a command without a handler: with -t or without, the third one ends the box" {
-    requires command:tmux
-    local options
-    for options in -it ""; do
-        open_terminal
-        type_in "$(between "trap : INT; $full run $options --network none $ROOTFS sleep 73")" Enter
-        wait_until 10 runs_in_box 'sleep 73'
-        type_in C-c
-        wait_until 5 sees 'full run: the command has no handler for SIGINT'
-        wait_until 5 sees '^hint: .*--init'
-        runs_in_box 'sleep 73'
-        wait_until 5 ends_at_ctrl_c 'sleep 73' # two of them, unless the kernel takes them for one
-        wait_until 5 sees 'status 137'
-        terminal_is_as_before
-        tmux -S "$TMUX_SOCKET" kill-server
-        rm "$BATS_TEST_TMPDIR/after"
-    done
-    TMUX_SOCKET=
-}
-
-# What is typed right behind a Ctrl-C is thrown away with it.
-answers() {
-    type_in 'echo still $((40 + 2))' Enter
-    sees 'still 42'
-}
-
-@test "Ctrl-C for a shell, which handles it: as often as one likes" {
-    requires command:tmux
-    open_terminal
-    type_in "$full run -it --network none $ROOTFS bash --norc" Enter
-    type_in 'echo here $((40 + 1))' Enter
-    wait_until 10 sees 'here 41'
-    type_in C-c C-c C-c C-c
-    wait_until 5 answers
-    run ! sees 'no handler'
-    type_in 'exit 5' Enter
-}
-
-@test "exec -t: the same in a box that runs, also when it is killed" {
+@test "exec -t: the same in a box that runs" {
     requires command:tmux
     detached bird --network=none sleep 60
     open_terminal
     sit_in_box "$(between "$full exec -it -e 'PS1=box\$ ' bird bash --norc")"
-    local shell tool
-    shell=$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_pid}')
-    shell=$(cat "/proc/$shell/task/$shell/children")
-    tool=$(cat "/proc/${shell% }/task/${shell% }/children")
-    [[ $(tr '\0' ' ' <"/proc/${tool% }/cmdline") == *"exec -it"* ]]
-    kill -KILL "${tool% }"
-    wait_until 5 sees 'status 137'
+    type_in 'exit 5' Enter
+    wait_until 5 sees 'status 5'
     terminal_is_as_before
     run -0 "$full" exec bird true
 }
 
-# The tool that was started in the terminal by a shell there, and its child that guards the terminal.
-find_tool_and_guard() {
+# The tool that was started in the terminal by a shell there.
+find_tool() {
     local child shell
     shell=$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_pid}')
     tool=$(descendants_of "$shell" | while read -r child; do
-        [[ $(tr '\0' ' ' <"/proc/$child/cmdline") != *"full $1 -it "* ]] || echo "$child"
+        [[ $(tr '\0' ' ' <"/proc/$child/cmdline") != *"full run -it "* ]] || echo "$child"
     done | head -n 1)
-    guard=$(ps -o pid=,sid=,args= --ppid "$tool" | awk -v want="full $1 -it" '$1 == $2 && $0 ~ want { print $1 }')
-    [ -n "$guard" ]
-}
-
-@test "exec -t: the box stops the guard of the terminal, and it ends all the same" {
-    requires command:tmux
-    local tool guard
-    detached bird --network=none sleep 60
-    open_terminal
-    type_in "$(between "$full exec -it bird sh -c 'echo re''ady; read x'")" Enter
-    wait_until 10 sees '^ready'
-    find_tool_and_guard exec
-    run -0 "$full" exec bird kill -STOP "$(status_of "$guard" NSpid | awk '{ print $NF }')"
-    wait_until 3 grep -q '^State:.*stopped' "/proc/$guard/status"
-    type_in '' Enter
-    wait_until 5 sees 'status 0'
-    terminal_is_as_before
+    [ -n "$tool" ]
 }
 
 @test "run -t, stopped from elsewhere: 'stop' ends it, and leaves the terminal to the shell there" {
     requires command:tmux
-    local tool guard settings
+    local tool settings
     open_terminal
     type_in "$full run -it --name bird --network none $ROOTFS sh -c 'echo re''ady; read x'" Enter
     wait_until 10 sees '^ready'
-    find_tool_and_guard run
+    find_tool
     kill -STOP "$tool"
     wait_until 5 sees Stopped
     settings=$(stty -a -F "$(tmux -S "$TMUX_SOCKET" display-message -p '#{pane_tty}')")
