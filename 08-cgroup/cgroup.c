@@ -5,29 +5,162 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "controller.h"
 #include "group.h"
 
-enum { TRIES = 100 };
+enum {
+    NAMES = 512, /* room for the names of all controllers */
+    TRIES = 100
+};
 
-void cgroup_check_name(const char *name)
+/* Is NAME one of the words of LIST? */
+static bool is_listed(const char *list, const char *name)
 {
-    if (name[0] == '\0' || name[0] == '.' || strpbrk(name, "/\n") != NULL)
-        fail("name: '%s' can't be a group's name: it has no '/' and doesn't begin with '.'", name);
+    char words[NAMES + 2], word[NAMES];
+
+    snprintf(words, sizeof(words), " %s ", list);
+    snprintf(word, sizeof(word), " %s ", name);
+    return strstr(words, word) != NULL;
+}
+
+/* Of NAMES, such as "+cpu +memory", those that LIST, such as "cpu pids", has; with HAS false, those
+ * that it lacks. */
+static void choose(const char *names, const char *list, bool has, char *chosen)
+{
+    char copy[NAMES], *save;
+    size_t length = 0;
+
+    snprintf(copy, sizeof(copy), "%s", names);
+    chosen[0] = '\0';
+    for (const char *name = strtok_r(copy, " ", &save); name != NULL;
+         name = strtok_r(NULL, " ", &save))
+        if (is_listed(list, name + 1) == has)
+            length += (size_t)snprintf(chosen + length, NAMES - length, "%s%s",
+                                       length > 0 ? " " : "", name);
+}
+
+/* ORDER is "+NAME" for each controller that GROUP is to hand down. */
+static int enable(const char *group, const char *order)
+{
+    char type[64];
+    int error = 0;
+
+    /*
+     * For memory and io the kernel refuses this by itself. With cpu, cpuset and pids it makes the
+     * group one of threads instead, below which no process can be born. The top has no type.
+     */
+    if (group_read(group, "cgroup.type", type, sizeof(type)) == 0 &&
+        group_number(group, "cgroup.procs", "") > 0)
+        return -EBUSY;
+    /* EXERCISE 8.1: have the controllers handed down to the groups below. cgroups(7) */
+    error = group_write(group, "cgroup.subtree_control", order);
+    /* END */
+    return error;
+}
+
+/* Why it has failed: the group holds processes, or isn't ours. */
+static int report_enable(const char *group, const char *order, int error)
+{
+    if (error == -EBUSY)
+        hint("a group that hands controllers down holds no processes itself, but process %lld is "
+             "in it: "
+             "move all of them into a group below, or choose --parent",
+             group_number(group, "cgroup.procs", ""));
+    else if (error == -EACCES)
+        hint("this branch of the tree is not yours: 'systemd-run --user --scope -p Delegate=yes "
+             "COMMAND' starts a command in one that is");
+    errno = -error;
+    return report("enable '%s' in %s", order, group);
+}
+
+/*
+ * Have NAMES handed down to the group PATH, by all groups from the top of the tree to its PARENT.
+ * What can't be had is an error only if it is NEEDED.
+ */
+static int hand_down(const char *path, const char *parent, const char *names, bool needed)
+{
+    char list[NAMES], missing[NAMES], order[NAMES], group[PATH_MAX];
+    int error = 0;
+
+    group_read(path, "cgroup.controllers", list, sizeof(list));
+    choose(names, list, false, missing);
+    if (missing[0] == '\0')
+        return 0;
+    group_read(tree_top(), "cgroup.controllers", list, sizeof(list));
+    choose(missing, list, false, order);
+    if (needed && order[0] != '\0') {
+        hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with 'cgroup_no_v1=all', or "
+             "use the virtual machine: 'tests/vm --shell'");
+        return refuse("no controller %s in %s", order + 1, tree_top());
+    }
+    choose(missing, list, true, missing);
+
+    /* The top of the tree first, then one name more each time, the parent itself last. */
+    for (size_t end = strlen(tree_top()); missing[0] != '\0' && error == 0;
+         end += 1 + strcspn(parent + end + 1, "/")) {
+        snprintf(group, sizeof(group), "%.*s", (int)end, parent);
+        group_read(group, "cgroup.subtree_control", list, sizeof(list));
+        choose(missing, list, false, order);
+        if (order[0] != '\0')
+            error = enable(group, order);
+        if (parent[end] == '\0')
+            break;
+    }
+    return error != 0 && needed ? report_enable(group, order, error) : 0;
+}
+
+/* The controllers that the limits need, "+NAME " each. */
+static void list_needed(const struct cgroup_limits *limits, char *names)
+{
+    size_t length = 0;
+
+    names[0] = '\0';
+    for (int i = 0; i < limits->count && length < NAMES; i++) {
+        const char *file = limits->settings[i].file;
+        if (strncmp(file, "cgroup.", 7) != 0)
+            length += (size_t)snprintf(names + length, NAMES - length, "+%.*s ",
+                                       (int)strcspn(file, "."), file);
+    }
+}
+
+/*
+ * Make the directory, and "ten-steps" if it is to lie there. Another run may remove that with its
+ * last group before ours is in it: then make both again.
+ */
+static int make_directory(const char *path, const char *parent, bool ours)
+{
+    int error = -ENOENT;
+
+    for (int tries = 0; error == -ENOENT && tries < TRIES; tries++) {
+        error = ours ? group_make(parent) : 0;
+        if (error != 0 && error != -EEXIST)
+            return report("mkdir %s", parent);
+        error = group_make(path);
+    }
+    if (error == 0)
+        return 0;
+    if (error == -EAGAIN)
+        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
+    (void)report("mkdir %s", path);
+    if (ours) {
+        explain("rmdir %s\trmdir(\"%s\")", parent, parent);
+        (void)rmdir(parent);
+    }
+    return error;
 }
 
 /* The kernel takes processors that are not there as well, and lets the group use all of them. */
-static int check_processors(const char *path)
+static int check_processors(const char *path, const char *wanted)
 {
-    char wanted[256], there[256];
+    char taken[256], there[256];
 
-    if (group_read(path, "cpuset.cpus", wanted, sizeof(wanted)) != 0 || wanted[0] == '\0' ||
-        group_read(path, "cpuset.cpus.effective", there, sizeof(there)) != 0 ||
-        strcmp(wanted, there) == 0)
+    group_read(path, "cpuset.cpus", taken, sizeof(taken));
+    group_read(path, "cpuset.cpus.effective", there, sizeof(there));
+    if (strcmp(taken, there) == 0)
         return 0;
     return refuse("cpuset-cpus: of %s there are only %s here", wanted, there);
 }
@@ -35,13 +168,10 @@ static int check_processors(const char *path)
 /* The limits, one file after the other. */
 static int write_limits(const char *path, const struct cgroup_limits *limits)
 {
-    char there[2];
     int error = 0;
 
     for (int i = 0; i < limits->count; i++) {
         const struct cgroup_setting *setting = &limits->settings[i];
-        if (setting->if_there && group_read(path, setting->file, there, sizeof(there)) == -ENOENT)
-            continue;
         /* EXERCISE 8.2: write the limit to its file in the group. cgroups(7) */
         error = group_write(path, setting->file, setting->value);
         /* END */
@@ -53,90 +183,54 @@ static int write_limits(const char *path, const struct cgroup_limits *limits)
             hint("a limit is for a whole disk, not for a partition: see 'lsblk'");
         return report("write '%s' to %s", setting->value, setting->file);
     }
-    return check_processors(path);
-}
-
-/*
- * From the tree as it is to a group of our own with the files we need in it. -ENOENT, without a
- * report, if another run's last group has just taken "ten-steps" along.
- */
-static int make_once(const struct cgroup *group, const struct cgroup_plan *plan, const char *needed)
-{
-    const char *parent = group->tree.parent;
-    int error = plan->parent == NULL ? group_make(parent) : 0;
-
-    if (error != 0 && error != -EEXIST)
-        return report("mkdir %s", parent);
-    error = controllers_enable(&group->tree, needed, plan->wanted);
-    if (error != 0)
-        return error;
-    error = group_make(group->path);
-    if (error == 0 || error == -ENOENT)
-        return error;
-    if (error == -EEXIST)
-        hint("another run has it; if nothing is in it: rmdir %.300s", group->path);
-    else if (error == -EAGAIN)
-        hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
-    return report("mkdir %s", group->path);
-}
-
-/* Nothing has been made in it, so nothing takes it along. */
-static void remove_parent(const char *parent)
-{
-    explain("rmdir %s\trmdir(\"%s\")", parent, parent);
-    (void)rmdir(parent);
+    /* Unless swap is asked for, a memory limit means none. The kernel may not support swap. */
+    if (limit_find(limits, "memory.max") != NULL && limit_find(limits, "memory.swap.max") == NULL)
+        error = group_write(path, "memory.swap.max", "0");
+    if (error != 0 && error != -ENOENT)
+        return report("write '0' to memory.swap.max");
+    const char *processors = limit_find(limits, "cpuset.cpus");
+    return processors != NULL ? check_processors(path, processors) : 0;
 }
 
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim)
 {
-    char needed[256];
+    char needed[NAMES], parent[PATH_MAX];
+    mode_t mask = umask(022); /* the caller's is not for what the box will read */
 
     group->directory = -1;
-    limit_controllers(&plan->limits, needed, sizeof(needed));
-    int error = tree_find(&group->tree, plan->parent, needed[0] != '\0');
-    if (error != 0)
-        return error;
-    snprintf(group->path, sizeof(group->path), "%.*s/%s", LONGEST_GROUP - 256, group->tree.parent,
-             plan->name != NULL ? plan->name : claim->token);
-    /* A name that the user has chosen may be somebody else's: its line comes when it is ours. */
-    if (plan->name == NULL)
+    list_needed(&plan->limits, needed);
+    int error = tree_parent(plan->parent, needed[0] != '\0', parent);
+    if (error == 0 && snprintf(group->path, sizeof(group->path), "%s/%s", parent, claim->token) >=
+                          (int)sizeof(group->path))
+        error = refuse("parent %s: the path is too long", parent);
+    if (error == 0)
         error = claim_note(claim, "group %s", group->path);
     if (error == 0)
-        error = -ENOENT;
-    for (int tries = 0; error == -ENOENT && tries < TRIES; tries++)
-        error = make_once(group, plan, needed);
-    if (error == -ENOENT)
-        error = refuse("%s: another run removes it again and again", group->tree.parent);
-    if (error == 0 && plan->name != NULL)
-        error = claim_note(claim, "group %s", group->path);
-    if (error != 0) {
-        if (plan->parent == NULL)
-            remove_parent(group->tree.parent);
+        error = make_directory(group->path, parent, plan->parent == NULL);
+    if (error == 0 && needed[0] != '\0')
+        error = hand_down(group->path, parent, needed, true);
+    if (error == 0 && plan->counted)
+        error = hand_down(group->path, parent, "+cpu +memory +pids", false);
+    if (error == 0)
+        error = write_limits(group->path, &plan->limits);
+    umask(mask);
+    if (error != 0)
         return error;
-    }
     group->directory = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (group->directory == -1)
-        return report("open %s", group->path);
-    return write_limits(group->path, &plan->limits);
+    return group->directory == -1 ? report("open %s", group->path) : 0;
 }
 
-void cgroup_leave(struct cgroup *group)
+void cgroup_mount(void)
 {
-    if (group->directory != -1)
-        close(group->directory);
-    group->directory = -1;
-    tree_leave(&group->tree);
-}
+    const char *top = tree_top();
 
-void cgroup_mount(const struct cgroup_tree *tree)
-{
     /*
      * Below the new mount there would still be the old one, which shows the whole tree: take it
      * away. In a user namespace the kernel keeps us from that; there the files' owners protect it.
      * But the same file system can't be mounted on top of itself: something has to lie between.
      */
-    explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", tree->top, tree->top);
-    if (umount2(tree->top, MNT_DETACH) == -1)
-        mount_new("tmpfs", tree->top, tree->top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    mount_new("cgroup2", tree->top, tree->top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", top, top);
+    if (umount2(top, MNT_DETACH) == -1)
+        mount_new("tmpfs", top, top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_new("cgroup2", top, top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,43 +10,35 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 
 int group_read(const char *group, const char *file, char *text, size_t size)
 {
-    char path[LONGEST_GROUP + 256];
-    size_t length = 0;
-    ssize_t got = 0;
+    char path[PATH_MAX];
 
-    text[0] = '\0';
     snprintf(path, sizeof(path), "%s/%s", group, file);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor == -1)
-        return -errno;
-    while (length < size - 1 && (got = read(descriptor, text + length, size - 1 - length)) > 0)
-        length += (size_t)got;
-    int error = got == -1 ? -errno : 0;
-    close(descriptor);
-    errno = -error;
+    ssize_t length = descriptor == -1 ? -1 : read(descriptor, text, size - 1);
+    int error = length == -1 ? -errno : 0;
+    if (descriptor != -1)
+        close(descriptor);
     if (length > 0 && text[length - 1] == '\n')
         length--;
-    text[length] = '\0';
+    text[length > 0 ? length : 0] = '\0';
+    errno = -error;
     return error;
 }
 
 int group_write(const char *group, const char *file, const char *value)
 {
-    char path[LONGEST_GROUP + 256];
+    char path[PATH_MAX];
     const char *quote = strpbrk(value, " *?[$;&|<>'\"\\") != NULL ? "'" : "";
-    int error = 0;
 
     snprintf(path, sizeof(path), "%s/%s", group, file);
     explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path, file, value);
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor == -1)
         return -errno;
-    if (write(descriptor, value, strlen(value)) == -1)
-        error = -errno;
+    int error = write(descriptor, value, strlen(value)) == -1 ? -errno : 0;
     close(descriptor);
     errno = -error;
     return error;
@@ -53,35 +46,22 @@ int group_write(const char *group, const char *file, const char *value)
 
 long long group_number(const char *group, const char *file, const char *key)
 {
-    char text[8192];
+    char text[8192], *number;
     size_t length = strlen(key);
 
-    if (group_read(group, file, text, sizeof(text)) != 0)
-        return -1;
+    group_read(group, file, text, sizeof(text));
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, key, length) == 0 && (length == 0 || line[length] == ' '))
-            return strtoll(line + length, NULL, 10);
+        if (strncmp(line, key, length) != 0 || (length > 0 && line[length] != ' '))
+            continue;
+        long long found = strtoll(line + length, &number, 10);
+        return number == line + length ? -1 : found;
     }
     return -1;
-}
-
-int group_first_process(const char *group, char *name, size_t size)
-{
-    char text[32], path[64];
-
-    group_read(group, "cgroup.procs", text, sizeof(text));
-    int pid = atoi(text);
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    first_line(path, name, size);
-    return pid;
 }
 
 int group_make(const char *path)
 {
     explain("mkdir %s\tmkdir(\"%s\", 0755)", path, path);
-    mode_t mask = umask(022); /* the caller's is not for what the box will read */
-    int error = mkdir(path, 0755) == -1 ? -errno : 0;
-    umask(mask);
-    return error;
+    return mkdir(path, 0755) == -1 ? -errno : 0;
 }

@@ -10,8 +10,6 @@
 
 #include <stddef.h>
 
-enum { LONGEST_GROUP = 1024 }; /* a group's directory */
-
 /* Either side. The text of FILE in the directory GROUP, without the last newline; empty after an
  * error. */
 int group_read(const char *group, const char *file, char *text, size_t size);
@@ -19,13 +17,9 @@ int group_read(const char *group, const char *file, char *text, size_t size);
 /* Host. Write VALUE to FILE of GROUP, as echo does. */
 int group_write(const char *group, const char *file, const char *value);
 
-/* Either side. The number behind KEY in one of the flat files "KEY NUMBER\n…", or with KEY "" all
- * that is in the file; -1 if there is none. */
+/* Either side. The number behind KEY in one of the flat files "KEY NUMBER\n…", or with KEY "" the
+ * one that FILE begins with; -1 if there is none. */
 long long group_number(const char *group, const char *file, const char *key);
-
-/* Either side. The first process that is in GROUP itself: its pid, and its name into NAME; 0 if
- * there is none. */
-int group_first_process(const char *group, char *name, size_t size);
 
 /* Host. Make the group PATH. */
 int group_make(const char *path);

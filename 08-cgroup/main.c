@@ -21,19 +21,14 @@ static const char usage[] =
     "Run COMMAND (/bin/sh if none is given) in a control group of its own.\n"
     "\n"
     "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
-    "      --cpu-max=\"QUOTA PERIOD\"\n"
-    "                         the same in microseconds\n"
-    "      --cpu-weight=N     share when processors are scarce, 1 to 10000 (default: 100)\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
     "      --memory=SIZE      memory, such as 64M or 1.5G; beyond it processes are killed\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
     "      --pids=N           processes and threads at a time\n"
-    "      --io-max=\"MAJ:MIN rbps=N wbps=N riops=N wiops=N\"\n"
-    "                         a disk's bytes and operations a second; /dev/NAME will do, too\n"
-    "      --set=FILE=VALUE   any other file of the interface, such as memory.high=32M\n"
-    "  -n, --name=NAME        the group's name (default: a random number)\n"
-    "      --parent=PATH      the group to make it in, from the top of the tree (default:\n"
-    "                         ten-steps, at the top or where the tree is writable)\n"
+    "      --set=FILE=VALUE   any other file of the interface, such as cpu.weight=200,\n"
+    "                         memory.high=32M or \"io.max=MAJ:MIN wbps=1048576\"\n"
+    "      --parent=PATH      the group to make it in, as a path or from the top of the tree\n"
+    "                         (default: ten-steps, at the top or where the tree is writable)\n"
     "  -s, --stat             say at the end what was used, and how often a limit held it back\n"
     "@\n"
     "Limits are off by default.\n"
@@ -57,18 +52,14 @@ struct options {
 
 static struct options parse_options(int argc, char **argv)
 {
-    enum { PARENT = TOOL_OWN };
+    enum { CPUS = TOOL_OWN, CPUSET_CPUS, MEMORY, MEMORY_SWAP, PIDS, SET, PARENT };
     static const struct option long_options[] = {
-        {"cpus", required_argument, NULL, LIMIT_CPUS},
-        {"cpu-max", required_argument, NULL, LIMIT_CPU_MAX},
-        {"cpu-weight", required_argument, NULL, LIMIT_CPU_WEIGHT},
-        {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
-        {"memory", required_argument, NULL, LIMIT_MEMORY},
-        {"memory-swap", required_argument, NULL, LIMIT_MEMORY_SWAP},
-        {"pids", required_argument, NULL, LIMIT_PIDS},
-        {"io-max", required_argument, NULL, LIMIT_IO_MAX},
-        {"set", required_argument, NULL, LIMIT_SET},
-        {"name", required_argument, NULL, 'n'},
+        {"cpus", required_argument, NULL, CPUS},
+        {"cpuset-cpus", required_argument, NULL, CPUSET_CPUS},
+        {"memory", required_argument, NULL, MEMORY},
+        {"memory-swap", required_argument, NULL, MEMORY_SWAP},
+        {"pids", required_argument, NULL, PIDS},
+        {"set", required_argument, NULL, SET},
         {"parent", required_argument, NULL, PARENT},
         {"stat", no_argument, NULL, 's'},
         TOOL_OPTIONS};
@@ -77,21 +68,26 @@ static struct options parse_options(int argc, char **argv)
     int option;
 
     tool_start(argv, "cgroup", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "n:s", long_options, NULL)) != -1) {
-        if (option == 'n')
-            options.plan.name = optarg;
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "s", long_options, NULL)) != -1) {
+        if (option == CPUS)
+            limit_cpus(limits, optarg);
+        else if (option == CPUSET_CPUS)
+            limit_file(limits, "cpuset.cpus", optarg);
+        else if (option == MEMORY)
+            limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
+        else if (option == MEMORY_SWAP)
+            limit_size(limits, "memory.swap.max", optarg, 0);
+        else if (option == PIDS)
+            limit_file(limits, "pids.max", optarg);
+        else if (option == SET)
+            limit_any(limits, optarg);
         else if (option == PARENT)
             options.plan.parent = optarg;
         else if (option == 's')
-            options.stat = true;
-        else if (!limit_option(limits, option, optarg))
+            options.stat = options.plan.counted = true;
+        else
             tool_option(option);
     }
-    limit_complete(limits);
-    if (options.plan.name != NULL)
-        cgroup_check_name(options.plan.name);
-    if (options.stat)
-        options.plan.wanted = "cpu memory pids";
     options.command = tool_command(argc, argv);
     return options;
 }
@@ -110,7 +106,7 @@ int main(int argc, char **argv)
     gid_t user_group = getegid();
     uint64_t namespaces = CLONE_NEWCGROUP | CLONE_NEWNS | (user != 0 ? CLONE_NEWUSER : 0);
     struct claim claim;
-    struct cgroup group = {.directory = -1, .tree.aside = CLAIM_NONE};
+    struct cgroup group;
 
     spawn_block_signals(); /* from here on there is something to undo */
     int error = claim_take(&claim, claim_home(), NULL);
@@ -118,7 +114,6 @@ int main(int argc, char **argv)
         error = cgroup_make(&group, &options.plan, &claim);
     if (error != 0) {
         (void)claim_end(&claim);
-        cgroup_leave(&group);
         return EXIT_TOOL;
     }
     struct clone_args arguments = {.flags = namespaces};
@@ -130,11 +125,10 @@ int main(int argc, char **argv)
     struct child child = spawn_with(arguments);
     if (child.pid == 0) { /* in the box */
         claim_close(&claim);
-        claim_close(&group.tree.aside);
         if (user != 0)
             map_myself(user, user_group);
         mounts_make_private();
-        cgroup_mount(&group.tree);
+        cgroup_mount();
         view_in_place_of_command(); /* with --view */
         spawn_exec(&child, options.command);
     }
@@ -142,8 +136,6 @@ int main(int argc, char **argv)
     claim_sweep(claim_home(), false);
     int status = child.pid == -1 ? EXIT_TOOL : spawn_wait(&child); /* on the host */
     if (options.stat)
-        usage_print(group.path, usage_clock() - start, &options.plan.limits);
-    error = claim_end(&claim);
-    cgroup_leave(&group);
-    return error == 0 ? status : EXIT_TOOL;
+        usage_print(STDERR_FILENO, "", group.path, usage_clock() - start, "peak");
+    return claim_end(&claim) == 0 ? status : EXIT_TOOL;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 
-enum { LARGEST_FILE = 4 << 20 };
+static const unsigned none = -1U; /* no id: the kernel takes it for "unchanged" */
 
 /*
  * PATH in ROOT, NULL if there is none. The image may have made it anything: a device that answers
@@ -27,122 +26,111 @@ static FILE *open_text(const struct root *root, const char *path)
 
     if (file == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return NULL;
-    if (file == -1 || fstat(file, &status) == -1)
+    FILE *text = file != -1 ? fdopen(file, "r") : NULL;
+    if (text == NULL || fstat(file, &status) == -1)
         die("%s in the box", path);
-    if (!S_ISREG(status.st_mode) || status.st_size > LARGEST_FILE)
-        fail("%s in the box: is not a file, or longer than 4 MiB", path);
-    FILE *text = fdopen(file, "r");
-    if (text == NULL)
-        die("%s in the box", path);
+    if (!S_ISREG(status.st_mode))
+        fail("%s in the box: is not a file", path);
     return text;
 }
 
-/* TEXT as an id. False if it is anything but digits, or too large: -1 means "none" to the kernel.
- */
-static bool parse_id(const char *text, unsigned *id)
-{
-    if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 10)
-        return false;
-    unsigned long long number = strtoull(text, NULL, 10);
-    *id = (unsigned)number;
-    return number < (uid_t)-1;
-}
-
-/* Does NAME, a name or a number, name what is called OTHER and has this ID? -1 is none. */
+/* Does NAME, a name or a number, name what is called OTHER and has this ID? */
 static bool is_named(const char *name, const char *other, unsigned id)
 {
-    unsigned wanted;
+    char number[16];
 
-    return id != (uid_t)-1 &&
-           (strcmp(name, other) == 0 || (parse_id(name, &wanted) && wanted == id));
+    snprintf(number, sizeof(number), "%u", id);
+    return id != none && (strcmp(name, other) == 0 || strcmp(name, number) == 0);
 }
 
-static void find_user(FILE *users, const char *user, struct account *account)
+/* TEXT, a WHAT that is not in FILE, as a number. */
+static unsigned read_id(const char *text, const char *what, const char *file)
 {
-    struct passwd *line = NULL;
+    char *end;
+    unsigned long long id = strtoull(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || id >= none)
+        fail("%s '%s': is not in the box's %s", what, text, file);
+    return (unsigned)id;
+}
+
+/* Returns the user's name, which stays until the next call; "" for one without a line. */
+static const char *find_user(FILE *users, const char *user, struct account *account)
+{
+    const struct passwd *line = NULL;
 
     while (users != NULL && (line = fgetpwent(users)) != NULL)
-        if (is_named(user, line->pw_name, line->pw_uid))
+        if (line->pw_gid != none && is_named(user, line->pw_name, line->pw_uid))
             break;
-    strcpy(account->home, "/");
-    if (line != NULL) {
-        account->user = line->pw_uid;
-        account->group = line->pw_gid;
-        snprintf(account->name, sizeof(account->name), "%s", line->pw_name);
-        if (line->pw_dir[0] == '/')
-            snprintf(account->home, sizeof(account->home), "%s", line->pw_dir);
-    } else if (!parse_id(user, &account->user)) {
-        fail("user '%s': is not in the box's /etc/passwd", user);
-    }
+    account->user = line != NULL ? line->pw_uid : read_id(user, "user", "/etc/passwd");
+    account->group = line != NULL ? line->pw_gid : 0;
+    snprintf(account->home, sizeof(account->home), "%s",
+             line != NULL && line->pw_dir[0] == '/' ? line->pw_dir : "/");
+    return line != NULL ? line->pw_name : "";
 }
 
 static gid_t find_group(FILE *groups, const char *group)
 {
-    struct group *line;
-    gid_t id;
+    const struct group *line;
 
     if (groups != NULL)
         rewind(groups);
     while (groups != NULL && (line = fgetgrent(groups)) != NULL)
         if (is_named(group, line->gr_name, line->gr_gid))
             return line->gr_gid;
-    if (!parse_id(group, &id))
-        fail("group '%s': is not in the box's /etc/group", group);
-    return id;
+    return read_id(group, "group", "/etc/group");
 }
 
 static void add_group(struct account *account, gid_t id)
 {
-    if (account->group_count == MOST_GROUPS)
-        fail("user %u: is in more than %d groups", account->user, MOST_GROUPS);
+    if (account->group_count == MAX_GROUPS)
+        fail("user %u: is in more than %d groups", account->user, MAX_GROUPS);
     account->groups[account->group_count++] = id;
 }
 
-/* The groups that have the user among their members. */
-static void add_memberships(FILE *groups, struct account *account)
+/* The groups that have NAME among their members. */
+static void add_memberships(FILE *groups, const char *name, struct account *account)
 {
-    struct group *line;
+    const struct group *line;
 
-    if (groups == NULL || account->name[0] == '\0')
-        return;
-    rewind(groups);
-    while ((line = fgetgrent(groups)) != NULL)
-        for (char **member = line->gr_mem; *member != NULL; member++)
-            if (strcmp(*member, account->name) == 0 && line->gr_gid != (gid_t)-1) {
+    if (groups != NULL)
+        rewind(groups);
+    while (groups != NULL && (line = fgetgrent(groups)) != NULL)
+        for (char **member = line->gr_mem; *member != NULL && line->gr_gid != none; member++)
+            if (strcmp(*member, name) == 0)
                 add_group(account, line->gr_gid);
-                break;
-            }
 }
 
 void account_find(const struct root *root, const char *text, const char *more,
                   struct account *account)
 {
     FILE *users = open_text(root, "/etc/passwd"), *groups = open_text(root, "/etc/group");
-    char *group = strdupa(text == NULL ? "" : text), *rest = strdupa(more), *name;
+    char *group = strdupa(text == NULL ? "" : text), *rest = strdupa(more), *word;
     const char *user = strsep(&group, ":");
 
-    memset(account, 0, sizeof(*account));
-    find_user(users, user[0] == '\0' ? "0" : user, account);
+    account->group_count = 0;
+    const char *name = find_user(users, user[0] == '\0' ? "0" : user, account);
     if (group != NULL)
         account->group = find_group(groups, group);
-    while ((name = strsep(&rest, ",")) != NULL)
-        if (name[0] != '\0')
-            add_group(account, find_group(groups, name));
+    while ((word = strsep(&rest, ",")) != NULL)
+        if (word[0] != '\0')
+            add_group(account, find_group(groups, word));
     if (group == NULL)
-        add_memberships(groups, account);
-    if (account->group == (gid_t)-1) /* "unchanged", to the kernel */
-        fail("user '%s': has no valid group in the box's /etc/passwd", user);
+        add_memberships(groups, name, account);
     if (users != NULL)
         fclose(users);
     if (groups != NULL)
         fclose(groups);
 }
 
-/* An id that the user namespace has no number for outside is an EINVAL. */
-static void hint_unmapped(void)
+/* The system call for WHAT has returned RESULT. */
+static void check(int result, const char *what, unsigned id)
 {
+    if (result == 0)
+        return;
     if (errno == EINVAL)
         hint("the box's user namespace has no such id: see its /proc/self/uid_map and gid_map");
+    die("%s %u", what, id);
 }
 
 void account_become(const struct account *account, bool keep_groups)
@@ -151,19 +139,10 @@ void account_become(const struct account *account, bool keep_groups)
 
     if (!keep_groups) {
         explain("# setpriv --groups=... or --clear-groups\tsetgroups(%u)", count);
-        if (setgroups(count, account->groups) == -1) {
-            hint_unmapped();
-            die("setgroups");
-        }
+        check(setgroups(count, account->groups), "setgroups", count);
     }
     explain("setpriv --regid %u\tsetresgid(%u, %u, %u)", group, group, group, group);
-    if (setresgid(group, group, group) == -1) {
-        hint_unmapped();
-        die("become group %u", group);
-    }
+    check(setresgid(group, group, group), "become group", group);
     explain("setpriv --reuid %u\tsetresuid(%u, %u, %u)", user, user, user, user);
-    if (setresuid(user, user, user) == -1) {
-        hint_unmapped();
-        die("become user %u", user);
-    }
+    check(setresuid(user, user, user), "become user", user);
 }

@@ -13,14 +13,13 @@
 
 #include "../04-mnt/mount.h"
 
-enum { MOST_GROUPS = 64 };
+enum { MAX_GROUPS = 64 };
 
 struct account {
     uid_t user;
     gid_t group;
-    gid_t groups[MOST_GROUPS]; /* the supplementary ones */
+    gid_t groups[MAX_GROUPS]; /* the supplementary ones */
     int group_count;
-    char name[64];       /* as in /etc/passwd; empty if the user has no line there */
     char home[PATH_MAX]; /* "/" if the user has no line there */
 };
 

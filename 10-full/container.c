@@ -70,8 +70,6 @@ static void undo(void)
     error |= claim_end(&box.resource);
     error |= state_tell(&box.claim, spec->status);
     error |= claim_end(&box.claim);
-    if (box.has_group)
-        cgroup_leave(&box.group); /* 08 */
     if (error != 0)
         _exit(EXIT_TOOL); /* what is left has been reported: the command's status would hide it */
 }
@@ -161,7 +159,6 @@ static int serve_box(struct spec *spec)
     int error = spec->linked ? attach_network(spec) : 0;                             /* 07 */
     if (error != 0)
         return error;
-    rlimit_allow(&spec->limits, box.child.pid);
     spawn_go(&box.child);                                /* 02 */
     error = spec->mapped ? send_mapped_mounts(spec) : 0; /* 09 */
     claim_sweep(claim_home(), false); /* now there is time to look what others have left */
@@ -235,8 +232,6 @@ int container_run(struct spec *spec)
     if (child.pid == 0) {
         claim_close(&box.claim);
         claim_close(&box.resource);
-        if (box.has_group)
-            claim_close(&box.group.tree.aside);
         box_run(spec, &child);
     }
     if (child.pid == -1)

@@ -185,7 +185,6 @@ int command_commit(int argc, char **argv)
     char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, NULL);
     char path[1040], id[SHA256_HEX + 1];
     struct spec state;
-    struct still still;
 
     if (state_await(operands[0], &state) < 0)
         return EXIT_TOOL;
@@ -199,11 +198,10 @@ int command_commit(int argc, char **argv)
         die("open %s", path);
     if (!lock_layer(upper))
         fail("box %s: another commit does not come to its end", state.name);
-    int error = still_begin(&still, &state);
+    int still = still_begin(&state), error = still < 0 ? still : 0;
     if (error == 0) {
-        error = image_commit(state.image, upper, still.socket, operands[1],
-                             list_join(state.command), id);
-        error |= still_end(&still);
+        error = image_commit(state.image, upper, still, operands[1], list_join(state.command), id);
+        error |= still_end(still);
     }
     if (error == 0)
         printf("%s\n", id);

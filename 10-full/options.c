@@ -13,7 +13,6 @@
 #include "../04-mnt/mount.h"
 #include "../06-user/number.h"
 #include "../08-cgroup/limit.h"
-#include "absent.h"
 #include "hosts.h"
 #include "signals.h"
 
@@ -276,6 +275,9 @@ enum {
     SHM_SIZE,
     GROUP_ADD,
     ADD_HOST,
+    CPUS,
+    CPUSET_CPUS,
+    PIDS_LIMIT,
 };
 
 static const struct option long_options[] = {
@@ -301,9 +303,9 @@ static const struct option long_options[] = {
     {"dns", required_argument, NULL, DNS},
     {"add-host", required_argument, NULL, ADD_HOST},
     {"memory", required_argument, NULL, 'm'},
-    {"cpus", required_argument, NULL, LIMIT_CPUS},
-    {"cpuset-cpus", required_argument, NULL, LIMIT_CPUSET_CPUS},
-    {"pids-limit", required_argument, NULL, LIMIT_PIDS},
+    {"cpus", required_argument, NULL, CPUS},
+    {"cpuset-cpus", required_argument, NULL, CPUSET_CPUS},
+    {"pids-limit", required_argument, NULL, PIDS_LIMIT},
     {"pid", required_argument, NULL, PID},
     {"init", no_argument, NULL, INIT},
     {"cap-add", required_argument, NULL, CAP_ADD},
@@ -371,14 +373,18 @@ static bool take_network(struct spec *spec, int option)
 /* Those of chapter 8. With docker, 0 and -1 stand for no limit, but for a processor. */
 static bool take_limit(struct spec *spec, int option)
 {
-    bool none = strcmp(optarg != NULL ? optarg : "", "0") == 0 ||
-                strcmp(optarg != NULL ? optarg : "", "-1") == 0;
+    struct cgroup_limits *limits = &spec->plan.limits;
+    bool none = optarg != NULL && (strcmp(optarg, "0") == 0 || strcmp(optarg, "-1") == 0);
 
-    option = option == 'm' ? LIMIT_MEMORY : option;
-    if (option < LIMIT_FIRST)
-        return false;
-    return (none && option != LIMIT_CPUSET_CPUS) ||
-           limit_option(&spec->plan.limits, option, optarg);
+    if (option == CPUSET_CPUS)
+        limit_file(limits, "cpuset.cpus", optarg);
+    else if (option == 'm' && !none)
+        limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
+    else if (option == CPUS && !none)
+        limit_cpus(limits, optarg);
+    else if (option == PIDS_LIMIT && !none)
+        limit_file(limits, "pids.max", optarg);
+    return option == CPUSET_CPUS || option == 'm' || option == CPUS || option == PIDS_LIMIT;
 }
 
 static void take_option(struct spec *spec, int option, char ***file_environment)
@@ -433,8 +439,6 @@ void run_options(struct spec *spec, int argc, char **argv)
     tool_start(argv, "full run", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:v:p:m:", long_options, NULL)) !=
            -1) {
-        if (option == '?')
-            absent_option(argv[optind - 1]);
         take_option(spec, option, &environment);
     }
     if (optind == argc)

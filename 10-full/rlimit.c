@@ -6,56 +6,43 @@
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
 
-static const struct {
-    const char *name;
-    int resource;
-} known[] = {
-    {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-    {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
-    {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
-    {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-    {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
-    {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
-    {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-    {"stack", RLIMIT_STACK},
+static const char *const names[RLIM_NLIMITS] = {
+    [RLIMIT_AS] = "as",           [RLIMIT_CORE] = "core",
+    [RLIMIT_CPU] = "cpu",         [RLIMIT_DATA] = "data",
+    [RLIMIT_FSIZE] = "fsize",     [RLIMIT_LOCKS] = "locks",
+    [RLIMIT_MEMLOCK] = "memlock", [RLIMIT_MSGQUEUE] = "msgqueue",
+    [RLIMIT_NICE] = "nice",       [RLIMIT_NOFILE] = "nofile",
+    [RLIMIT_NPROC] = "nproc",     [RLIMIT_RSS] = "rss",
+    [RLIMIT_RTPRIO] = "rtprio",   [RLIMIT_RTTIME] = "rttime",
+    [RLIMIT_STACK] = "stack",     [RLIMIT_SIGPENDING] = "sigpending",
 };
-
-enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
 void rlimit_add(struct rlimits *limits, const char *text)
 {
-    size_t length = strcspn(text, "="), i = 0;
-    char *value = strdupa(text + length + (text[length] == '='));
-    const char *soft = strsep(&value, ":"), *hard = value != NULL ? value : soft;
-
-    while (i < KNOWN &&
-           (strlen(known[i].name) != length || strncmp(text, known[i].name, length) != 0))
-        i++;
-    if (i == KNOWN || text[length] == '\0')
-        fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
-    limits->given[i] = true;
-    limits->limits[i].rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
-    limits->limits[i].rlim_max = (rlim_t)tool_number(hard, "hard limit", -1, INT64_MAX);
-    if (limits->limits[i].rlim_cur > limits->limits[i].rlim_max)
-        fail("ulimit '%s': the soft limit is above the hard one", text);
-}
-
-void rlimit_allow(const struct rlimits *limits, pid_t box)
-{
+    char *hard = strdupa(text);
+    const char *name = strsep(&hard, "="), *soft = strsep(&hard, ":");
     struct rlimit own;
+    int i = 0;
 
-    for (int i = 0; i < KNOWN; i++) {
-        if (!limits->given[i] || getrlimit(known[i].resource, &own) == -1 ||
-            limits->limits[i].rlim_max <= own.rlim_max)
-            continue;
-        own.rlim_max = limits->limits[i].rlim_max;
-        prlimit(box, known[i].resource, &own, NULL);
+    while (i < RLIM_NLIMITS && strcmp(names[i], name) != 0)
+        i++;
+    if (i == RLIM_NLIMITS || soft == NULL)
+        fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
+    struct rlimit *limit = &limits->limits[i];
+    limits->given[i] = true;
+    limit->rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
+    limit->rlim_max = (rlim_t)tool_number(hard != NULL ? hard : soft, "hard limit", -1, INT64_MAX);
+    if (limit->rlim_cur > limit->rlim_max)
+        fail("ulimit '%s': the soft limit is above the hard one", text);
+    if (getrlimit(i, &own) == 0 && limit->rlim_max > own.rlim_max) {
+        own.rlim_max = limit->rlim_max;
+        setrlimit(i, &own);
     }
 }
 
 void rlimit_set(const struct rlimits *limits)
 {
-    for (int i = 0; i < KNOWN; i++)
-        if (limits->given[i] && setrlimit(known[i].resource, &limits->limits[i]) == -1)
-            die("ulimit %s", known[i].name);
+    for (int i = 0; i < RLIM_NLIMITS; i++)
+        if (limits->given[i] && setrlimit(i, &limits->limits[i]) == -1)
+            die("ulimit %s", names[i]);
 }

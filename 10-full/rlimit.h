@@ -4,22 +4,19 @@
 
 #include <stdbool.h>
 #include <sys/resource.h>
-#include <sys/types.h>
 
-/* In the order of the table in rlimit.c; begins as {0}. */
+/* By the kernel's numbers of the resources; begins as {0}. */
 struct rlimits {
     bool given[RLIM_NLIMITS];
     struct rlimit limits[RLIM_NLIMITS];
 };
 
-/* Host. Add NAME=SOFT[:HARD]; the names are docker's, see limits.conf(5). Mistakes end the tool. */
-void rlimit_add(struct rlimits *limits, const char *text);
-
 /*
- * Host. Raise the hard limits of the process BOX that it may not raise itself. If we may not
- * either, rlimit_set() reports it.
+ * Host. Add NAME=SOFT[:HARD]; the names are docker's, see limits.conf(5). Mistakes end the tool. A
+ * hard limit that the box may not raise itself is raised for this process already, and so for its
+ * children; if that is denied here, rlimit_set() reports it.
  */
-void rlimit_allow(const struct rlimits *limits, pid_t box);
+void rlimit_add(struct rlimits *limits, const char *text);
 
 /* Box. Set the limits for this process and its children. An error ends the tool. */
 void rlimit_set(const struct rlimits *limits);

@@ -7,7 +7,7 @@
 
 /*
  * Host. The number of the signal TEXT: a name in either case, with or without "SIG", such as TERM,
- * sigusr1, RTMIN+3 or RTMAX-1, or a number. 0 if it is none of these. signal(7)
+ * sigusr1 or RTMIN+3, or a number. 0 if it is none of these. signal(7)
  */
 int signal_number(const char *text);
 

@@ -225,8 +225,7 @@ int spec_complete(struct spec *spec)
     if (spec->stop_signal == 0)
         spec->stop_signal = SIGTERM;
     complete_network(spec);
-    limit_complete(&spec->plan.limits);
-    spec->plan.wanted = "cpu memory pids";
+    spec->plan.counted = true;
     /* Root makes a group even if nobody has asked for limits. */
     const char *tree = geteuid() == 0 ? tree_top() : NULL;
     spec->grouped = spec->plan.limits.count > 0 || (tree != NULL && access(tree, W_OK) == 0);

@@ -119,8 +119,8 @@ spin='while :; do :; done'
     assert_cpu "$group" 30
 }
 
-@test "--cpu-max: quota and period as the kernel takes them" {
-    start_box cgroup --cpu-max "200000 1000000" sh -c "$spin"
+@test "--set cpu.max: quota and period as the kernel takes them" {
+    start_box cgroup --set "cpu.max=200000 1000000" sh -c "$spin"
     local group
     group=$(group_of "$BOX_PID")
     assert_equal "$(<"$group/cpu.max")" "200000 1000000"
@@ -128,11 +128,11 @@ spin='while :; do :; done'
     assert_cpu "$group" 20
 }
 
-@test "--cpu-weight: two that want the same processor share it by weight" {
-    start_box cgroup --cpuset-cpus 0 --cpu-weight 100 sh -c "$spin"
+@test "--set cpu.weight: two that want the same processor share it by weight" {
+    start_box cgroup --cpuset-cpus 0 --set cpu.weight=100 sh -c "$spin"
     local light heavy
     light=$(group_of "$BOX_PID")
-    start_box cgroup --cpuset-cpus 0 --cpu-weight 400 sh -c "$spin"
+    start_box cgroup --cpuset-cpus 0 --set cpu.weight=400 sh -c "$spin"
     heavy=$(group_of "$BOX_PID")
     light=-$(count_of "$light" cpu.stat usage_usec):$light
     heavy=-$(count_of "$heavy" cpu.stat usage_usec):$heavy
@@ -239,9 +239,9 @@ time_of_write() {
     echo $(((time + ${EPOCHREALTIME/./}) / 1000))
 }
 
-@test "--io-max: a disk takes so many bytes a second" {
+@test "--set io.max: a disk takes so many bytes a second" {
     find_disk
-    assert_between "$(time_of_write --io-max "$disk wbps=512K")" 1500 6000
+    assert_between "$(time_of_write --set "io.max=$disk wbps=524288")" 1500 6000
     assert_between "$(time_of_write)" 0 1400
 }
 
@@ -268,20 +268,18 @@ time_of_write() {
 
 @test "values out of range, and no values" {
     local wrong
-    for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpu-max=x \
-        "cpu-max=1 1" "cpu-max=20000 2000000" cpu-weight=0 \
-        cpu-weight=10001 cpuset-cpus=x cpuset-cpus=3-1 cpuset-cpus= \
-        cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=1e9 memory=0x4000000 memory=1.5.5 memory=64Q memory=x memory=9999999T \
-        memory-swap=-1 memory-swap=18014398509481985K pids=0 pids=-1 pids=1.5 pids=99999999999 io-max=x "io-max=8:0" \
-        "io-max=8:0 speed=1" "io-max=8:0 rbps=x" "io-max=250:250 rbps=1M" set=x set=cpu.max \
+    for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpuset-cpus=x \
+        cpuset-cpus=3-1 cpuset-cpus= cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=1e9 memory=0x4000000 \
+        memory=1.5.5 memory=64Q memory=x memory=9999999T memory-swap=-1 memory-swap=18014398509481985K \
+        pids=0 pids=-1 pids=1.5 pids=99999999999 set=x set=cpu.max set=cpu.max=x "set=cpu.max=1 1" \
+        "set=cpu.max=20000 2000000" set=cpu.weight=0 set=cpu.weight=10001 set=io.max=x set=io.max=8:0 \
+        "set=io.max=8:0 speed=1" "set=io.max=8:0 rbps=x" "set=io.max=250:250 rbps=1M" \
         set=../x=1 set=nothing.max=1 set=memory.nothing=1 set=cgroup.procs=1 set=memory.peak=1 \
-        set=memory.high=x name= name=. name=.. name=a/b parent=/nowhere; do
+        set=memory.high=x parent=/nowhere; do
         run -125 --separate-stderr "$(tool cgroup)" "--$wrong" true
         assert_contains "$stderr" "cgroup: "
         assert_equal "$output" ""
     done
-    expect_error 125 "too long" "$(tool cgroup)" --io-max "8:0$(printf ' rbps=1T%.0s' {1..20})" true
-    expect_error 125 "too long" "$(tool cgroup)" --io-max "8:0$(printf ' rbps=1%.0s' {1..40})" true
     assert_equal "$(our_groups)" ""
 }
 
@@ -295,12 +293,9 @@ time_of_write() {
     [[ $stderr =~ cpu\ .*\ 20%\ +held\ back\ in\ [0-9]+\ of ]] || fail "cpu"
     [[ $stderr =~ memory\ .*32.0M\ +limit\ reached\ [0-9]+\ times,\ 1\ killed ]] || fail "memory"
     [[ $stderr =~ pids\ +8\ +8\ +[0-9]+\ forks\ refused ]] || fail "pids"
-    refute_contains "$stderr" "#"
 }
 
-@test "--stat draws bars on a terminal, and without limits only counts" {
-    run -0 script -qec "$(tool cgroup) --stat --pids 2 sleep 0.1" /dev/null
-    assert_contains "$output" "pids               1            2  ##########.........."
+@test "--stat without limits only counts" {
     run -0 --separate-stderr "$(tool cgroup)" --stat true
     [[ $stderr =~ pids\ +1\ +- ]] || fail "pids"
 }
@@ -326,15 +321,16 @@ time_of_write() {
 }
 
 @test "--explain: the shell commands do the same" {
-    local line
-    run -0 --separate-stderr "$(tool cgroup)" -x --pids 9 --name by-hand sleep 0.1
-    made=("$top/ten-steps/by-hand" "$top/ten-steps")
+    local line group
+    run -0 --separate-stderr "$(tool cgroup)" -x --pids 9 sleep 0.1
+    [[ $stderr =~ ($top/ten-steps/[0-9a-f]{16})/pids.max ]] || fail "no group"
+    group=${BASH_REMATCH[1]} made=("${BASH_REMATCH[1]}" "$top/ten-steps")
     while read -r line; do
         [[ $line != *"unshare"* ]] || break
         line=${line#host# }
         bash -e -c "${line%%  *}"
     done <<<"$stderr"
-    assert_equal "$(<$top/ten-steps/by-hand/pids.max)" 9
-    rmdir $top/ten-steps/by-hand
+    assert_equal "$(<"$group/pids.max")" 9
+    rmdir "$group"
     run -0 "$(tool cgroup)" true
 }

@@ -20,36 +20,18 @@ setup() {
     "$full" load image.tar
 }
 
-# as_each COMMAND…: with what command has full as: root's box, in a group where there is a tree of them;
-# root's without a group; and an ordinary user's.
-as_each() {
-    local who
-    for who in root no_group user; do
-        echo "as $who:"
-        command=("$full")
-        bare=()
-        case $who in
-        no_group) bare=(unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh) ;;
-        user)
-            command=("${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "$full")
-            "${command[@]}" load image.tar
-            ;;
-        esac
-        "$@" # and not "|| return", behind which each command might fail unseen
-    done
-}
-
 # A box that counts in files which lie far apart in its layer, the first one first, with as many processes as
 # it can. Sets box and pid.
 start_counting() {
     box=$(random_name box)
     # shellcheck disable=SC2016 # expanded in the box
-    run -0 "${bare[@]}" "${command[@]}" run -d --network none --name "$box" made:1 bash -c '
+    run -0 "$full" run -d --network none --name "$box" made:1 bash -c '
         mkdir /files && cd /files && touch {1..500}
         (while :; do (:) & (:); wait; done) &
         for ((n = 1; ; n++)); do echo $n >>/a; echo $n >>/files/m; echo $n >>/z; done'
-    pid=$("${command[@]}" inspect --json "$box" | jq .pid)
-    group=$("${command[@]}" inspect --json "$box" | jq -r .cgroup)
+    pid=$("$full" inspect --json "$box" | jq .pid)
+    group=$("$full" inspect --json "$box" | jq -r .cgroup)
+    [ -n "$group" ] || fail "cannot run here: there is no tree of cgroup v2 for the box to be frozen in"
     wait_until 5 test -s "/proc/$pid/root/z"
 }
 
@@ -63,44 +45,52 @@ has_counted_on() {
     [ "$(tail -n 1 "/proc/$pid/root/z")" -gt "$1" ]
 }
 
-# As a group of the kernel's says, or without one each of its processes.
 stands_still() {
-    local each
-    if [ -n "$group" ]; then
-        grep -qx 'frozen 1' "$group/cgroup.events"
-        return
-    fi
-    for each in "$pid" $(descendants_of "$pid"); do
-        [[ $(status_of "$each" State) == [TZ]* ]] || return
-    done
+    grep -qx 'frozen 1' "$group/cgroup.events"
 }
 
 is_let_go() {
-    [ -z "$group" ] || grep -qx 0 "$group/cgroup.freeze"
+    grep -qx 0 "$group/cgroup.freeze"
     counts
-    "${command[@]}" rm -f "$box"
+    "$full" rm -f "$box"
 }
 
-reads_it_as_it_is() {
+@test "commit: a box that writes stands still, and its files are all of one moment" {
     local a m z
     start_counting
     for _ in 1 2 3; do
-        run -0 "${command[@]}" commit "$box" mine:1
-        run -0 "${command[@]}" run --network none mine:1 sh -c 'for file in /a /files/m /z; do tail -n 1 $file; done'
+        run -0 "$full" commit "$box" mine:1
+        run -0 "$full" run --network none mine:1 sh -c 'for file in /a /files/m /z; do tail -n 1 $file; done'
         read -r -d '' a m z <<<"$output" || true
         [ "$a" -ge "$m" ] && [ "$m" -ge "$z" ] && [ "$z" -ge $((a - 1)) ] ||
-            fail "the files are of different moments: $a, $m, $z" || return
+            fail "the files are of different moments: $a, $m, $z"
     done
     is_let_go
 }
 
-@test "commit: a box that writes stands still, and its files are all of one moment" {
-    as_each reads_it_as_it_is
+# refused_while_it_runs COMMAND…: what 'full' is called with; its boxes have no group.
+refused_while_it_runs() {
+    local box
+    box=$(random_name box)
+    run -0 "$@" run -d --network none --name "$box" made:1 sleep 60
+    assert_equal "$("$@" inspect --json "$box" | jq -r .cgroup)" ""
+    expect_error 125 "has no control group" "$@" commit "$box" mine:1
+    assert_hint "full stop $box"
+    run -0 "$@" stop -t 0 "$box"
+    run -0 "$@" commit "$box" mine:1
+    run -0 "$@" rm "$box"
+}
+
+@test "commit: a box without a group, as an ordinary user's, has to be stopped first" {
+    # shellcheck disable=SC2016 # that shell's word
+    refused_while_it_runs unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' sh "$full"
+    "${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "$full" load image.tar
+    refused_while_it_runs "${AS_USER[@]}" env "TEN_STEPS_HOME=$PWD/user" "$full"
 }
 
 # commit_held: in the background, and held up as it begins to read the layer. Sets committing.
 commit_held() {
-    "${command[@]:0:${#command[@]}-1}" strace --follow-forks --quiet=all --output=/dev/null --trace=execve \
+    strace --follow-forks --quiet=all --output=/dev/null --trace=execve \
         --trace-path="$(command -v tar)" --inject=execve:delay_enter=8000000 \
         "$full" commit "$box" mine:1 3>&- 4>&- &
     TOOL_PIDS+=("$!")
@@ -108,7 +98,7 @@ commit_held() {
     committing=$(cut -d" " -f1 "/proc/$!/task/$!/children")
 }
 
-ends_however() {
+@test "commit: however it ends, the box goes on" {
     local signal
     start_counting
     for signal in KILL TERM HUP TSTP; do
@@ -119,10 +109,6 @@ ends_however() {
         wait_until 5 counts
     done
     is_let_go
-}
-
-@test "commit: however it ends, the box goes on" {
-    as_each ends_however
 }
 
 @test "commit: an image with as many layers as overlay stacks gets no further one" {
@@ -161,6 +147,7 @@ in_session() {
     expect_error 125 "box box: File exists" in_session two run --name box made:1 sh -c 'echo other >/file'
     run -0 in_session one exec box sh -c 'cat /file; touch /again'
     assert_equal "$output" "$secret"
+    run -0 in_session two stop -t 0 box
     run -0 in_session two commit box mine:1
     run -0 in_session two run mine:1 cat /file
     assert_equal "$output" "$secret"

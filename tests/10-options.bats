@@ -49,7 +49,7 @@ load boxes
     assert_equal "$(status_of "$BOX_PID" Gid)" $'8\t8\t8\t8'
     assert_equal "$(status_of "$BOX_PID" Groups | xargs)" "50 1234"
     expect_error 125 "group 'video': is not in the box's" "$full" run "${alone[@]}" --group-add video "$ROOTFS" true
-    expect_error 125 "setgroups: Invalid argument" "$full" run "${alone[@]}" --group-add 70000 "$ROOTFS" true
+    expect_error 125 "setgroups 1: Invalid argument" "$full" run "${alone[@]}" --group-add 70000 "$ROOTFS" true
     assert_hint "user namespace"
     requires userns
     expect_error 125 "that user's group alone" as_user "$full" run --group-add 7 "$ROOTFS" true
@@ -102,7 +102,6 @@ shm_size() {
     run -0 unshare --mount sh -c "mount -t tmpfs none /sys/fs/cgroup; for none in -1 0; do
         '$full' run ${alone[*]} --pids-limit \$none -m 0 --cpus 0 '$ROOTFS' echo unlimited; done"
     assert_equal "$output" $'unlimited\nunlimited'
-    expect_error 125 "-2 is not between" "$full" run "${alone[@]}" --pids-limit -2 "$ROOTFS" true
 }
 
 # --- volumes -------------------------------------------------------------------------------------
@@ -133,21 +132,12 @@ shm_size() {
 
 # --- what isn't there ----------------------------------------------------------------------------
 
-@test "docker's options that aren't here are refused by a line that says so" {
+@test "docker's options that aren't here are refused, and none is taken for another" {
     local option
-    for option in --mount --device --device-cgroup-rule --restart --privileged --security-opt --link --health-cmd --log-driver \
-        --log-opt --gpus --sysctl --platform --pull --ipc --uts --cpu-shares --memory-swap --label --expose \
-        --volumes-from --publish-all --network-alias; do
+    for option in --mount --device --restart --privileged --security-opt --link --log-driver --gpus --sysctl \
+        --pull --ipc --uts --cpu-shares --memory-swap --label --expose --volumes-from --publish-all; do
         expect_error 125 "unrecognized option '$option=x'" "$full" run "${alone[@]}" "$option=x" "$ROOTFS" true
-        assert_hint "docker's $option isn't here"
     done
-    expect_error 125 "unrecognized" "$full" run "${alone[@]}" --mount type=tmpfs,dst=/mnt "$ROOTFS" true
-    assert_hint "--tmpfs DST"
     expect_error 125 "own" "$full" run "${alone[@]}" --pid host "$ROOTFS" true
     expect_error 125 "invalid option -- 'P'" "$full" run "${alone[@]}" -dP "$ROOTFS" true
-    assert_hint "-p PORT:BOXPORT"
-    for option in --no-such-option -Z --name; do
-        run -125 "$full" run "${alone[@]}" "$option"
-        refute_contains "$output" docker
-    done
 }

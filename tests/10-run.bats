@@ -220,7 +220,6 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     done
     expect_error 125 "'much' is not a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
     expect_error 125 "'half' is not a number" "$full" run "${alone[@]}" --cpus half "$ROOTFS" true
-    expect_error 125 "'few' is not a whole number" "$full" run "${alone[@]}" --pids-limit few "$ROOTFS" true
 }
 
 # bats test_tags=cgroup_v2
