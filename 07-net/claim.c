@@ -11,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,314 +18,217 @@
 #include "undo.h"
 
 enum {
-    CLAIM_SIZE = 16384, /* bytes at most */
-    PAUSE = 5,          /* milliseconds between two tries */
-    OWN_TRIES = 20,     /* until a claim that somebody is just undoing counts as in use */
+    UNMADE = 0600,  /* the mode of a claim, but ... */
+    MADE = 0700,    /* ... of a shared one while all that its lines are about is there */
+    PAUSE = 5,      /* milliseconds between two tries */
+    OWN_TRIES = 20, /* until a claim that somebody is just undoing counts as in use */
     SHARED_TRIES = 6000,
     GLANCE = 8,   /* claims that a start looks at */
     PASSING = 100 /* milliseconds to wait for what a dead box has left, in passing */
 };
-
-static const char made[] = "made\n";
 
 const char *claim_home(void)
 {
     static char home[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
+    if (home[0] != '\0')
+        return home;
     if (geteuid() == 0)
-        return "/run/ten-steps";
-    if (runtime != NULL && runtime[0] == '/')
+        snprintf(home, sizeof(home), "/run/ten-steps");
+    else if (runtime != NULL && runtime[0] == '/')
         snprintf(home, sizeof(home), "%s/ten-steps", runtime);
     else
         snprintf(home, sizeof(home), "/tmp/ten-steps-%u", geteuid());
     return home;
 }
 
-static void pause_a_little(void)
+static const char *path_of(const struct claim *claim)
 {
-    nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
+    static char path[PATH_MAX + NAME_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", claim->home, claim->name);
+    return path;
 }
 
 /*
- * The directory HOME, which nobody else may write to or look into. MAKE it if it isn't there;
- * ESTALE then means that another's last claim has just taken it along.
+ * Open the claim, in a home that nobody else may write to or look into. With CREATE it is made if
+ * it isn't there; -ENOENT then means that another's last claim has just taken the home along.
  */
-static int open_home(const char *home, bool make)
+static int open_claim(struct claim *claim, int create)
 {
     struct stat status;
 
-    if (make && mkdir(home, 0700) == -1 && errno != EEXIST)
-        return -1;
-    int directory = open(home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory == -1) {
-        errno = make && errno == ENOENT ? ESTALE : errno;
-        return -1;
-    }
-    if (fstat(directory, &status) == -1 || status.st_uid != geteuid() ||
-        (status.st_mode & 077) != 0) {
-        close(directory);
-        errno = EPERM;
-        return -1;
-    }
-    return directory;
-}
-
-/* The last claim has gone: so does the directory. */
-static void remove_home(const char *home)
-{
-    (void)rmdir(home);
-}
-
-/* As above: ESTALE means to try again. */
-static int open_claim(const struct claim *claim)
-{
-    int directory = open_home(claim->home, true);
-    int file = directory == -1 ? -1
-                               : openat(directory, claim->name,
-                                        O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (directory != -1 && file == -1 && errno == ENOENT)
-        errno = ESTALE;
-    if (directory != -1)
-        close(directory);
-    return file;
+    if (create && mkdir(claim->home, 0700) == -1 && errno != EEXIST)
+        return -errno;
+    int directory = open(claim->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory == -1)
+        return -errno;
+    errno = EPERM;
+    if (fstat(directory, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & 077))
+        claim->file = openat(directory, claim->name,
+                             create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
+    int error = claim->file == -1 ? -errno : 0;
+    close(directory);
+    return error;
 }
 
 /* Lock FILE if that is possible at once, and if it has not been removed meanwhile. */
-static bool lock_file(int file, int how)
+static bool lock(int file, int how, struct stat *status)
 {
-    struct stat status;
-
-    return flock(file, how | LOCK_NB) == 0 && fstat(file, &status) == 0 && status.st_nlink > 0;
+    return flock(file, how | LOCK_NB) == 0 && fstat(file, status) == 0 && status->st_nlink > 0;
 }
 
-/* The whole lines of FILE into TEXT of CLAIM_SIZE bytes. Returns their length or -errno. */
-static ssize_t read_lines(int file, char *text)
-{
-    ssize_t length = -1;
-
-    /* Nothing is undone without it, so a passing error must not count. */
-    for (int tries = 0; length == -1 && tries < 2; tries++)
-        length = pread(file, text, CLAIM_SIZE - 1, 0);
-    if (length == -1)
-        return report("read a claim");
-    while (length > 0 && text[length - 1] != '\n')
-        length--; /* a line without its end was never acted upon */
-    text[length] = '\0';
-    return length;
-}
-
-static bool is_made(const char *text, ssize_t length)
-{
-    const ssize_t size = (ssize_t)strlen(made);
-
-    return length >= size && strcmp(text + length - size, made) == 0 &&
-           (length == size || text[length - size - 1] == '\n');
-}
-
-/*
- * Undo the lines of FILE, which is locked, the last one first. Nobody may take it for made from now
- * on, so that word goes before anything else.
- */
+/* Undo the lines of FILE, which is locked by us alone, the last one first. */
 static int undo_lines(int file, int patience)
 {
-    char text[CLAIM_SIZE], token[CLAIM_TOKEN] = "";
-    ssize_t length = read_lines(file, text);
+    char token[CLAIM_TOKEN] = "", *text, *end, *line;
+    struct stat status;
     int error = 0;
 
-    if (length < 0)
-        return (int)length;
+    if (fstat(file, &status) == -1 || (text = calloc(1, (size_t)status.st_size + 1)) == NULL)
+        return report("read a claim");
+    /* From now on nobody may take it for made, even if we are killed. */
+    if (pread(file, text, (size_t)status.st_size, 0) == -1 ||
+        ((status.st_mode & S_IXUSR) && fchmod(file, UNMADE) == -1))
+        error = report("read a claim");
     sscanf(text, "token %16s", token);
-    if (is_made(text, length)) {
-        length -= (ssize_t)strlen(made);
-        if (ftruncate(file, (off_t)length) == -1)
-            return report("undo a claim");
-    }
-    while (length > 0) {
-        text[--length] = '\0';
-        while (length > 0 && text[length - 1] != '\n')
-            length--;
-        int failed = undo_line(text + length, token, patience);
+    end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon */
+    for (; end != NULL; end = line) {
+        *end = '\0';
+        line = strrchr(text, '\n');
+        int failed = undo_line(line != NULL ? line + 1 : text, token, patience);
         error = error != 0 ? error : failed;
     }
+    free(text);
     return error;
 }
 
-/* Unlink it, unless somebody else has taken its name by now: not possible while it is locked. */
+/* While it is locked, nobody else can have its name, and its home stays. */
 static void remove_claim(const struct claim *claim)
 {
-    int directory = open_home(claim->home, false);
-
-    if (directory == -1)
-        return;
-    unlinkat(directory, claim->name, 0);
-    close(directory);
-    remove_home(claim->home);
+    (void)unlink(path_of(claim));
+    (void)rmdir(claim->home); /* with the last claim */
 }
 
-/* A claim that could not begin: if nothing is in it, nothing is to be undone. */
-static int give_up(struct claim *claim, int file, int error)
+/* The claim is locked, and perhaps full of what a dead owner has left: empty it for its new one. */
+static int begin(struct claim *claim, const struct stat *found)
 {
-    struct stat status;
+    int error = found->st_size > 0 ? undo_lines(claim->file, PASSING) : 0;
 
-    if (fstat(file, &status) == 0 && status.st_size == 0)
+    if (error == 0 && found->st_size > 0 && ftruncate(claim->file, 0) == -1)
+        error = report("claim %s", path_of(claim));
+    if (error == 0) {
+        error = claim_note(claim, "token %s", claim->token);
+        if (error == 0)
+            return 1;
         remove_claim(claim);
-    close(file);
-    claim->file = -1;
+    }
+    claim_close(claim);
     return error;
 }
 
-/* FILE is locked, and perhaps full of what a dead owner has left: empty it for its new owner. */
-static int begin(struct claim *claim, int file, const char *token)
+/* Is the claim, which is locked shared, made? Then its token is ours as well. */
+static bool join(struct claim *claim, const struct stat *found)
 {
-    int error = undo_lines(file, PASSING);
+    char line[32] = "";
 
-    if (error != 0 || ftruncate(file, 0) == -1)
-        return give_up(claim, file, error != 0 ? error : report("claim %s", claim->name));
-    claim->file = file;
-    snprintf(claim->token, sizeof(claim->token), "%s", token);
-    error = claim_note(claim, "token %s", token);
-    if (error == 0)
-        return 0;
-    (void)!ftruncate(file, 0);
-    return give_up(claim, file, error);
+    return (found->st_mode & S_IXUSR) && pread(claim->file, line, sizeof(line) - 1, 0) > 0 &&
+           sscanf(line, "token %16s", claim->token) == 1;
 }
 
-static int new_token(char *token)
+/* Returns 1 if the claim is ours alone, and empty; 0 if it is joined; or -errno. */
+static int enter(struct claim *claim, const char *home, const char *name, bool shared)
 {
+    struct stat found;
     uint64_t bits;
+    int error = 0;
 
+    *claim = (struct claim){.file = -1, .shared = shared, .home = home};
     if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
         return report("getrandom");
-    snprintf(token, CLAIM_TOKEN, "%016llx", (unsigned long long)bits);
-    return 0;
+    snprintf(claim->token, sizeof(claim->token), "%016llx", (unsigned long long)bits);
+    snprintf(claim->name, sizeof(claim->name), "%s", name != NULL ? name : claim->token);
+    for (int tries = shared ? SHARED_TRIES : OWN_TRIES; tries > 0; tries--) {
+        if ((error = open_claim(claim, O_CREAT)) != 0 && error != -ENOENT)
+            break;
+        if (lock(claim->file, LOCK_EX, &found))
+            return begin(claim, &found);
+        if (shared && lock(claim->file, LOCK_SH, &found) && join(claim, &found))
+            return 0;
+        claim_close(claim); /* somebody is just making it, or undoing it */
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
+    }
+    if (error == 0 && !shared && name != NULL)
+        return -EBUSY;
+    if (error == 0)
+        hint("'lslocks' shows the process that has locked it and does not go on");
+    errno = error != 0 ? -error : EBUSY;
+    return report("claim %s", path_of(claim));
 }
 
 int claim_take(struct claim *claim, const char *home, const char *name)
 {
-    char token[CLAIM_TOKEN];
-    int error = new_token(token);
+    int error = enter(claim, home, name, false);
 
-    *claim = (struct claim){.file = -1, .home = home};
-    snprintf(claim->name, sizeof(claim->name), "%s", name != NULL ? name : token);
-    for (int tries = 0; error == 0 && tries < OWN_TRIES; tries++) {
-        int file = open_claim(claim);
-        if (file != -1 && lock_file(file, LOCK_EX))
-            return begin(claim, file, token);
-        if (file == -1 && errno != ESTALE)
-            return report("claim %s/%s", home, claim->name);
-        if (file != -1)
-            close(file);
-        pause_a_little();
-    }
-    return error != 0 ? error : -EBUSY;
-}
-
-/* FILE is locked, shared: if it is made, read the token and join. */
-static bool join(struct claim *claim, int file)
-{
-    char text[CLAIM_SIZE];
-    ssize_t length = read_lines(file, text);
-
-    if (length < 0 || !is_made(text, length) || sscanf(text, "token %16s", claim->token) != 1)
-        return false;
-    claim->file = file;
-    claim->joined = true;
-    return true;
+    return error > 0 ? 0 : error;
 }
 
 int claim_share(struct claim *claim, const char *home, const char *name)
 {
-    char token[CLAIM_TOKEN];
-    int error = new_token(token);
-
-    *claim = (struct claim){.file = -1, .shared = true, .home = home};
-    snprintf(claim->name, sizeof(claim->name), "%s", name);
-    for (int tries = 0; error == 0 && tries < SHARED_TRIES; tries++) {
-        int file = open_claim(claim);
-        if (file == -1 && errno != ESTALE)
-            return report("claim %s/%s", home, name);
-        if (file != -1 && lock_file(file, LOCK_EX)) {
-            error = begin(claim, file, token);
-            return error == 0 ? 1 : error;
-        }
-        if (file != -1 && lock_file(file, LOCK_SH) && join(claim, file))
-            return 0;
-        if (file != -1)
-            close(file);
-        pause_a_little(); /* somebody is just making it, or undoing it */
-    }
-    if (error != 0)
-        return error;
-    hint("'lslocks' shows the process that has locked it and does not go on");
-    return refuse("claim %s/%s: timed out waiting for it", home, name);
+    return enter(claim, home, name, true);
 }
 
-/*
- * To make a lock a shared one is to let go of it for a moment, in which a newcomer may have found
- * the lock free, and undone everything. So look again, as somebody does who joins.
+/* flock(2) doesn't promise to turn one lock into another in one step, though Linux does: so look.
  */
 int claim_made(struct claim *claim)
 {
-    int error = claim_note(claim, "%s", "made");
+    struct stat now;
 
-    if (error != 0)
-        return error;
-    if (lock_file(claim->file, LOCK_SH) && join(claim, claim->file))
+    if (fchmod(claim->file, MADE) == 0 && lock(claim->file, LOCK_SH, &now) &&
+        (now.st_mode & S_IXUSR))
         return 0;
-    close(claim->file);
-    claim->file = -1;
-    char name[sizeof(claim->name)];
-    snprintf(name, sizeof(name), "%s", claim->name);
-    return claim_share(claim, claim->home, name);
+    return report("claim %s", path_of(claim));
 }
 
 int claim_note(struct claim *claim, const char *format, ...)
 {
-    char line[PATH_MAX + 256]; /* and room for its end */
-    struct stat status;
+    char line[PATH_MAX + 256];
     va_list arguments;
 
     va_start(arguments, format);
-    int length = vsnprintf(line, sizeof(line) - 8, format, arguments);
+    int length = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (length < 0 || length >= (int)sizeof(line) - 8 || strchr(line, '\n') != NULL)
+    if (length < 0 || length >= (int)sizeof(line) || strchr(line, '\n') != NULL)
         return refuse("claim %s: a line of %d bytes", claim->name, length);
     line[length++] = '\n';
-    if (claim->joined) /* the word stays the last one */
-        length += snprintf(line + length, sizeof(line) - (size_t)length, "%s", made);
-    if (fstat(claim->file, &status) == -1)
-        return report("claim %s", claim->name);
-    if (status.st_size + length >= CLAIM_SIZE)
-        return refuse("claim %s: there is too much to undo", claim->name);
-    errno = ENOSPC;
-    if (write(claim->file, line, (size_t)length) != length)
-        return report("write %s/%s", claim->home, claim->name);
-    return 0;
+    errno = ENOSPC; /* if only a part of it is written */
+    return write(claim->file, line, (size_t)length) == length ? 0
+                                                              : report("write %s", path_of(claim));
 }
 
 int claim_end(struct claim *claim)
 {
+    struct stat status;
+    int error = 0;
+
     if (claim->file == -1)
         return 0;
-    /* With OFD locks or by raising the lock at once, two that leave together could both stay out.
-     */
-    if (claim->shared && (flock(claim->file, LOCK_UN) == -1 || !lock_file(claim->file, LOCK_EX))) {
-        claim_close(claim);
-        return 0;
+    /* If two that leave together raised their locks at once, both could fail. So let go first. */
+    if (!claim->shared ||
+        (flock(claim->file, LOCK_UN) == 0 && lock(claim->file, LOCK_EX, &status))) {
+        error = undo_lines(claim->file, UNDO_PATIENCE);
+        /* It has been reported; but it may have been transient. */
+        if (error == 0 || undo_lines(claim->file, UNDO_PATIENCE) == 0)
+            remove_claim(claim);
     }
-    int error = undo_lines(claim->file, UNDO_PATIENCE);
-    /* It has been reported; but it may have been transient. */
-    if (error == 0 || undo_lines(claim->file, UNDO_PATIENCE) == 0)
-        remove_claim(claim);
     claim_close(claim);
     return error;
 }
 
 int claim_release(struct claim *claim)
 {
-    return ftruncate(claim->file, 0) == -1 ? report("claim %s", claim->name) : 0;
+    return ftruncate(claim->file, 0) == -1 ? report("claim %s", path_of(claim)) : 0;
 }
 
 void claim_close(struct claim *claim)
@@ -336,88 +238,39 @@ void claim_close(struct claim *claim)
     claim->file = -1;
 }
 
-/* If the owner of the claim NAME is dead, undo it; what can't be undone now stays. True if alive.
- */
-static bool look(const char *home, int directory, const char *name)
+bool claim_lives(const char *home, const char *name)
 {
-    struct claim claim = {
-        .file = openat(directory, name, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC), .home = home};
+    struct claim claim = {.file = -1, .home = home};
+    struct stat status;
 
-    if (claim.file == -1)
-        return false;
     snprintf(claim.name, sizeof(claim.name), "%s", name);
-    bool alive = flock(claim.file, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
-    if (!alive && lock_file(claim.file, LOCK_EX) && undo_lines(claim.file, PASSING) == 0)
-        remove_claim(&claim);
+    if (open_claim(&claim, 0) != 0)
+        return false;
+    errno = 0;
+    bool dead = lock(claim.file, LOCK_EX, &status), alive = !dead && errno == EWOULDBLOCK;
+    if (dead && undo_lines(claim.file, PASSING) == 0)
+        remove_claim(&claim); /* what can't be undone now stays */
     claim_close(&claim);
     return alive;
 }
 
-bool claim_lives(const char *home, const char *name)
+static int is_claim(const struct dirent *entry)
 {
-    int directory = open_home(home, false);
-    bool alive = directory != -1 && look(home, directory, name);
-
-    if (directory != -1)
-        close(directory);
-    return alive;
+    return entry->d_type == DT_REG;
 }
 
-/* As getdents64(2) has it: libc's readdir(3) would read on until its buffer is full. */
-struct entry {
-    uint64_t inode;
-    int64_t next;
-    unsigned short length;
-    unsigned char type;
-    char name[];
-};
-
-/*
- * A tmpfs lists what is newest first, so the first eight would always be the living, and the dead
- * would hide behind them: begin at a random place. The first entry says how far the places go.
- */
-static void seek_randomly(int directory)
-{
-    _Alignas(struct entry) char buffer[512];
-    uint64_t random = 0;
-    const struct entry *first = (const void *)buffer;
-
-    if (syscall(SYS_getdents64, directory, buffer, sizeof(buffer)) <= 0 || first->next <= 0)
-        return;
-    (void)!getrandom(&random, sizeof(random), 0);
-    (void)lseek(directory, (off_t)(random % ((uint64_t)first->next + 1)), SEEK_SET);
-}
-
-/* Look at MOST claims from where DIRECTORY is being read, up to its end. Returns how many more. */
-static int look_at_some(const char *home, int directory, int most)
-{
-    _Alignas(struct entry) char buffer[512];
-    ssize_t got;
-
-    while (most > 0 && (got = syscall(SYS_getdents64, directory, buffer, sizeof(buffer))) > 0) {
-        for (ssize_t at = 0; at < got && most > 0;) {
-            const struct entry *entry = (const void *)(buffer + at);
-            if (entry->type == DT_REG) {
-                look(home, directory, entry->name);
-                most--;
-            }
-            at += entry->length;
-        }
-    }
-    return most;
-}
-
+/* A tmpfs lists the newest first, so the dead would hide behind the living: begin at random. */
 void claim_sweep(const char *home, bool all)
 {
-    int directory = open_home(home, false);
+    struct dirent **claims = NULL;
+    struct timespec now;
+    int count = scandir(home, &claims, is_claim, NULL);
 
-    if (directory == -1)
-        return;
-    if (!all)
-        seek_randomly(directory);
-    int more = look_at_some(home, directory, all ? INT_MAX : GLANCE);
-    if (more > 0 && !all && lseek(directory, 0, SEEK_SET) == 0)
-        (void)look_at_some(home, directory, more);
-    close(directory);
-    remove_home(home);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    for (int i = 0; i < count; i++)
+        if (all || i < GLANCE)
+            (void)claim_lives(home, claims[(now.tv_nsec + i) % count]->d_name);
+    for (int i = 0; i < count; i++)
+        free(claims[i]);
+    free(claims);
 }

@@ -1,13 +1,13 @@
 /*
- * Claims: what has to be undone, written down before it is done.
+ * Claims: what must be undone, written down before it is done.
  *
  * Up to chapter 6 the kernel undoes everything: a namespace ends with its last process. A bridge or
  * a table of rules does not. So before a tool makes such a thing it writes a line about it into a
  * file, its claim, which it keeps locked: flock(2). At its end it undoes the lines, the last one
  * first, and removes the file. After a kill -9 the kernel has let go of the lock, and the next tool
  * that looks at the claim does exactly the same. So the lock says whether the owner lives, the
- * lines say what to undo, and one function undoes: at the end, after an error, and for somebody
- * else.
+ * lines say what to undo, and one function undoes: at the end, after an error, and for a dead
+ * owner.
  *
  *   token 0123456789abcdef    these 64 random bits are also in what the lines are about
  *   table                     the table of rules: nat.h
@@ -19,13 +19,13 @@
  *   group PATH                a cgroup with all its processes
  *   tree PATH                 a directory with all that is in it
  *   status NUMBER             how a box has ended, for those that wait for it
- *   made                      all of the lines above have been acted upon
  *
- * A line may turn out to be about something that is somebody else's, if the tool is killed before
- * it acts on it. So what has a predictable name bears the token, and undoing compares it.
+ * If the tool is killed before it acts on a line, the line may be about something that belongs to
+ * somebody else. So what has a predictable name bears the token, and undoing compares it.
  *
  * What several boxes use (the bridge, the table) has a claim that each of them locks *shared*. The
- * one that can lock it alone is the last, and undoes it.
+ * one that can lock it alone is the last, and undoes it. Its file is marked executable while all
+ * that it describes is there: nobody joins a bridge that is only half made, or half removed.
  *
  * All functions run on the host. Those that return an int return 0 or, after report(), -errno.
  */
@@ -40,7 +40,6 @@ enum { CLAIM_TOKEN = 17 }; /* bytes of a token as text */
 struct claim {
     int file; /* open and locked; -1 if there is no claim */
     bool shared;
-    bool joined; /* its lines have been acted upon, by us or another */
     char token[CLAIM_TOKEN];
     const char *home; /* the directory in which it lies: a string that stays */
     char name[NAME_MAX + 1];
@@ -51,20 +50,16 @@ struct claim {
         .file = -1                                                                                 \
     }
 
-/*
- * Where claims lie about what does not outlive a boot: /run/ten-steps for root, and for others
- * below XDG_RUNTIME_DIR or /tmp. What lies on a disk has its claims there.
- */
+/* Where claims lie about what does not outlive a boot. What lies on a disk has its claims there. */
 const char *claim_home(void);
 
 /* A claim of one's own below HOME, called NAME, or by its token if NAME is NULL. What a dead owner
- * of the name has left is undone first. -EBUSY, without report(), if the owner lives. */
+ * of the name has left is undone first. If the owner lives, -EBUSY without report(). */
 int claim_take(struct claim *claim, const char *home, const char *name);
 
 /*
- * Join the claim NAME on what others use, too. Returns 1 if nobody does: the caller is to make it,
- * with claim_note() before each step, and to call claim_made() then, which returns the same again:
- * 0 if all is well, 1 if everything has to be made once more.
+ * Join the claim NAME on what others use, too. Returns 1 if nobody does: then the caller makes it,
+ * with claim_note() before each step, and calls claim_made() at the end.
  */
 int claim_share(struct claim *claim, const char *home, const char *name);
 int claim_made(struct claim *claim);

@@ -1,83 +1,141 @@
 /*
  * net: run a command with a network of its own.
  *
- * A new network namespace has one link, "lo", which is down, and knows no way to anywhere. A
- * virtual cable, the veth pair, leads out of it to a bridge on the host: a switch to which all
- * boxes are plugged. From there on the host is their router.
+ * A new network namespace has one link, "lo", which is down, and knows no way to anywhere. A veth
+ * pair leads out of it to a bridge on the host: a switch to which all boxes are plugged. From there
+ * on the host is their router.
  */
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
-#include "named.h"
-#include "options.h"
+#include "network.h"
 #include "resolv.h"
-#include "sys.h"
 
-/* RESOLV is what /etc/resolv.conf shall say, or NULL if it may stay as it is. */
-static noreturn void run_box(const struct net_options *options, const char *resolv,
-                             const struct child *child)
+static const char usage[] =
+    "Usage: net [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "Run COMMAND (/bin/sh if none is given) with a network of its own.\n"
+    "\n"
+    "      --none             loopback alone, no way out: needs no root inside 'user'\n"
+    "  -b, --bridge=NAME      the bridge on the host; made if it is not there (default: br0)\n"
+    "      --bridge-address=ADDRESS/PREFIX\n"
+    "                         address of a new bridge (default: 172.27.0.1/16)\n"
+    "  -a, --address=ADDRESS  address of the box (default: the first free one)\n"
+    "      --no-nat           don't forward to the outside (default: do, masqueraded)\n"
+    "  -p, --publish=[[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]\n"
+    "                         a port of the host leads into the box; may be repeated\n"
+    "                         (default: a free one, which is then printed); 80-83 is a range\n"
+    "      --dns=ADDRESS      nameserver of the box; may be repeated (default: the host's)\n"
+    "      --name=NAME        the namespace also has a name, as 'ip netns' lists (default: none)\n"
+    "@\n"
+    "\n"
+    "Example: net --publish 8080:80 python3 -m http.server 80\n"
+    "\n"
+    "The same in the shell:\n"
+    "  ip link add br0 up type bridge; ip address add 172.27.0.1/16 dev br0\n"
+    "  ip netns add ns0\n"
+    "  ip link add veth0 master br0 up type veth peer eth0 netns ns0\n"
+    "  ip -n ns0 link set lo up; ip -n ns0 link set eth0 up\n"
+    "  ip -n ns0 address add 172.27.0.2/16 dev eth0\n"
+    "  ip -n ns0 route add default via 172.27.0.1\n"
+    "  sysctl -w net.ipv4.ip_forward=1\n"
+    "  iptables -t nat -A POSTROUTING -s 172.27.0.0/16 ! -o br0 -j MASQUERADE\n"
+    "  ip netns exec ns0 /bin/sh\n";
+
+struct options {
+    bool linked;
+    char **command;
+};
+
+static struct options parse_options(struct network *network, int argc, char **argv)
+{
+    enum { NONE = TOOL_OWN, BRIDGE_ADDRESS, NO_NAT, DNS, NAME };
+    static const struct option long_options[] = {
+        {"none", no_argument, NULL, NONE},
+        {"bridge", required_argument, NULL, 'b'},
+        {"address", required_argument, NULL, 'a'},
+        {"bridge-address", required_argument, NULL, BRIDGE_ADDRESS},
+        {"no-nat", no_argument, NULL, NO_NAT},
+        {"publish", required_argument, NULL, 'p'},
+        {"dns", required_argument, NULL, DNS},
+        {"name", required_argument, NULL, NAME},
+        TOOL_OPTIONS};
+    struct options options = {.linked = true};
+    bool of_link = false;
+    int option;
+
+    tool_start(argv, "net", usage);
+    network_start(network);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "b:a:p:", long_options, NULL)) != -1) {
+        of_link |= strchr("bap", option) != NULL || (option > NONE && option < NAME);
+        if (option == NONE)
+            options.linked = false;
+        else if (option == 'b')
+            network->bridge = network_check_name("bridge", optarg, IF_NAMESIZE - 1);
+        else if (option == BRIDGE_ADDRESS)
+            network_read_bridge_address(network, optarg);
+        else if (option == 'a')
+            network_read_address(optarg, "address", &network->address);
+        else if (option == NO_NAT)
+            network->nat = false;
+        else if (option == 'p')
+            network_read_publish(network, optarg);
+        else if (option == DNS)
+            network_read_dns(network, optarg);
+        else if (option == NAME)
+            network->name = network_check_name("name", optarg, 200);
+        else
+            tool_option(option);
+    }
+    if (!options.linked && of_link)
+        fail("none: a box without a link has no bridge, address, ports or nameservers");
+    options.command = tool_command(argc, argv);
+    return options;
+}
+
+/* RESOLV is the text of its /etc/resolv.conf, or NULL if that may stay as it is. */
+static noreturn void run_box(const struct network *network, const char *resolv,
+                             const struct child *child, char **command)
 {
     mounts_make_private();
     sys_mount();
     if (resolv != NULL)
         resolv_bind(resolv);
     spawn_wait_go(child); /* eth0 comes from the host */
-    if (options->none)
-        network_loopback();
-    else if (options->join == NULL)
-        network_configure(&options->network);
+    network_configure(network);
     view_in_place_of_command(); /* with --view */
-    spawn_exec(child, options->command);
-}
-
-/* Host. Nothing else says which ports were free. */
-static void print_chosen_ports(const struct network *network)
-{
-    char text[PUBLISH_TEXT];
-
-    for (int i = 0; i < network->port_count; i++) {
-        if (!network->ports[i].chosen)
-            continue;
-        network_write_publish(&network->ports[i], text);
-        fprintf(stderr, "net: publish %s\n", text);
-    }
+    spawn_exec(child, command);
 }
 
 int main(int argc, char **argv)
 {
-    static struct net_options options;
-    char resolv[RESOLV_TEXT]; /* what /etc/resolv.conf shall say */
-    struct network *network = &options.network;
-    struct claim name = CLAIM_NONE;
-    bool linked;
+    static struct network network;
+    struct options options = parse_options(&network, argc, argv);
+    char resolv[RESOLV_TEXT], port[PUBLISH_TEXT];
     int error = 0;
+    bool own_resolv = options.linked && resolv_compose(network.dns, network.dns_count, resolv);
 
-    net_options(&options, argc, argv);
-    linked = !options.none && options.join == NULL;
-    bool own_resolv = linked && resolv_compose(network->dns, network->dns_count, resolv);
-    if (options.join != NULL)
-        named_join(options.join);
-
-    struct child child = spawn(CLONE_NEWNS | (options.join == NULL ? CLONE_NEWNET : 0));
+    struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET);
     if (child.pid == 0)
-        run_box(&options, own_resolv ? resolv : NULL, &child);
+        run_box(options.linked ? &network : NULL, own_resolv ? resolv : NULL, &child,
+                options.command);
     /*
      * On the host. Up to here an error could end the tool on the spot. From now on there is
      * something to undo, so functions report an error and return it as a negative number, and what
      * was done is undone in a straight line below.
      */
-    if (linked)
-        error = network_attach(network, child.pid);
-    if (error == 0 && options.name != NULL)
-        error = named_make(&name, options.name, child.pid);
-    if (error == 0)
-        print_chosen_ports(network);
+    if (options.linked)
+        error = network_attach(&network, child.pid);
+    if (error == 0 && network.name != NULL)
+        error = network_name(&network, child.pid);
+    for (int i = 0; i < network.port_count && error == 0; i++)
+        if (network.ports[i].chosen) /* nothing else says which ports were free */
+            fprintf(stderr, "net: publish %s\n", network_write_publish(&network.ports[i], port));
     if (error == 0)
         spawn_go(&child);
     else
@@ -85,7 +143,6 @@ int main(int argc, char **argv)
     claim_sweep(claim_home(), false);
     int status = spawn_wait(&child);
 
-    int left = claim_end(&name);
-    int left_too = linked ? network_release(network) : 0;
-    return error != 0 || left != 0 || left_too != 0 ? EXIT_TOOL : status;
+    int left = network_release(&network);
+    return error != 0 || left != 0 ? EXIT_TOOL : status;
 }

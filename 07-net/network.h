@@ -36,21 +36,20 @@ struct network {
     uint32_t bridge_address; /* 0: the bridge's own, or 172.27.0.1 */
     int bridge_prefix;
     uint32_t address; /* 0: the first free one */
-    int prefix;       /* 0: that of the bridge */
-    uint32_t gateway; /* 0: the bridge */
     bool nat;
     bool has_ipv6; /* has this kernel? */
     struct publish ports[NAT_PORTS];
     int port_count;
     uint32_t dns[NETWORK_DNS];
     int dns_count;
+    const char *name; /* for 'ip netns'; NULL: none */
 
     /* What has been done. */
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair, named after the address: box-ac1b0002 */
     bool first;             /* on the bridge */
     int name_space;         /* the box's, held until all is undone; -1 if there is none */
-    struct claim claim, rules_claim, table_claim, bridge_claim;
+    struct claim claim, rules_claim, table_claim, bridge_claim, name_claim;
 };
 
 /* Host. The defaults. An error ends the tool. */
@@ -58,13 +57,16 @@ void network_start(struct network *network);
 
 /* Host. Options, read from TEXT. A mistake ends the tool; WHAT names the option in the error. */
 void network_read_address(const char *text, const char *what, uint32_t *address);
-void network_read_network(const char *text, const char *what, uint32_t *address, int *prefix);
-void network_read_bridge(struct network *network, const char *text);
+void network_read_bridge_address(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
 
-/* Host. A published port as network_read_publish() takes it, with the port that was chosen. */
-void network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
+/* Host. NAME, if it can be one of a link or file, of MOST bytes at most; else the tool ends. */
+const char *network_check_name(const char *what, const char *name, size_t most);
+
+/* Host. A published port as network_read_publish() takes it, with the port that was chosen. Returns
+ * TEXT. */
+char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
 
 /*
  * Host. Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up
@@ -73,11 +75,16 @@ void network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
  */
 int network_attach(struct network *network, pid_t box);
 
-/* Box. Links up, address and default route. An error ends the tool. */
-void network_configure(const struct network *network);
+/*
+ * Host. Give the network namespace of process BOX its name, as 'ip netns' lists and enters it:
+ * ip-netns(8). Ours is a link to /proc/PID/ns/net, which keeps nothing alive, and is made in one
+ * step or not at all. As above.
+ */
+int network_name(struct network *network, pid_t box);
 
-/* Box. A network with nothing but the loopback link. An error ends the tool. */
-void network_loopback(void);
+/* Box. Links up, address and default route; of a NETWORK that is NULL, the loopback link alone. An
+ * error ends the tool. */
+void network_configure(const struct network *network);
 
 /*
  * Host. Undo network_attach(), as far as it came: the rules of the box, and with the last box the

@@ -5,24 +5,21 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../04-mnt/inside.h"
 #include "link.h"
 #include "nat.h"
-#include "remove.h"
 #include "setting.h"
 
-/* What follows the verb: a word without blanks, and the rest: SET and KEY, TARGET and PATH. */
-struct words {
-    char first[PATH_MAX], second[PATH_MAX];
-};
-
-static int undo_rules(const char *verb, const struct words *words, const char *token)
+/* An element of SET, or the whole table if SET is NULL. */
+static int undo_rules(const char *set, const char *key, const char *token)
 {
     struct netlink filter;
     int error = netlink_open(&filter, NETLINK_NETFILTER);
@@ -31,10 +28,10 @@ static int undo_rules(const char *verb, const struct words *words, const char *t
         return 0; /* then there are none */
     if (error != 0)
         error = nat_report(&filter, error);
-    else if (strcmp(verb, "table") == 0)
+    else if (set == NULL)
         error = nat_remove_table(&filter, token);
     else
-        error = nat_remove_element(&filter, words->first, words->second, token);
+        error = nat_remove_element(&filter, set, key, token);
     netlink_close(&filter);
     return error;
 }
@@ -70,45 +67,18 @@ static int undo_symlink(const char *target, char *path)
     return 0;
 }
 
-/* Does the cgroup whose cgroup.events is open as EVENTS hold a process? */
-static bool is_populated(int events)
+/* The next entry but "." and "..". NULL at the end, and for no STREAM. */
+static const struct dirent *next_entry(DIR *stream)
 {
-    char text[256];
-    ssize_t got = pread(events, text, sizeof(text) - 1, 0);
+    const struct dirent *entry;
 
-    text[got > 0 ? got : 0] = '\0';
-    return strstr(text, "populated 1") != NULL;
+    do
+        entry = stream != NULL ? readdir(stream) : NULL;
+    while (entry != NULL && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
 }
 
-/* End the processes in the cgroup open as GROUP and wait until they are gone. cgroups(7) */
-static int empty_group(int group, const char *path, int patience)
-{
-    struct pollfd events = {.events = POLLPRI};
-
-    events.fd = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
-    for (int waited = 0; is_populated(events.fd) && waited <= patience; waited += 5) {
-        if (waited == 0) {
-            explain("echo 1 > %s/cgroup.kill\twrite(\"cgroup.kill\", \"1\")", path);
-            int kill = openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-            if (kill == -1 || write(kill, "1", 1) != 1) {
-                close(events.fd);
-                return report("kill the processes in %s", path);
-            }
-            close(kill);
-        }
-        poll(&events, 1, 5); /* the kernel wakes us when the text changes; or else we look again */
-    }
-    bool empty = !is_populated(events.fd);
-    if (events.fd != -1)
-        close(events.fd);
-    if (empty)
-        return 0;
-    hint("a process is stuck in the kernel: see 'cat %s/cgroup.procs'", path);
-    errno = ETIMEDOUT;
-    return report("end the processes in %s", path);
-}
-
-/* Remove the groups that the box has made in it, and then the group itself. */
+/* Remove the group PATH, and first those that the box has made in it. Without report(). */
 static int remove_group(const char *path)
 {
     char below[PATH_MAX];
@@ -116,64 +86,148 @@ static int remove_group(const char *path)
     const struct dirent *entry;
     int error = 0;
 
-    while (stream != NULL && error == 0 && (entry = readdir(stream)) != NULL)
-        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0 &&
+    while (error == 0 && (entry = next_entry(stream)) != NULL)
+        if (entry->d_type == DT_DIR &&
             snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
             error = remove_group(below);
     if (stream != NULL)
         closedir(stream);
-    explain("rmdir %s\trmdir(\"%s\")", path, path);
-    if (error == 0 && rmdir(path) == -1 && errno != ENOENT)
-        error = report("rmdir %s", path);
+    return error != 0 || rmdir(path) == 0 || errno == ENOENT ? error : -errno;
+}
+
+/* End the processes in the group PATH. cgroups(7) */
+static int kill_group(const char *path)
+{
+    char file[PATH_MAX + 16];
+
+    snprintf(file, sizeof(file), "%s/cgroup.kill", path);
+    explain("echo 1 > %s\twrite(\"cgroup.kill\", \"1\")", file);
+    int kill = open(file, O_WRONLY | O_CLOEXEC);
+    int error = kill == -1 || write(kill, "1", 1) != 1 ? report("write %s", file) : 0;
+    if (kill != -1)
+        close(kill);
     return error;
 }
 
 static int undo_group(char *path, int patience)
 {
-    int group = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const struct timespec pause = {.tv_nsec = 1000000};
 
-    if (group == -1)
-        return errno == ENOENT ? 0 : report("open %s", path);
-    int error = empty_group(group, path, patience);
-    close(group);
-    if (error == 0)
+    explain("rmdir %s\trmdir(\"%s\")", path, path);
+    int error = remove_group(path);
+    if (error == -EBUSY && kill_group(path) != 0)
+        return error;
+    for (; error == -EBUSY && patience > 0; patience--) {
+        nanosleep(&pause, NULL);
         error = remove_group(path);
-    /* With the last of our groups goes the one they all lie in. */
-    const char *name = strrchr(dirname(path), '/');
-    if (error == 0 && name != NULL && strcmp(name + 1, GROUP_PARENT) == 0) {
-        explain("rmdir %s\trmdir(\"%s\")", path, path);
-        (void)rmdir(path);
     }
+    if (error == -EBUSY)
+        hint("a process is stuck in the kernel: see 'cat %s/cgroup.procs'", path);
+    errno = -error;
+    if (error != 0)
+        return report("rmdir %s", path);
+    /* With the last of our groups goes the one they all lie in. */
+    const char *parent = dirname(path), *name = strrchr(parent, '/');
+    if (name != NULL && strcmp(name + 1, GROUP_PARENT) == 0) {
+        explain("rmdir %s\trmdir(\"%s\")", parent, parent);
+        (void)rmdir(parent);
+    }
+    return 0;
+}
+
+/* Remove NAME, unless it is a directory with something in it: -ENOTEMPTY, without report(). */
+static int remove_entry(int directory, const char *name)
+{
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT ||
+        (errno == EISDIR && unlinkat(directory, name, AT_REMOVEDIR) == 0))
+        return 0;
+    return errno == ENOTEMPTY ? -ENOTEMPTY : report("remove %s", name);
+}
+
+/* Give the directory NAME of FROM a new name in TOP. */
+static int move_up(int from, const char *name, int top)
+{
+    static unsigned number;
+    char moved[32];
+
+    (void)fchmodat(from, name, 0700, 0); /* its ".." changes */
+    do {
+        snprintf(moved, sizeof(moved), "moved.%u", number++);
+        if (renameat(from, name, top, moved) == 0)
+            return 0;
+    } while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
+    return report("remove %s", name);
+}
+
+/*
+ * Remove what is in the directory NAME, and in the directories there. Those further down move up to
+ * TOP for the next pass (-1: this one is the top): so no path gets too long, and only two
+ * directories are ever open.
+ */
+static int clear(int above, const char *name, int top)
+{
+    (void)fchmodat(above, name, 0700, 0); /* its owner, too, may have no right to read it */
+    int file = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
+    DIR *stream = file != -1 ? fdopendir(file) : NULL;
+    const struct dirent *entry;
+
+    if (stream == NULL)
+        return errno == ENOENT ? 0 : report("remove %s", name);
+    while (error == 0 && (entry = next_entry(stream)) != NULL) {
+        error = remove_entry(file, entry->d_name);
+        if (error == -ENOTEMPTY)
+            error =
+                top == -1 ? clear(file, entry->d_name, file) : move_up(file, entry->d_name, top);
+    }
+    closedir(stream);
     return error;
 }
 
-int undo_line(const char *line, const char *token, int patience)
+static int remove_tree(const char *path)
 {
-    char verb[16] = "", text[PATH_MAX + 256];
-    struct words words = {"", ""};
-    size_t skip = strcspn(line, " ");
+    int error;
 
-    snprintf(verb, sizeof(verb), "%.*s", (int)skip, line);
-    snprintf(text, sizeof(text), "%s", line + skip + (line[skip] == ' '));
-    if (strcmp(verb, "group") == 0)
-        return undo_group(text, patience);
-    if (strcmp(verb, "tree") == 0)
-        return remove_tree(text);
-    sscanf(text, "%4095s %4095[^\n]", words.first, words.second);
-    if (strcmp(verb, "table") == 0 || strcmp(verb, "element") == 0)
-        return undo_rules(verb, &words, token);
-    if (strcmp(verb, "bridge") == 0)
-        return undo_bridge(words.first, token);
-    if (strcmp(verb, "setting") == 0)
-        return setting_read(words.first) == words.second[0]
-                   ? 0
-                   : setting_write(words.first, words.second[0]);
-    if (strcmp(verb, "forwarding") == 0)
-        return setting_stop_forwarding(words.first);
-    if (strcmp(verb, "symlink") == 0)
-        return undo_symlink(words.first, words.second);
-    if (strcmp(verb, "token") == 0 || strcmp(verb, "made") == 0 || strcmp(verb, "status") == 0)
+    /* A process that is just being killed may have made something in between. */
+    while ((error = clear(AT_FDCWD, path, -1)) == 0 && rmdir(path) == -1 && errno != ENOENT)
+        if (errno != ENOTEMPTY)
+            return report("remove %s", path);
+    return error;
+}
+
+/* Cut the first word off TEXT. */
+static char *cut_word(char **text)
+{
+    char *word = *text;
+
+    *text += strcspn(word, " ");
+    if (**text != '\0')
+        *(*text)++ = '\0';
+    return word;
+}
+
+int undo_line(char *line, const char *token, int patience)
+{
+    const char *verb = cut_word(&line);
+
+    if (strcmp(verb, "token") == 0 || strcmp(verb, "status") == 0)
         return 0;
-    return refuse("undo '%s': it is from another version", line);
+    if (strcmp(verb, "group") == 0)
+        return undo_group(line, patience);
+    if (strcmp(verb, "tree") == 0)
+        return remove_tree(line);
+    if (strcmp(verb, "table") == 0)
+        return undo_rules(NULL, NULL, token);
+    if (strcmp(verb, "bridge") == 0)
+        return undo_bridge(line, token);
+    if (strcmp(verb, "forwarding") == 0)
+        return setting_stop_forwarding(line);
+
+    const char *word = cut_word(&line);
+    if (strcmp(verb, "element") == 0)
+        return undo_rules(word, line, token);
+    if (strcmp(verb, "setting") == 0)
+        return setting_read(word) == line[0] ? 0 : setting_write(word, line[0]);
+    if (strcmp(verb, "symlink") == 0)
+        return undo_symlink(word, line);
+    return refuse("undo '%s': it is from another version", verb);
 }

@@ -7,9 +7,10 @@
 enum { UNDO_PATIENCE = 10000 }; /* milliseconds to wait for the end of a group's processes */
 
 /*
- * Host. Undo LINE of a claim with this TOKEN. What isn't there (any more), or is somebody else's,
- * is no error. PATIENCE is in milliseconds. Returns 0 or, after report(), -errno.
+ * Host. Undo LINE of a claim with this TOKEN; it is cut into words. What isn't there (any more), or
+ * is somebody else's, is no error. PATIENCE is in milliseconds. Returns 0 or, after report(),
+ * -errno.
  */
-int undo_line(const char *line, const char *token, int patience);
+int undo_line(char *line, const char *token, int patience);
 
 #endif

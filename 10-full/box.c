@@ -278,10 +278,8 @@ noreturn void box_run(struct spec *spec, struct child *child)
     harden_nosuid(&root);             /* 10 */
     root_pivot(&root);                /* 04 */
     uts_set_hostname(spec->hostname); /* 02 */
-    if (spec->linked)
-        network_configure(&spec->net); /* 07 */
-    else if (spec->namespaces & CLONE_NEWNET)
-        network_loopback(); /* 07 */
+    if (spec->namespaces & CLONE_NEWNET)
+        network_configure(spec->linked ? &spec->net : NULL); /* 07 */
 
     harden_new_keyring(); /* 10, from here on */
     box_become(spec, &account, terminal, child);

@@ -364,7 +364,7 @@ static bool take_network(struct spec *spec, int option)
     if (option == 'p')
         network_read_publish(&spec->net, optarg);
     else if (option == IP)
-        network_read_network(optarg, "ip", &spec->net.address, &spec->net.prefix);
+        network_read_address(optarg, "ip", &spec->net.address);
     else
         network_read_dns(&spec->net, optarg);
     return true;

@@ -236,7 +236,7 @@ load network
     expect_error 125 "is not a whole number" "$net" --publish 80: true
     expect_error 125 "tcp or udp" "$net" --publish 80:80/sctp true
     expect_error 125 "is not an IPv4 address" "$net" --publish host:80:80 true
-    expect_error 125 "asked for twice" "$net" --publish 80:80 --publish 80:81 true
+    expect_error 125 "Address already in use" "$net" --publish 80:80 --publish 80:81 true
 }
 
 @test "a port that is published already, or that a server has, or an address that is not ours" {

@@ -301,8 +301,54 @@ leave_behind() {
 @test "a claim that can't be undone stays, and is no reason not to start" {
     leave_behind dead "no such verb"
     run -0 "$net" --no-nat true
-    assert_contains "$output" "undo 'no such verb'"
+    assert_contains "$output" "undo 'no'"
     [ -e /run/ten-steps/dead ]
+    rm -r /run/ten-steps
+}
+
+@test "a shared claim whose things are only half there: nobody joins it, and a killed undoer leaves it so" {
+    requires command:strace
+    local count
+    count=$(times_called sendto "$net" --no-nat true)
+    run -137 strace -f -qq -o /dev/null -e trace=sendto -e inject=sendto:signal=KILL:when="$count" "$net" --no-nat true
+    assert_equal "$(stat -c %a /run/ten-steps/bridge-br0)" 600
+    exec 9</run/ten-steps/bridge-br0
+    flock --shared 9
+    "$net" --no-nat sleep 600 9>&- 3>&- 4>&- &
+    TOOL_PID=$!
+    TOOL_PIDS+=("$TOOL_PID")
+    wait_until 3 grep -q nanosleep "/proc/$TOOL_PID/wchan"
+    run ! ip link show box-ac1b0002
+    exec 9>&-
+    wait_until 3 box_runs "$TOOL_PID"
+    assert_equal "$(stat -c %a /run/ten-steps/bridge-br0)" 700
+    end_box
+    nothing_of_ours
+}
+
+@test "a line torn by a kill, in a claim that others share: they still join" {
+    start_box net sleep 60
+    printf 'forwarding w' >>/run/ten-steps/net
+    run -0 timeout 10 "$net" ping -c1 -W5 "$WORLD"
+    end_box
+    nothing_of_ours
+}
+
+@test "a dead claim behind fifty living ones is found in the end" {
+    leave_behind dead
+    bash -c 'for ((each = 0; each < 50; each++)); do
+            exec {file}<>"/run/ten-steps/living-$each" && flock "$file"
+        done
+        : >/run/ten-steps/living-all && exec sleep 600' 3>&- 4>&- &
+    TOOL_PIDS+=("$!")
+    wait_until 3 [ -e /run/ten-steps/living-all ]
+    local each
+    for ((each = 0; each < 200; each++)); do
+        "$net" --none true
+        [ -e /run/ten-steps/dead ] || break
+    done
+    [ ! -e /run/ten-steps/dead ]
+    stop_boxes
     rm -r /run/ten-steps
 }
 

@@ -82,7 +82,7 @@ teardown_file() {
     assert_equal "$(of bird address)" 172.27.0.77
     run -0 inside "$(of bird pid)" net -- ip -4 -oneline address show dev eth0
     assert_contains "$output" 172.27.0.77/16
-    expect_error 125 172.27.0.77 "$full" run --ip 172.27.0.77/16 "$ROOTFS" true
+    expect_error 125 172.27.0.77 "$full" run --ip 172.27.0.77 "$ROOTFS" true
     expect_error 125 "10.10.0.77 is not one of" "$full" run --ip 10.10.0.77 "$ROOTFS" true
 }
 
@@ -175,7 +175,7 @@ stub_run() {
     name=$(random_name)
     echo "192.0.2.9 $name" >>"$ROOTFS/etc/hosts"
     before=$(stat -c '%s %Y %Z %i' "$ROOTFS/etc/hosts" /etc/hosts)
-    detached bird --hostname="$name" --add-host=db:192.0.2.1 --add-host=six=[2001:db8::1] --add-host=h:host-gateway sleep 60
+    detached bird --hostname="$name" --add-host=db:192.0.2.1 --add-host=six=2001:db8::1 --add-host=h:host-gateway sleep 60
     run -0 "$full" exec bird cat /etc/hosts
     assert_equal "$output" "$first"$'\n192.0.2.1 db\n2001:db8::1 six\n172.27.0.1 h\n'"$(of bird address) $name"
     run -0 "$full" exec bird ping -c1 -W5 h
