@@ -1,12 +1,19 @@
 #include "background.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+
+/* Bytes of a log: how many stay at least, and how many go at a time: whole blocks. */
+enum { KEPT = 10 << 20, STEP = 1 << 20 };
 
 int background_begin(const char *name)
 {
@@ -34,18 +41,96 @@ int background_begin(const char *name)
     exit(status);
 }
 
-int background_tell(int waiting, int status)
-{
-    unsigned char byte = (unsigned char)status;
-
-    return send(waiting, &byte, 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-void background_let_go(void)
+int background_tell(int waiting, const struct child *child, bool executed)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    siginfo_t ended = {.si_code = 0};
+    unsigned char status = EXIT_SUCCESS;
 
+    if (!executed) {
+        waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOWAIT);
+        status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
+    }
+    if (send(waiting, &status, 1, MSG_NOSIGNAL) != 1)
+        return errno == EPIPE ? -errno : report("tell what has become of the command");
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         dup2(nothing, file);
     close(nothing);
+    if (executed)
+        close(waiting);
+    return 0;
+}
+
+static struct {
+    int file; /* -1 without a log */
+    off_t size, hole;
+} current = {.file = -1};
+
+int log_open(const char *path)
+{
+    current.file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (current.file == -1)
+        die("open %s", path);
+    return current.file;
+}
+
+ssize_t log_write(int file, const char *bytes, size_t count)
+{
+    ssize_t put = write(file, bytes, count);
+
+    if (file != current.file)
+        return put;
+    current.size += put > 0 ? put : 0;
+    off_t hole = (current.size - KEPT) / STEP * STEP;
+    if (hole <= current.hole)
+        return put >= 0 ? put : (ssize_t)count;
+    current.hole = hole;
+    if (fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, hole) == -1) {
+        (void)!ftruncate(file, 0); /* a file system without holes: begin again */
+        current.size = current.hole = 0;
+    }
+    return put;
+}
+
+/* Print what is new from PLACE on, but for the hole. Returns the new place. */
+static off_t print_new(int file, off_t place)
+{
+    char text[16384];
+    ssize_t got;
+
+    if (lseek(file, 0, SEEK_END) < place)
+        place = 0; /* it has been begun again */
+    for (off_t data; (data = lseek(file, place, SEEK_DATA)) != -1; place = data + got) {
+        got = read(file, text, sizeof(text));
+        if (got <= 0)
+            break;
+        if (fwrite(text, 1, (size_t)got, stdout) != (size_t)got)
+            die("write");
+    }
+    if (fflush(stdout) != 0)
+        die("write");
+    return place;
+}
+
+void log_print(const char *path, int monitor)
+{
+    char events[4096];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct pollfd files[] = {{.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
+                             {.fd = monitor, .events = POLLIN}};
+
+    if (file == -1) {
+        if (errno == ENOENT)
+            hint("only a box started with --detach has a log");
+        die("open %s", path);
+    }
+    if (inotify_add_watch(files[0].fd, path, IN_MODIFY) == -1)
+        die("watch %s", path);
+    off_t place = print_new(file, 0);
+    while (monitor != -1 && files[1].revents == 0) {
+        poll(files, 2, -1);
+        while (read(files[0].fd, events, sizeof(events)) > 0)
+            ;
+        place = print_new(file, place);
+    }
 }

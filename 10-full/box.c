@@ -3,13 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -40,26 +38,6 @@ static void move_boot_clock(int64_t seconds)
     close(file);
 }
 
-/* What follows counts on it. */
-static void check_type(const struct root *mounted, long magic, const char *type)
-{
-    struct statfs system;
-
-    if (fstatfs(mounted->directory, &system) == -1)
-        die("look at %s", mounted->path);
-    if ((long)system.f_type != magic)
-        fail("%s: expected a %s, found another file system", mounted->path, type);
-}
-
-/* The old root is still there, as a user namespace needs. */
-static struct root mount_proc(const struct root *root)
-{
-    struct root proc = mount_root(root, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-
-    check_type(&proc, PROC_SUPER_MAGIC, "proc");
-    return proc;
-}
-
 /*
  * /sys shows the machine, and may only be mounted by who owns the network namespace: in a user
  * namespace without a network of its own, the host's is bound. Read-only either way. The box's
@@ -73,7 +51,6 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
     struct root sys = bound ? mount_bound_root(root, "/sys", "/sys", flags)
                             : mount_root(root, "/sys", "sysfs", flags, NULL);
 
-    check_type(&sys, SYSFS_MAGIC, "sysfs");
     if (bound && spec->grouped)
         close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
     if (spec->grouped)
@@ -124,37 +101,16 @@ static void mount_volumes(const struct root *root, const struct spec *spec, cons
  */
 static void make_workdir(const struct root *root, const char *path, const struct account *account)
 {
-    unsigned user = account->user, group = account->group;
-
     if (path == NULL || path[0] == '\0')
         return;
     int place = root_find(root, path);
     if (place == -1 && errno == ENOENT) {
         place = root_target(root, path, S_IFDIR);
-        explain("chown %u:%u %s/%s\tfchownat(%u, %u)", user, group, root->path,
-                path + strspn(path, "/"), user, group);
-        if (fchownat(place, "", user, group, AT_EMPTY_PATH) == -1)
-            die("give the working directory %s to user %u", path, user);
+        if (fchownat(place, "", account->user, account->group, AT_EMPTY_PATH) == -1)
+            die("give the working directory %s to user %u", path, account->user);
     }
-    if (place != -1) /* else enter_directory() will say why it can't be entered */
+    if (place != -1) /* else box_become() will say why it can't be entered */
         close(place);
-}
-
-/* Chapter 4 has given /dev/shm its usual size, which a SIZE of 0 leaves. */
-static void resize_shm(const struct root *dev, long long size)
-{
-    char path[32], option[32];
-
-    if (size == 0)
-        return;
-    int shm = root_find(dev, "/shm");
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", shm);
-    snprintf(option, sizeof(option), "size=%lld", size);
-    explain("mount -o remount,%s %s/shm\tmount(\"%s/shm\", MS_REMOUNT|..., \"%s\")", option,
-            dev->path, dev->path, option);
-    if (shm == -1 || mount(NULL, path, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, option) == -1)
-        die("resize /dev/shm to %lld bytes", size);
-    close(shm);
 }
 
 /* A directory of the host's gets no file that it hasn't got, unless it is asked for. */
@@ -182,12 +138,12 @@ static void drop_privileges(const struct spec *spec, const struct account *accou
 }
 
 /*
- * The environment passes through every layer of isolation (chapter 1), so make it anew: PATH, HOME,
- * HOSTNAME and TERM, and what is in LIST, where later ones count.
+ * The environment passes through every layer of isolation (chapter 1), so begin a new one: PATH,
+ * HOME, HOSTNAME and TERM, and what is in LIST, where later ones count.
  */
 static void set_environment(char **list, const char *hostname, const char *home)
 {
-    char *terminal = getenv("TERM") != NULL ? strdup(getenv("TERM")) : NULL;
+    const char *terminal = getenv("TERM"); /* stays where execve(2) has put it */
 
     clearenv();
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
@@ -195,29 +151,19 @@ static void set_environment(char **list, const char *hostname, const char *home)
     setenv("HOSTNAME", hostname, 1);
     if (terminal != NULL)
         setenv("TERM", terminal, 1);
-    free(terminal);
     for (; list != NULL && *list != NULL; list++)
         putenv(*list);
-}
-
-/* Go to DIRECTORY, "/" if NULL or empty, and make sure that it lies in the root. */
-static void enter_directory(const char *directory)
-{
-    if (directory == NULL || directory[0] == '\0')
-        directory = "/";
-    if (chdir(directory) == -1) {
-        if (errno == ENOENT)
-            hint("it has to exist in the root directory of the box");
-        die("working directory %s", directory);
-    }
-    harden_check_directory();
 }
 
 noreturn void box_become(const struct spec *spec, const struct account *account, int terminal,
                          struct child *child)
 {
+    const char *directory = spec->workdir != NULL && spec->workdir[0] ? spec->workdir : "/";
+
     set_environment(spec->environment, spec->hostname, account->home);
-    enter_directory(spec->workdir);
+    if (chdir(directory) == -1)
+        die("working directory %s", directory);
+    harden_check_directory();
     rlimit_set(&spec->limits);
     if (!spec->terminal || spec->detach)
         streams_enter(&spec->streams);
@@ -225,7 +171,7 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
     if (spec->terminal)
         terminal_become(terminal);
     drop_privileges(spec, account);
-    if (spec->init || spec->has_offset)
+    if (spec->init)
         init_stay_behind(child); /* 03 */
     if (spec->seccomp)
         seccomp_install(spec->capabilities);
@@ -242,9 +188,9 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
         layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 04, 09 */
     struct root dev = mount_devices(&root);                                 /* 04 */
 
-    resize_shm(&dev, spec->shm_size);         /* 10 */
-    ipc_mount_queues(&dev, "/mqueue");        /* 05 */
-    struct root proc = mount_proc(&root);     /* 03, 04 */
+    ipc_mount_queues(&dev, "/mqueue"); /* 05 */
+    /* The old root is still there, as a user namespace needs for a new proc or sysfs. */
+    struct root proc = mount_root(&root, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     struct root sys = mount_sys(&root, spec); /* 04, 08 */
     if (spec->namespaces & CLONE_NEWNET)
         mask_allow_ping(&proc);                             /* 10 */
@@ -266,7 +212,7 @@ noreturn void box_run(struct spec *spec, struct child *child)
     int terminal = -1;
 
     spawn_wait_go(child); /* 02 */
-    if (spec->has_offset)
+    if (spec->boot_offset != 0)
         move_boot_clock(spec->boot_offset); /* 10 */
     if (spec->user_namespace)
         idmap_become_root(&spec->user_map, &spec->group_map, false); /* 06 */

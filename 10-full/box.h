@@ -1,4 +1,5 @@
-/* The box's side of a container: from the first instruction of the new process to its execve(2). */
+/* The two sides of a container, from clone3(2) on: to execve(2) in the box, and on the host to the
+ * last trace of the box removed. */
 #ifndef BOX_H
 #define BOX_H
 
@@ -7,6 +8,10 @@
 #include "../02-uts/spawn.h"
 #include "account.h"
 #include "spec.h"
+
+/* Host, in container.c. Run the box to its end. Returns the exit status that the tool should have.
+ */
+int container_run(struct spec *spec);
 
 /* Box. Build it around this process and become the command. Errors end the tool. */
 noreturn void box_run(struct spec *spec, struct child *child);

@@ -1,7 +1,6 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,9 +12,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
-#include "join.h"
-#include "log.h"
-#include "options.h"
+#include "background.h"
 #include "signals.h"
 #include "state.h"
 
@@ -24,97 +21,21 @@ enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
 const char *command_parse(int argc, char **argv, const char *name, const char *usage,
                           struct option own)
 {
-    struct option options[] = {TOOL_OPTIONS, {NULL, 0, NULL, 0}};
+    struct option options[] = {own, TOOL_OPTIONS};
     const char *given = NULL;
     char flags[16] = TOOL_FLAGS;
     int option;
 
-    options[sizeof(options) / sizeof(options[0]) - 2] = own; /* where the list ended */
-    if (own.val < TOOL_VIEW)                                 /* a letter, too */
+    if (own.name != NULL && own.val < TOOL_VIEW) /* a letter, too */
         snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
     tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, flags, options, NULL)) != -1) {
-        if (option == own.val)
+    while ((option = getopt_long(argc, argv, flags, options + (own.name == NULL), NULL)) != -1) {
+        if (own.name != NULL && option == own.val)
             given = own.has_arg ? optarg : "";
         else
             tool_option(option);
     }
     return given;
-}
-
-/* The same for a command that takes names of boxes, of which there has to be one. */
-static const char *parse(int argc, char **argv, const char *name, const char *usage,
-                         struct option own)
-{
-    const char *given = command_parse(argc, argv, name, usage, own);
-
-    if (optind == argc)
-        fail("the name of a box is missing");
-    return given;
-}
-
-/* The box NAME. If there is none, the tool ends. */
-static struct spec box_named(const char *name)
-{
-    struct spec box;
-
-    if (state_read(name, &box) < 0)
-        exit(EXIT_TOOL);
-    return box;
-}
-
-/* The same, ready to be sent signals if it lives. */
-static struct spec box_ready(const char *name)
-{
-    struct spec box;
-
-    if (state_await(name, &box) < 0)
-        exit(EXIT_TOOL);
-    return box;
-}
-
-static void send_signal(const struct spec *box, int signal)
-{
-    int process = state_process(box);
-
-    if (process == -1)
-        return; /* it has ended meanwhile */
-    if (syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) == -1 && errno != ESRCH)
-        die("signal %d to box %s", signal, box->name);
-    close(process);
-}
-
-/* Wait until PROCESS has ended, MILLISECONDS at most, and close it. False if the time was up. */
-static bool wait_for(int process, int milliseconds)
-{
-    struct pollfd ended = {.fd = process, .events = POLLIN};
-
-    if (process == -1)
-        return true;
-    int got = poll(&ended, 1, milliseconds);
-    if (got != 0)
-        close(process);
-    return got != 0;
-}
-
-/*
- * The first process of the BOX has ended, or been killed: see to the rest. Its monitor undoes
- * what the box needed, and may have been stopped, as by Ctrl-Z. If it can't be made to go on, do
- * its work here.
- */
-static void finish(const struct spec *box, int monitor)
-{
-    if (!wait_for(state_process(box), LONGEST_END)) {
-        hint("a stopped 'full exec' keeps its command, and so the box, from ending: continue it");
-        fail("box %s: process %d was killed, but doesn't end", box->name, box->pid);
-    }
-    syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0);
-    if (wait_for(monitor, LONGEST_END))
-        return;
-    syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
-    if (!wait_for(monitor, LONGEST_END))
-        fail("box %s: its process was killed, but its monitor doesn't end", box->name);
-    state_sweep();
 }
 
 /* --- ps --------------------------------------------------------------------------------------- */
@@ -133,43 +54,36 @@ static const char ps_usage[] =
     "  cat /run/ten-steps/boxes/*/state /var/lib/ten-steps/boxes/*/state; lsns --type pid\n";
 
 /* "3 minutes" and the like. */
-static const char *duration(time_t seconds)
+static const char *duration(int64_t since)
 {
-    static char text[32];
     static const struct {
-        time_t seconds;
+        int seconds;
         const char *name;
     } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
-    size_t i = 0;
+    static char text[32];
+    int i = 0, seconds = time(NULL) > since ? (int)(time(NULL) - since) : 0;
 
-    if (seconds < 0)
-        seconds = 0;
     while (i < 3 && seconds < units[i].seconds)
         i++;
-    long long number = (long long)(seconds / units[i].seconds);
-    snprintf(text, sizeof(text), "%lld %s%s", number, units[i].name, number == 1 ? "" : "s");
+    int number = seconds / units[i].seconds;
+    snprintf(text, sizeof(text), "%d %s%s", number, units[i].name, number == 1 ? "" : "s");
     return text;
 }
 
 /* Texts that others have chosen are cut, and made harmless: a terminal obeys. */
 static void print_row(const struct spec *box)
 {
-    char status[64], *command = list_join(box->command), *ports = list_join(box->ports);
-    char *source = strdupa(box->source);
+    char status[64] = "starting", *source = strdupa(box->source), *command;
 
-    if (box->running && box->pid == 0)
-        snprintf(status, sizeof(status), "starting");
-    else if (box->running)
-        snprintf(status, sizeof(status), "up %s", duration(time(NULL) - box->created));
-    else
-        snprintf(status, sizeof(status), "exited (%d) %s ago", box->status,
-                 duration(time(NULL) - box->ended));
+    if (box->running && box->pid > 0)
+        snprintf(status, sizeof(status), "up %s", duration(box->created));
+    else if (!box->running)
+        snprintf(status, sizeof(status), "exited (%d) %s ago", box->status, duration(box->ended));
+    command = list_join(box->command);
     tool_disarm(source, ' ');
     tool_disarm(command, ' ');
     printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", box->name, source, command, status,
-           box->address, ports);
-    free(command);
-    free(ports);
+           box->address, list_join(box->ports));
 }
 
 int command_ps(int argc, char **argv)
@@ -179,7 +93,6 @@ int command_ps(int argc, char **argv)
         {"all", no_argument, NULL, 'a'}, {"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
     bool all = false, json = false;
     struct spec box;
-    char **names;
     int option, shown = 0;
 
     tool_start(argv, "full ps", ps_usage);
@@ -191,15 +104,14 @@ int command_ps(int argc, char **argv)
         else
             tool_option(option);
     }
-    int count = state_list(&names);
     if (json)
         printf("[");
     else
         printf("%-16s %-16s %-24s %-24s %-15s %s\n", "NAME", "SOURCE", "COMMAND", "STATUS",
                "ADDRESS", "PORTS");
-    for (int i = 0; i < count; free(names[i++])) {
+    for (char **name = state_list(); name != NULL && *name != NULL; name++) {
         /* A box may end and be forgotten between the list and here: then it isn't there. */
-        if (state_read(names[i], &box) < 0 || (!box.running && !all))
+        if (state_read(*name, &box) < 0 || (!box.running && !all))
             continue;
         if (json) {
             printf(shown++ > 0 ? ",\n" : "");
@@ -208,49 +120,64 @@ int command_ps(int argc, char **argv)
             print_row(&box);
         }
     }
-    if (json)
-        printf("]\n");
-    free(names);
+    printf(json ? "]\n" : "");
     return EXIT_SUCCESS;
 }
 
-static const char inspect_usage[] =
-    "Usage: full inspect [OPTION]... BOX\n"
-    "Show what is known of a box, and row by row beside its host what is isolated.\n"
-    "\n"
-    "      --json             what is known of it, as JSON (default: as text)\n"
-    "@\n"
-    "\n"
-    "Example: full inspect web\n"
-    "\n"
-    "The same in the shell:\n"
-    "  cat /var/lib/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
+/* --- what is done to each box that is named --------------------------------------------------- */
 
-int command_inspect(int argc, char **argv, char **whole)
+bool command_next(char **argv, struct spec *box)
 {
-    const struct option own = {"json", no_argument, NULL, TOOL_OWN};
-    bool json = parse(argc, argv, "full inspect", inspect_usage, own) != NULL;
-    struct spec box = box_ready(argv[optind]);
+    static bool begun;
 
-    if (json) {
-        spec_write(&box, stdout);
-        printf("\n");
-        return EXIT_SUCCESS;
-    }
-    if (!box.running)
-        fail("box %s: is not running; with --json what is known of it is printed", box.name);
-    spec_show(&box);
-    printf("\n");
-    if (fflush(stdout) != 0)
-        die("write");
-    return join_view(&box, whole);
+    if (argv[optind] == NULL && !begun)
+        fail("the name of a box is missing");
+    begun = true;
+    if (argv[optind] == NULL)
+        return false;
+    if (state_open(argv[optind++], box) < 0)
+        exit(EXIT_TOOL);
+    return true;
 }
 
-/* --- logs ------------------------------------------------------------------------------------- */
+static void send_signal(int process, int signal)
+{
+    if (process != -1 && syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) == -1 &&
+        errno != ESRCH)
+        die("send signal %d", signal);
+}
+
+/* Wait until PROCESS has ended, MILLISECONDS at most. False if the time was up. */
+static bool ends(int process, int milliseconds)
+{
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+
+    return process == -1 || poll(&ended, 1, milliseconds) != 0;
+}
+
+/*
+ * The first process of the BOX has ended, or been killed: see to the rest. Its monitor undoes
+ * what the box needed, and may have been stopped, as by Ctrl-Z. If it can't be made to go on, do
+ * its work here.
+ */
+static void finish(const struct spec *box)
+{
+    if (!ends(box->process, LONGEST_END)) {
+        hint("a stopped 'full exec' keeps its command, and so the box, from ending: continue it");
+        fail("box %s: process %d was killed, but doesn't end", box->name, box->pid);
+    }
+    send_signal(box->keeper, SIGCONT);
+    if (ends(box->keeper, LONGEST_END))
+        return;
+    send_signal(box->keeper, SIGKILL);
+    if (!ends(box->keeper, LONGEST_END))
+        fail("box %s: its process was killed, but its monitor doesn't end", box->name);
+    state_sweep();
+}
 
 static const char logs_usage[] =
     "Usage: full logs [OPTION]... BOX\n"
-    "Print what a detached box has written, the last 10 to 20 MB of it.\n"
+    "Print what a detached box has written, the last 10 to 11 MB of it.\n"
     "\n"
     "  -f, --follow           go on until the box ends (default: stop)\n"
     "@\n"
@@ -263,14 +190,13 @@ static const char logs_usage[] =
 int command_logs(int argc, char **argv)
 {
     const struct option own = {"follow", no_argument, NULL, 'f'};
-    bool following = parse(argc, argv, "full logs", logs_usage, own) != NULL;
-    struct spec box = following ? box_ready(argv[optind]) : box_named(argv[optind]);
+    bool following = command_parse(argc, argv, "full logs", logs_usage, own) != NULL;
+    struct spec box;
 
-    log_print(state_path(&box, "log"), following ? state_monitor(&box) : -1);
+    command_next(argv, &box);
+    log_print(state_path(&box, "log"), following ? box.keeper : -1);
     return EXIT_SUCCESS;
 }
-
-/* --- stop, kill, wait, rm --------------------------------------------------------------------- */
 
 static const char stop_usage[] =
     "Usage: full stop [OPTION]... BOX...\n"
@@ -288,25 +214,24 @@ static const char stop_usage[] =
 int command_stop(int argc, char **argv)
 {
     const struct option own = {"time", required_argument, NULL, 't'};
-    const char *time = parse(argc, argv, "full stop", stop_usage, own);
+    const char *time = command_parse(argc, argv, "full stop", stop_usage, own);
     int given = time != NULL ? (int)tool_number(time, "time", 0, LONGEST_STOP) : -1;
+    struct spec box;
 
-    for (int i = optind; i < argc; i++) {
-        struct spec box = box_ready(argv[i]);
-        int monitor = state_monitor(&box);
+    while (command_next(argv, &box)) {
         if (!box.running)
             continue;
         int seconds = given != -1 ? given : box.stop_timeout;
-        send_signal(&box, box.stop_signal);
+        send_signal(box.process, box.stop_signal);
         if (seconds > 0 && signal_was_dropped(box.pid, box.stop_signal)) {
             hint("'full run --init' starts boxes that end at once");
             (void)refuse("box %s: its PID 1 has no handler for the stop signal: SIGKILL follows "
                          "in %d second%s",
                          box.name, seconds, seconds == 1 ? "" : "s");
         }
-        if (!wait_for(state_process(&box), seconds * 1000))
-            send_signal(&box, SIGKILL);
-        finish(&box, monitor);
+        if (!ends(box.process, seconds * 1000))
+            send_signal(box.process, SIGKILL);
+        finish(&box);
         printf("%s\n", box.name);
     }
     return EXIT_SUCCESS;
@@ -326,14 +251,14 @@ static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
 int command_kill(int argc, char **argv)
 {
     const struct option own = {"signal", required_argument, NULL, 's'};
-    const char *name = parse(argc, argv, "full kill", kill_usage, own);
+    const char *name = command_parse(argc, argv, "full kill", kill_usage, own);
     int signal = name != NULL ? signal_option(name) : SIGKILL;
+    struct spec box;
 
-    for (int i = optind; i < argc; i++) {
-        struct spec box = box_ready(argv[i]);
+    while (command_next(argv, &box)) {
         if (!box.running)
-            fail("box %s: is not running", argv[i]);
-        send_signal(&box, signal);
+            fail("box %s: is not running", box.name);
+        send_signal(box.process, signal);
     }
     return EXIT_SUCCESS;
 }
@@ -348,32 +273,19 @@ static const char wait_usage[] = "Usage: full wait [OPTION]... BOX...\n"
                                  "The same in the shell:\n"
                                  "  wait PID; echo $?\n";
 
-/*
- * The monitor leaves the status in its claim, which stays open here when the box is forgotten. One
- * that was killed can't, and its box has gone the same way.
- */
-static int wait_for_status(const char *name)
-{
-    struct spec box = box_ready(name); /* ends the tool if it isn't there */
-    int claim = state_follow(&box), monitor = state_monitor(&box);
-
-    if (!box.running)
-        return box.status;
-    wait_for(state_process(&box), FOREVER);
-    syscall(SYS_pidfd_send_signal, monitor, SIGCONT, NULL, 0); /* it may be stopped */
-    wait_for(monitor, FOREVER);
-    if (claim == -1) /* it ended before we could open that */
-        return box_named(name).status;
-    int status = state_told(claim);
-    close(claim);
-    return status != -1 ? status : EXIT_SIGNAL + SIGKILL;
-}
-
 int command_wait(int argc, char **argv)
 {
-    parse(argc, argv, "full wait", wait_usage, (struct option){NULL, 0, NULL, 0});
-    for (int i = optind; i < argc; i++) {
-        printf("%d\n", wait_for_status(argv[i]));
+    struct spec box;
+
+    command_parse(argc, argv, "full wait", wait_usage, (struct option){NULL, 0, NULL, 0});
+    while (command_next(argv, &box)) {
+        if (box.running) {
+            ends(box.process, FOREVER);
+            send_signal(box.keeper, SIGCONT); /* it may be stopped */
+            ends(box.keeper, FOREVER);
+            box.status = state_status(&box);
+        }
+        printf("%d\n", box.status != -1 ? box.status : EXIT_SIGNAL + SIGKILL);
         fflush(stdout);
     }
     return EXIT_SUCCESS;
@@ -394,19 +306,18 @@ static const char rm_usage[] =
 int command_rm(int argc, char **argv)
 {
     const struct option own = {"force", no_argument, NULL, 'f'};
-    bool force = parse(argc, argv, "full rm", rm_usage, own) != NULL;
+    bool force = command_parse(argc, argv, "full rm", rm_usage, own) != NULL;
     int status = EXIT_SUCCESS;
+    struct spec box;
 
-    for (int i = optind; i < argc; i++) {
-        struct spec box = force ? box_ready(argv[i]) : box_named(argv[i]);
-        int monitor = state_monitor(&box);
+    while (command_next(argv, &box)) {
         if (box.running && !force) {
-            hint("'full stop %s' ends it, 'full rm -f %s' does both", argv[i], argv[i]);
-            fail("box %s: is running", argv[i]);
+            hint("'full stop %s' ends it, 'full rm -f %s' does both", box.name, box.name);
+            fail("box %s: is running", box.name);
         }
         if (box.running) {
-            send_signal(&box, SIGKILL);
-            finish(&box, monitor);
+            send_signal(box.process, SIGKILL);
+            finish(&box);
         }
         if (state_forget(&box) < 0)
             status = EXIT_TOOL;

@@ -6,16 +6,22 @@
 #define COMMANDS_H
 
 #include <getopt.h>
+#include <stdbool.h>
 
-/* Host. One for each word behind "full". */
+#include "spec.h"
+
+enum { LONGEST_STOP = 2000000 /* seconds, as milliseconds in an int */ };
+
+/* Host. One for each word behind "full". WHOLE is the command line with "full" in front. */
 int command_ps(int argc, char **argv);
-int command_inspect(int argc, char **argv, char **whole); /* WHOLE: with "full" in front */
 int command_logs(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_rm(int argc, char **argv);
-int command_stats(int argc, char **argv); /* in stats.c */
+int command_stats(int argc, char **argv);              /* in stats.c */
+int command_exec(int argc, char **argv, char **whole); /* these two in join.c */
+int command_inspect(int argc, char **argv, char **whole);
 
 /* Host. The same for images, which chapter 9 keeps; in images.c. */
 int command_load(int argc, char **argv);
@@ -32,5 +38,20 @@ int command_commit(int argc, char **argv);
  */
 const char *command_parse(int argc, char **argv, const char *name, const char *usage,
                           struct option own);
+
+/*
+ * Host. Open the box that the next operand names, as state_open() does; there has to be one. False
+ * behind the last one. If that box isn't there, the tool ends.
+ */
+bool command_next(char **argv, struct spec *box);
+
+/* Host, in options.c. Fill SPEC, which is zero, from the command line of 'full run'. */
+void run_options(struct spec *spec, int argc, char **argv);
+
+/*
+ * Host, in options.c. Put the options that HELP, the text of TOOL, lists into SPEC, for 'full exec'
+ * too. The operands begin at optind.
+ */
+void options_read(struct spec *spec, int argc, char **argv, const char *tool, const char *help);
 
 #endif

@@ -1,14 +1,12 @@
-#include "container.h"
+#include "box.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,8 +17,6 @@
 #include "../09-overlay/descriptor.h"
 #include "../09-overlay/idmapped.h"
 #include "background.h"
-#include "box.h"
-#include "log.h"
 #include "state.h"
 #include "terminal.h"
 
@@ -31,7 +27,7 @@ static struct {
     struct spec *spec;
     struct claim claim;    /* 07: of the name, with the box's directory */
     struct claim resource; /* of what doesn't outlive a boot; none if CLAIM is such a one itself */
-    bool has_group, released;
+    bool released;
     struct cgroup group; /* 08 */
 } box; /* zero, and never written to as a whole: a page that isn't touched isn't there */
 
@@ -68,7 +64,7 @@ static void undo(void)
         error |= state_write(spec);
     }
     error |= claim_end(&box.resource);
-    error |= state_tell(&box.claim, spec->status);
+    error |= claim_note(&box.claim, "status %d", spec->status); /* for 'full wait' */
     error |= claim_end(&box.claim);
     if (error != 0)
         _exit(EXIT_TOOL); /* what is left has been reported: the command's status would hide it */
@@ -88,18 +84,15 @@ static int begin(struct spec *spec)
         error = claim_take(&box.resource, claim_home(), NULL);
     if (error != 0)
         return error;
-    spec->monitor = getpid();
-    spec->monitor_born = state_birth(spec->monitor);
+    spec->monitor = box.monitor;
+    spec->pid_namespace = state_pid_namespace();
     if (spec->mapped)
         spec->first_id = state_take_ids(resources());
-    if (spec->user_namespace) {
-        unsigned count = spec->mapped ? STATE_IDS : 1;
-        spec->user_map.ranges[0] =
-            (struct id_range){0, spec->mapped ? spec->first_id : geteuid(), count};
-        spec->group_map.ranges[0] =
-            (struct id_range){0, spec->mapped ? spec->first_id : getegid(), count};
-        spec->user_map.count = spec->group_map.count = 1;
-    }
+    unsigned count = spec->mapped ? STATE_IDS : 1;
+    unsigned user = spec->mapped ? spec->first_id : geteuid();
+    unsigned group = spec->mapped ? spec->first_id : getegid();
+    spec->user_map = (struct id_map){{{0, user, count}}, 1};
+    spec->group_map = (struct id_map){{{0, group, count}}, 1};
     if (!spec->layers.on_disk)
         return 0;
     spec->layer = strdup(state_path(spec, ""));
@@ -110,12 +103,11 @@ static int begin(struct spec *spec)
 static int attach_network(struct spec *spec)
 {
     static char text[INET_ADDRSTRLEN], ports[NAT_PORTS][PUBLISH_TEXT];
-    struct in_addr address;
     int error = network_attach(&spec->net, box.child.pid);
 
     if (error != 0)
         return error;
-    address.s_addr = htonl(spec->net.lease->address);
+    struct in_addr address = {htonl(spec->net.lease->address)};
     spec->address = inet_ntop(AF_INET, &address, text, sizeof(text));
     for (int i = 0; i < spec->net.port_count; i++) {
         network_write_publish(&spec->net.ports[i], ports[i]);
@@ -167,64 +159,35 @@ static int serve_box(struct spec *spec)
     return error;
 }
 
-/* From here on a box that is to be kept stays, whatever becomes of the monitor. */
-static int release(const struct spec *spec)
+/* The command runs, or can't. From here on others may enter the box; and one that is to be kept
+ * stays, whatever becomes of the monitor. */
+static int note_started(struct spec *spec, int waiting, bool executed)
 {
-    box.released = spec->keep;
-    return spec->keep ? claim_release(&box.claim) : 0;
-}
-
-/* The box runs, or could not: tell who waits, let go of the terminal. If nobody waits, end it. */
-static void tell_started(const struct spec *spec, int waiting, bool executed)
-{
-    siginfo_t ended = {.si_pid = 0};
-    int status = EXIT_SUCCESS;
-
-    if (!executed) {
-        waitid(P_PID, (id_t)box.child.pid, &ended, WEXITED | WNOWAIT);
-        status = ended.si_code == CLD_EXITED ? ended.si_status : EXIT_TOOL;
-    }
-    if (background_tell(waiting, status) == -1) {
-        if (errno != EPIPE)
-            (void)report("tell what has become of box %s", spec->name);
-        exit(EXIT_TOOL);
-    }
-    if (executed && release(spec) != 0)
-        exit(EXIT_TOOL);
-    background_let_go();
-    if (executed)
-        close(waiting);
-}
-
-/* Note the box's process, once its command runs: from then on others may enter it. */
-static int note_running(struct spec *spec)
-{
-    spec->born = state_birth(box.child.pid);
     spec->pid = box.child.pid;
     spec->running = true;
-    return state_write(spec);
+    if (executed && state_write(spec) != 0)
+        return -1;
+    if (spec->detach && background_tell(waiting, &box.child, executed) != 0)
+        return -1; /* if nobody waits any more, nobody knows the box */
+    box.released = spec->keep && (executed || !spec->detach);
+    return box.released ? claim_release(&box.claim) : 0;
 }
 
 /* The road on the host's side, with the number of the chapter that each step comes from. */
 int container_run(struct spec *spec)
 {
-    int waiting = -1, log = -1;
-
     umask(022); /* the caller's is neither for the box nor for what is made for it: umask(2) */
-    if (spec->detach)
-        waiting = background_begin(spec->name);
+    int waiting = spec->detach ? background_begin(spec->name) : -1;
     if (spec_complete(spec) != 0 || begin(spec) != 0) /* 09, 07, 06 */
         return EXIT_TOOL;
-    if (spec->detach)
-        log = log_open(state_path(spec, "log"));
-    box.has_group = spec->grouped;
+    int log = spec->detach ? log_open(state_path(spec, "log")) : -1;
     if (spec->grouped && cgroup_make(&box.group, &spec->plan, resources()) != 0) /* 08 */
         return EXIT_TOOL;
     spec->cgroup = spec->grouped ? box.group.path : "";
 
     streams_open(&spec->streams, spec->terminal, spec->interactive, log, spec->first_id); /* 10 */
     struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME};
-    if (box.has_group) {
+    if (spec->grouped) {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)box.group.directory;
     }
@@ -237,15 +200,13 @@ int container_run(struct spec *spec)
     if (child.pid == -1)
         return EXIT_TOOL;
     box.child = child;
-    if (serve_box(spec) != 0 || (!spec->detach && release(spec) != 0))
+    if (serve_box(spec) != 0)
         return EXIT_TOOL;
 
     int master = spec->terminal ? terminal_receive(&child) : -1; /* 10 */
     int executed = spec->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
-    if (executed < 0 || (executed && note_running(spec) != 0))
+    if (executed < 0 || note_started(spec, waiting, executed) != 0)
         return EXIT_TOOL;
-    if (spec->detach)
-        tell_started(spec, waiting, executed);
     terminal_relay(master, &child, &spec->streams);
     spec->status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;

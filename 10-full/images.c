@@ -186,7 +186,7 @@ int command_commit(int argc, char **argv)
     char path[1040], id[SHA256_HEX + 1];
     struct spec state;
 
-    if (state_await(operands[0], &state) < 0)
+    if (state_open(operands[0], &state) < 0)
         return EXIT_TOOL;
     if (state.layer[0] == '\0') {
         hint("only boxes started from an image with --name or -d, and without --rm, keep a layer");

@@ -1,4 +1,4 @@
-#include "join.h"
+#include "commands.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +20,6 @@
 #include "background.h"
 #include "box.h"
 #include "harden.h"
-#include "options.h"
 #include "state.h"
 #include "streams.h"
 #include "terminal.h"
@@ -33,9 +32,8 @@ static const char usage[] =
     "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
     "                         (default: a terminal is not read)\n"
     "  -t, --tty              a terminal of its own\n"
-    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: those "
-    "of\n"
-    "                         the box's own command)\n"
+    "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable\n"
+    "                         (default: those of the box's own command)\n"
     "  -w, --workdir=DIR      working directory inside (default: as the box's own command)\n"
     "  -u, --user=USER[:GROUP]\n"
     "                         who the command runs as (default: as the box's own command)\n"
@@ -47,31 +45,6 @@ static const char usage[] =
     "  nsenter --target PID --all sh\n";
 
 enum { LONGEST_WAIT = 10000 }; /* milliseconds */
-
-static void parse_options(struct spec *asked, int argc, char **argv)
-{
-    static const struct option long_options[] = {{"detach", no_argument, NULL, 'd'},
-                                                 {"interactive", no_argument, NULL, 'i'},
-                                                 {"tty", no_argument, NULL, 't'},
-                                                 {"env", required_argument, NULL, 'e'},
-                                                 {"workdir", required_argument, NULL, 'w'},
-                                                 {"user", required_argument, NULL, 'u'},
-                                                 TOOL_OPTIONS};
-    int option;
-
-    tool_start(argv, "full exec", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "dite:w:u:", long_options, NULL)) != -1)
-        if (!option_take(asked, option))
-            tool_option(option);
-    if (optind == argc)
-        fail("the name of a box is missing: full exec BOX [COMMAND]");
-    if (asked->detach && (asked->interactive || asked->terminal))
-        fail("--detach goes with neither -i nor -t: nobody is there to type");
-    asked->name = argv[optind++];
-    if (optind == argc)
-        streams_check_shell(asked->interactive || asked->terminal || asked->view || asked->detach);
-    asked->command = tool_command(argc, argv);
-}
 
 /*
  * A namespace that is to be entered later, by NAME; -1 if KIND is not among those to enter. The
@@ -138,8 +111,7 @@ static struct child enter_and_spawn(const struct spec *box)
              box->cgroup);
         fail("box %s: is frozen", box->name);
     }
-    int process = state_process(box); /* held against reuse of its pid */
-    if (process == -1)
+    if (box->process == -1)
         fail("box %s: has ended", box->name);
     if (box->cgroup[0] != '\0' &&
         (cgroup = open(box->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
@@ -148,7 +120,7 @@ static struct child enter_and_spawn(const struct spec *box)
     int clock = open_namespace(box, CLONE_NEWTIME, "time_for_children");
 
     harden_undumpable();
-    enter(box, "--all", process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
+    enter(box, "--all", box->process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
     if (clock != -1)
         enter(box, "--time", clock, CLONE_NEWTIME);
     struct clone_args arguments = {.flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
@@ -178,32 +150,7 @@ static void await(const struct spec *box, const struct child *child)
     fail("box %s: no answer from the process started in it", box->name);
 }
 
-/* What is not said is as for the box's own command; what is, counts. */
-static void complete(struct spec *box, const struct spec *asked)
-{
-    for (char **each = asked->environment; each != NULL && *each != NULL; each++)
-        list_add(&box->environment, *each);
-    if (asked->user != NULL)
-        box->user = asked->user;
-    if (asked->workdir != NULL)
-        box->workdir = asked->workdir;
-    box->command = asked->command;
-    box->detach = asked->detach;
-    box->terminal = asked->terminal;
-}
-
-/* Its command runs, or can't: tell who waits, let go of the terminal, and wait for the end. */
-static int see_through(const struct child *child, int waiting)
-{
-    int executed = spawn_wait_exec(child);
-    int status = executed == 1 ? EXIT_SUCCESS : spawn_wait(child);
-
-    (void)background_tell(waiting, status);
-    background_let_go();
-    close(waiting);
-    return executed == 1 ? spawn_wait(child) : status;
-}
-
+/* With --detach there is nobody to type or to read. */
 static void take_nothing(struct streams *streams)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -214,58 +161,92 @@ static void take_nothing(struct streams *streams)
         streams->box[i] = nothing;
 }
 
-/* What comes in shows its program, /proc/PID/exe, to the box, whose users are perhaps the host's.
+/*
+ * What comes in shows its program, /proc/PID/exe, to the box. Where the box's users are the host's,
+ * one of them may own it.
  */
-static void hide_program(const struct spec *box, char **whole)
+static void hide_program(const struct spec *box, const char *command, char **argv, char **whole)
 {
+    argv[0] = (char *)command; /* as it was typed */
     if (box->first_id == 0)
         harden_run_from_copy(whole);
 }
 
 int command_exec(int argc, char **argv, char **whole)
 {
-    int waiting = -1;
     struct spec box, asked = {.name = NULL};
 
-    parse_options(&asked, argc, argv);
-    if (state_await(asked.name, &box) < 0)
+    options_read(&asked, argc, argv, "full exec", usage);
+    if (optind == argc)
+        fail("the name of a box is missing: full exec BOX [COMMAND]");
+    if (asked.detach && (asked.interactive || asked.terminal))
+        fail("--detach goes with neither -i nor -t: nobody is there to type");
+    if (optind + 1 == argc)
+        streams_check_shell(asked.interactive || asked.terminal || asked.view || asked.detach);
+    if (state_open(argv[optind++], &box) < 0)
         return EXIT_TOOL;
-    hide_program(&box, whole);
-    complete(&box, &asked);
+    hide_program(&box, "exec", argv, whole);
+    list_add_all(&box.environment, asked.environment);
+    box.user = asked.user != NULL ? asked.user : box.user;
+    box.workdir = asked.workdir != NULL ? asked.workdir : box.workdir;
+    box.command = tool_command(argc, argv);
+    box.detach = asked.detach;
+    box.terminal = asked.terminal;
+
     umask(022); /* as for the box's own command */
-    if (box.detach) {
-        waiting = background_begin(NULL);
+    int waiting = box.detach ? background_begin(NULL) : -1;
+    if (box.detach)
         take_nothing(&box.streams);
-    } else {
+    else
         streams_open(&box.streams, box.terminal, asked.interactive, -1, box.first_id);
-    }
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
         run_inside(&box, &child);
     await(&box, &child);
     if (box.detach)
-        return see_through(&child, waiting);
+        (void)background_tell(waiting, &child, spawn_wait_exec(&child) == 1);
     int master = box.terminal ? terminal_receive(&child) : -1;
     if (master != -1)
         await(&box, &child); /* until the command runs: a person at the terminal could end that */
-    if (!box.terminal || master != -1)
+    if (!box.detach && (!box.terminal || master != -1))
         terminal_relay(master, &child, &box.streams);
     return spawn_wait(&child);
 }
 
-int join_view(const struct spec *box, char **whole)
+static const char inspect_usage[] =
+    "Usage: full inspect [OPTION]... BOX\n"
+    "Print what is known of a box and, if it runs, beside its host what is isolated.\n"
+    "\n"
+    "      --json             only the former, which is JSON (default: both)\n"
+    "@\n"
+    "\n"
+    "Example: full inspect web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  cat /var/lib/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
+
+int command_inspect(int argc, char **argv, char **whole)
 {
     static char *nothing[] = {"", NULL};
-    struct spec view = *box;
+    const struct option own = {"json", no_argument, NULL, TOOL_OWN};
+    bool json = command_parse(argc, argv, "full inspect", inspect_usage, own) != NULL;
+    struct spec box;
 
-    hide_program(box, whole);
+    command_next(argv, &box);
+    spec_write(&box, stdout);
+    printf("\n");
+    if (fflush(stdout) != 0)
+        die("write");
+    if (json || !box.running)
+        return EXIT_SUCCESS;
+    hide_program(&box, "inspect", argv, whole);
     view_remember_host();
-    view.user = view.groups = view.workdir = "";
-    view.environment = NULL;
-    view.command = nothing; /* the view comes in its place */
-    struct child child = enter_and_spawn(&view);
+    box.user = box.groups = box.workdir = "";
+    box.environment = NULL;
+    box.command = nothing; /* the view comes in its place */
+    struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
-        run_inside(&view, &child);
-    await(box, &child); /* until its end */
+        run_inside(&box, &child);
+    await(&box, &child); /* until its end */
     return spawn_wait(&child);
 }

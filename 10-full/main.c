@@ -9,11 +9,9 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
+#include "box.h"
 #include "commands.h"
-#include "container.h"
 #include "harden.h"
-#include "join.h"
-#include "options.h"
 #include "state.h"
 
 static const char usage[] =
@@ -87,11 +85,6 @@ int main(int argc, char **argv)
     static const struct option long_options[] = {TOOL_OPTIONS};
     int option;
 
-    char **whole = calloc((size_t)argc + 1, sizeof(*argv)); /* what getopt and others leave alone */
-
-    if (whole == NULL)
-        return EXIT_TOOL;
-    memcpy(whole, argv, (size_t)argc * sizeof(*argv));
     harden_descriptors();
     tool_start(argv, "full", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
@@ -102,7 +95,7 @@ int main(int argc, char **argv)
     }
     int first = optind;
     optind = 0; /* start afresh: getopt(3) */
-    int status = run_command(argc - first, argv + first, whole);
+    int status = run_command(argc - first, argv + first, argv);
     if (fflush(stdout) != 0)
         die("write");
     return status;

@@ -1,7 +1,5 @@
 #include "spec.h"
 
-#include <ctype.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,7 +12,7 @@
 #include "../09-overlay/json.h"
 #include "signals.h"
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the state file --------------------------------------------------------------------------- */
 
 enum kind { TEXT, LIST, FLAG, NUMBER };
 
@@ -27,77 +25,50 @@ static const struct field {
     {                                                                                              \
 #name, kind, offsetof(struct spec, name), sizeof(((struct spec *)NULL)->name)              \
     }
-    FIELD(TEXT, name),        FIELD(FLAG, running),        FIELD(TEXT, hostname),
-    FIELD(TEXT, source),      FIELD(TEXT, image),          FIELD(LIST, command),
-    FIELD(TEXT, user),        FIELD(TEXT, groups),         FIELD(TEXT, workdir),
-    FIELD(LIST, environment), FIELD(TEXT, network),        FIELD(TEXT, address),
-    FIELD(LIST, ports),       FIELD(LIST, mounts),         FIELD(TEXT, cgroup),
-    FIELD(TEXT, layer),       FIELD(NUMBER, pid),          FIELD(NUMBER, born),
-    FIELD(NUMBER, monitor),   FIELD(NUMBER, monitor_born), FIELD(FLAG, user_namespace),
-    FIELD(NUMBER, first_id),  FIELD(NUMBER, capabilities), FIELD(NUMBER, namespaces),
-    FIELD(FLAG, seccomp),     FIELD(NUMBER, stop_signal),  FIELD(NUMBER, stop_timeout),
-    FIELD(NUMBER, created),   FIELD(NUMBER, ended),        FIELD(NUMBER, status),
-    FIELD(FLAG, keep),
+    FIELD(TEXT, name),        FIELD(FLAG, running),         FIELD(TEXT, hostname),
+    FIELD(TEXT, source),      FIELD(TEXT, image),           FIELD(LIST, command),
+    FIELD(TEXT, user),        FIELD(TEXT, groups),          FIELD(TEXT, workdir),
+    FIELD(LIST, environment), FIELD(TEXT, network),         FIELD(TEXT, address),
+    FIELD(LIST, ports),       FIELD(LIST, mounts),          FIELD(TEXT, cgroup),
+    FIELD(TEXT, layer),       FIELD(NUMBER, pid),           FIELD(NUMBER, monitor),
+    FIELD(FLAG, keep),        FIELD(NUMBER, pid_namespace), FIELD(FLAG, user_namespace),
+    FIELD(NUMBER, first_id),  FIELD(NUMBER, capabilities),  FIELD(NUMBER, namespaces),
+    FIELD(FLAG, seccomp),     FIELD(NUMBER, stop_signal),   FIELD(NUMBER, stop_timeout),
+    FIELD(NUMBER, created),   FIELD(NUMBER, ended),         FIELD(NUMBER, status),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
-static const void *place_in(const struct spec *spec, const struct field *field)
+/* Numbers have four or eight bytes, the former a sign. -1 is null. */
+static void write_number(const void *place, size_t size, FILE *file)
 {
-    return (const char *)spec + field->place;
-}
+    long long number = size == sizeof(int) ? *(const int *)place : *(const long long *)place;
 
-/* Numbers have four or eight bytes, the former a sign. */
-static long long number_at(const void *place, size_t size)
-{
-    return size == sizeof(int) ? *(const int *)place : *(const long long *)place;
+    fprintf(file, number < 0 ? "null" : "%lld", number);
 }
 
 void spec_write(const struct spec *spec, FILE *file)
 {
     for (size_t i = 0; i < FIELDS; i++) {
-        const void *place = place_in(spec, &fields[i]);
+        const void *place = (const char *)spec + fields[i].place;
+        const char *text = fields[i].kind == TEXT ? *(const char *const *)place : NULL;
+
         fprintf(file, "%s\"%s\": ", i > 0 ? ",\n " : "{", fields[i].name);
-        if (fields[i].kind == LIST) {
-            json_put_list(file, *(char *const *const *)place);
-        } else if (fields[i].kind == FLAG) {
-            fputs(*(const bool *)place ? "true" : "false", file);
-        } else if (fields[i].kind == NUMBER) {
-            long long number = number_at(place, fields[i].size);
-            fprintf(file, number < 0 ? "null" : "%lld", number);
-        } else {
-            const char *text = *(const char *const *)place;
+        if (fields[i].kind == TEXT)
             json_put(file, text != NULL ? text : "");
-        }
+        else if (fields[i].kind == LIST)
+            json_put_list(file, *(char *const *const *)place);
+        else if (fields[i].kind == FLAG)
+            fputs(*(const bool *)place ? "true" : "false", file);
+        else
+            write_number(place, fields[i].size, file);
     }
     fputc('}', file);
 }
 
-void spec_show(const struct spec *spec)
+static void parse_field(const struct field *field, void *place, const struct json *json)
 {
-    for (size_t i = 0; i < FIELDS; i++) {
-        const void *place = place_in(spec, &fields[i]);
-        char *text = NULL;
-        if (fields[i].kind == LIST)
-            text = list_join(*(char *const *const *)place);
-        else if (fields[i].kind == TEXT)
-            text = strdup(*(const char *const *)place);
-        if (text != NULL)
-            tool_disarm(text, ' ');
-        printf("  %-14s ", fields[i].name);
-        if (text != NULL)
-            puts(text);
-        else if (fields[i].kind == FLAG)
-            puts(*(const bool *)place ? "yes" : "no");
-        else
-            printf("%lld\n", number_at(place, fields[i].size));
-        free(text);
-    }
-}
-
-static void parse_field(struct spec *spec, const struct field *field, const struct json *json,
-                        size_t value)
-{
-    void *place = (char *)spec + field->place;
+    size_t value = json_member(json, 0, field->name);
+    long long number = json_is(json, value, JSON_NULL) ? -1 : 0;
 
     if (field->kind == TEXT) {
         char *text = json_string(json, value);
@@ -107,7 +78,6 @@ static void parse_field(struct spec *spec, const struct field *field, const stru
     } else if (field->kind == FLAG) {
         *(bool *)place = json_is(json, value, JSON_TRUE);
     } else {
-        long long number = json_is(json, value, JSON_NULL) ? -1 : 0;
         if (json_is(json, value, JSON_NUMBER))
             number = strtoll(json->text + json->values[value].start, NULL, 10);
         memcpy(place, &number, field->size); /* the low bytes come first on all our machines */
@@ -121,7 +91,7 @@ void spec_parse(struct spec *spec, const char *text, size_t length)
     if (!json_read(&json, text, length, NULL) && !json_read(&json, "{}", 2, NULL))
         die("read JSON");
     for (size_t i = 0; i < FIELDS; i++)
-        parse_field(spec, &fields[i], &json, json_member(&json, 0, fields[i].name));
+        parse_field(&fields[i], (char *)spec + fields[i].place, &json);
     json_free(&json);
 }
 
@@ -140,6 +110,12 @@ void list_add(char ***list, const char *text)
     (*list)[count + 1] = NULL;
 }
 
+void list_add_all(char ***list, char *const *more)
+{
+    for (; more != NULL && *more != NULL; more++)
+        list_add(list, *more);
+}
+
 char *list_join(char *const *list)
 {
     char *text = NULL;
@@ -154,35 +130,18 @@ char *list_join(char *const *list)
     return text;
 }
 
-bool spec_name_is_valid(const char *name)
-{
-    if (!isalnum((unsigned char)name[0]) || strlen(name) > 63)
-        return false;
-    for (const char *c = name; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && strchr("_.-", *c) == NULL)
-            return false;
-    return true;
-}
-
-/* The image's variables come first, so that the options' count; the rest counts if not given. */
+/* What the options leave open. */
 static int complete_from_image(struct spec *spec)
 {
     const struct config *config = &spec->layers.image.config;
-    char **asked = spec->environment;
 
-    spec->environment = NULL;
-    for (char **variable = config->environment; *variable != NULL; variable++)
-        if (strcspn(*variable, "=") > 0 && strchr(*variable, '=') != NULL)
-            list_add(&spec->environment, *variable);
-    for (; asked != NULL && *asked != NULL; asked++)
-        list_add(&spec->environment, *asked);
+    spec->image = spec->layers.image.id;
     if (spec->user == NULL)
         spec->user = config->user;
     if (spec->workdir == NULL)
         spec->workdir = config->directory;
     if (spec->entrypoint == NULL)
         spec->command = image_command(&spec->layers.image, spec->command);
-    spec->image = spec->layers.image.id;
     if (spec->stop_signal != 0 || config->stop_signal == NULL || config->stop_signal[0] == '\0')
         return 0;
     spec->stop_signal = signal_number(config->stop_signal);
@@ -192,30 +151,42 @@ static int complete_from_image(struct spec *spec)
     return refuse("image %s: invalid StopSignal '%.80s'", spec->source, config->stop_signal);
 }
 
+/* The last of two variables with one name counts, so the image's come first. */
+static void complete_environment(struct spec *spec)
+{
+    char **own = spec->environment;
+
+    spec->environment = NULL;
+    if (spec->layers.directory == NULL)
+        list_add_all(&spec->environment, spec->layers.image.config.environment);
+    list_add_all(&spec->environment, spec->variables);
+    list_add_all(&spec->environment, own);
+}
+
 static void complete_network(struct spec *spec)
 {
-    char text[RESOLV_TEXT];
+    static char text[RESOLV_TEXT];
 
-    if (strcmp(spec->network, "none") == 0)
+    spec->linked = strcmp(spec->network, "bridge") == 0;
+    if (strcmp(spec->network, "none") == 0 && spec->net.dns_count == 0)
         return;
     if (spec->net.bridge == NULL)
         network_start(&spec->net);
     (void)resolv_compose(spec->net.dns, spec->net.dns_count, text);
-    spec->resolv = strdup(text);
-    if (spec->resolv == NULL)
-        die("strdup");
+    spec->resolv = text;
 }
 
 int spec_complete(struct spec *spec)
 {
     static char *shell[] = {"/bin/sh", NULL};
+    bool root = geteuid() == 0, marked = spec->user_namespace || in_user_namespace();
     int error = layers_open(&spec->layers, spec->source);
 
     if (error == 0 && spec->layers.directory == NULL)
         error = complete_from_image(spec);
     if (error != 0)
         return error;
-    bool marked = spec->user_namespace || in_user_namespace();
+    complete_environment(spec);
     spec->layers.on_disk =
         spec->layers.directory == NULL && (spec->keep || (marked && !overlay_tmpfs_keeps_marks()));
     if (spec->command == NULL || spec->command[0] == NULL) {
@@ -226,15 +197,16 @@ int spec_complete(struct spec *spec)
         spec->stop_signal = SIGTERM;
     complete_network(spec);
     spec->plan.counted = true;
-    /* Root makes a group even if nobody has asked for limits. */
-    const char *tree = geteuid() == 0 ? tree_top() : NULL;
+    /* Root makes a group even if nobody has asked for limits: it ends all processes of the box. */
+    const char *tree = root ? tree_top() : NULL;
     spec->grouped = spec->plan.limits.count > 0 || (tree != NULL && access(tree, W_OK) == 0);
+    /* Else an init does: a command that changes its user no longer dies with the monitor. */
+    spec->init |= (root && !spec->grouped) || spec->boot_offset != 0;
     spec->capabilities = capability_chosen(&spec->choice);
-    spec->mapped = spec->user_namespace && geteuid() == 0;
+    spec->mapped = spec->user_namespace && root;
     spec->namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWCGROUP;
     spec->namespaces |= spec->user_namespace ? CLONE_NEWUSER : 0;
     spec->namespaces |= strcmp(spec->network, "host") != 0 ? CLONE_NEWNET : 0;
-    spec->linked = strcmp(spec->network, "bridge") == 0;
-    spec->namespaces |= spec->has_offset ? CLONE_NEWTIME : 0;
+    spec->namespaces |= spec->boot_offset != 0 ? CLONE_NEWTIME : 0;
     return 0;
 }

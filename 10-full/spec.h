@@ -23,8 +23,7 @@
 
 /* Lists end with NULL; a NULL in place of a list is an empty one. Strings last until the end. */
 struct spec {
-    /* What its state file has, and --json shows: the table in spec.c. Read back, no text is NULL.
-     */
+    /* What its state file has, and --json shows: the table in spec.c. No text read back is NULL. */
     const char *name, *hostname;
     const char *source;            /* an image of the store, or a directory */
     const char *image;             /* the ID of the image that SOURCE names */
@@ -36,66 +35,62 @@ struct spec {
     char **command, **environment;
     char **ports;  /* published, as --publish has them */
     char **mounts; /* its volumes and tmpfs, as asked for */
-    bool running;  /* not believed when read: its claim tells */
+    bool running;  /* when read back, whether its claim is locked */
     bool keep;     /* stays listed after its end: named or detached, and not --rm */
     bool user_namespace, seccomp;
     uint32_t first_id; /* the host's id for user 0 of the box, if it has a range of its own */
     uint64_t capabilities, namespaces; /* the latter as CLONE_NEW* flags */
     int stop_signal, stop_timeout;     /* what 'full stop' sends, and how many seconds it waits */
-    pid_t pid, monitor;                /* of its first process, and of the one that waits for it */
-    uint64_t born, monitor_born;       /* their start times: numbers of processes are used again */
+    pid_t pid, monitor;                /* its first process, and that one's parent, which waits */
+    uint64_t pid_namespace;            /* the inode of the namespace that both are counted in */
     int64_t created, ended;            /* seconds since 1970; ENDED is 0 while it runs */
     int status;                        /* of its command; -1 until that has ended */
 
-    /* Where its directory and its claim lie: see state.h. */
+    /* Where its directory and its claim lie, and what state_open() has opened: see state.h. */
     const char *home, *claims;
     char token[CLAIM_TOKEN];
+    int process, keeper, ending;
 
     /* What else 'full run' is asked for. */
     const char *entrypoint; /* the first word of COMMAND, in place of the image's */
+    char **variables;       /* of --env-file */
     struct bind *volumes;   /* a NULL source stands for a tmpfs */
     int volume_count;
     char **hosts;        /* as --add-host has them */
-    long long shm_size;  /* bytes; 0: as chapter 4 makes it */
     int64_t boot_offset; /* seconds to add to the boot clock */
     struct rlimits limits;
     struct capability_choice choice;
-    bool is_named, detach, interactive, terminal, remove, read_only, init, view, has_offset;
+    bool is_named, detach, interactive, terminal, remove, read_only, init, view;
 
     /* What comes of it, in the terms of the chapters. */
     struct id_map user_map, group_map; /* 06 */
     bool mapped;             /* 09: the box sees root and volumes through idmapped mounts */
     bool linked;             /* 07: has a link to the bridge */
     struct network net;      /* 07: its bridge is NULL without any */
-    char *resolv;            /* 07: what /etc/resolv.conf shall say; NULL or "": as in the root */
+    char *resolv;            /* 07: the text of /etc/resolv.conf; NULL or "": as in the root */
     bool grouped;            /* 08: a cgroup of its own */
     struct streams streams;  /* standard input, output and error */
     struct layers layers;    /* 09 */
     struct cgroup_plan plan; /* 08; the last, as it is large and hardly filled */
 };
 
-/* Host. One more TEXT, as it is, in *LIST. */
+/* Either side. One more TEXT, as it is, in *LIST; and all that MORE has. */
 void list_add(char ***list, const char *text);
+void list_add_all(char ***list, char *const *more);
 
-/* TEXT may be the name of a box: 1 to 63 letters, digits, "_", "." and "-", the first no sign. */
-bool spec_name_is_valid(const char *name);
+/* Either side. The words of LIST with blanks between them; to be freed. */
+char *list_join(char *const *list);
 
 /*
- * Host, for 'full run'. Find the root and, for an image, what it says of the command; what is not
+ * Host, for 'full run'. Find the root and, for an image, its settings for the command; what is not
  * asked for gets its default. Nothing is made yet. Returns 0 or, after report(), -errno.
  */
 int spec_complete(struct spec *spec);
 
-/* Either side. Write what the table has, as a JSON object, or as lines of text that are safe on a
- * terminal. */
+/* Host. Write what the table has, as a JSON object. */
 void spec_write(const struct spec *spec, FILE *file);
-void spec_show(const struct spec *spec);
 
-/* Host. The contrary of spec_write(): TEXT is an object like that. What is missing, or
- * anything that it can't be, leaves SPEC without it. */
+/* Host. Read it back from TEXT: a field that is missing or malformed is as if empty. */
 void spec_parse(struct spec *spec, const char *text, size_t length);
-
-/* The words of LIST with blanks between them; to be freed. */
-char *list_join(char *const *list);
 
 #endif

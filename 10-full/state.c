@@ -16,9 +16,8 @@
 #include "../09-overlay/store.h"
 
 enum {
-    EXIT_KILLED = EXIT_SIGNAL + SIGKILL,
-    LONGEST_WAIT = 5000,      /* milliseconds */
-    LARGEST_STATE = 16 << 20, /* what execve(2) takes, and more */
+    LONGEST_WAIT = 5000, /* milliseconds */
+    PAUSE = 5,
     TRIES = 100,
     FIRST_ID = 0x70000000, /* systemd's list of who uses which ids leaves those up to 0x7fffffff */
     RANGES = 4096
@@ -26,7 +25,7 @@ enum {
 
 /* --- where ------------------------------------------------------------------------------------ */
 
-/* The place that SPEC's directory is in, and the one of its claim. False if there is no store. */
+/* The place of SPEC's directory, and that of its claim. False if there is no store. */
 static bool choose_home(struct spec *spec, const char *store)
 {
     spec->home = store != NULL ? store : claim_home();
@@ -34,33 +33,49 @@ static bool choose_home(struct spec *spec, const char *store)
     return spec->claims != NULL;
 }
 
+/* NAME is the box's, by a link, or its directory's. */
+static const char *path_in(const struct spec *spec, const char *name, const char *file)
+{
+    static char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/boxes/%s%s%s", spec->home, name, file[0] ? "/" : "", file);
+    return path;
+}
+
 const char *state_path(const struct spec *spec, const char *file)
 {
-    static char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s/boxes/%s%s%s", spec->home, spec->token, file[0] ? "/" : "",
-             file);
-    return path;
+    return path_in(spec, spec->token, file);
 }
 
-/* The link that makes NAME the box's. */
-static const char *name_path(const struct spec *spec)
+static const char *claim_name(const struct spec *spec)
 {
-    static char path[PATH_MAX];
+    static char name[NAME_MAX + 1];
 
-    snprintf(path, sizeof(path), "%s/boxes/%s", spec->home, spec->name);
-    return path;
+    snprintf(name, sizeof(name), "box-%s", spec->name);
+    return name;
 }
 
-static void claim_name(const struct spec *spec, char name[NAME_MAX + 1])
+static bool name_is_valid(const char *name)
 {
-    snprintf(name, NAME_MAX + 1, "box-%s", spec->name);
+    static const char signs[] = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    return strlen(name) <= 63 && strspn(name, signs) == strlen(name) && strcspn(name, "-._") > 0;
 }
 
-/* Write down what is to be undone: the link first, so that the directory goes before it. */
+int state_check_name(const char *name)
+{
+    return name_is_valid(name) ? 0
+                               : refuse("box '%s': a name is made of letters, digits, '_', '.' "
+                                        "and '-', 63 at most",
+                                        name);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+/* What is to be undone: the link first, so that the directory goes before it. */
 static int note_lines(const struct spec *spec, struct claim *claim)
 {
-    int error = claim_note(claim, "symlink %s %s", spec->token, name_path(spec));
+    int error = claim_note(claim, "symlink %s %s", spec->token, path_in(spec, spec->name, ""));
 
     return error != 0 ? error : claim_note(claim, "tree %s", state_path(spec, ""));
 }
@@ -88,12 +103,10 @@ int state_begin(struct spec *spec, struct claim *claim)
 {
     bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
     const char *store = in_store ? store_open() : NULL;
-    char name[NAME_MAX + 1];
 
     if ((in_store && store == NULL) || !choose_home(spec, store))
         return -EIO; /* which has been reported */
-    claim_name(spec, name);
-    int error = claim_take(claim, spec->claims, name);
+    int error = claim_take(claim, spec->claims, claim_name(spec));
     if (error == -EBUSY)
         return report_taken(spec);
     snprintf(spec->token, sizeof(spec->token), "%s", claim->token);
@@ -101,8 +114,8 @@ int state_begin(struct spec *spec, struct claim *claim)
         error = note_lines(spec, claim);
     if (error == 0)
         error = make_directory(spec);
-    if (error == 0 && symlink(spec->token, name_path(spec)) == -1)
-        error = errno == EEXIST ? report_taken(spec) : report("make %s", name_path(spec));
+    if (error == 0 && symlink(spec->token, path_in(spec, spec->name, "")) == -1)
+        error = errno == EEXIST ? report_taken(spec) : report("make the link of %s", spec->name);
     return error;
 }
 
@@ -110,13 +123,13 @@ int state_begin(struct spec *spec, struct claim *claim)
 uint32_t state_take_ids(struct claim *claim)
 {
     uint32_t first = (uint32_t)strtoull(claim->token, NULL, 16);
-    char path[PATH_MAX], holder[2];
+    char path[PATH_MAX];
 
     for (uint32_t i = 0; i < RANGES; i++) {
         uint32_t range = (first + i) % RANGES;
         snprintf(path, sizeof(path), "%s/ids-%u", claim_home(), range);
-        if (readlink(path, holder, sizeof(holder)) != -1)
-            continue;
+        if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            continue; /* so that there is no line for each that others have */
         if (claim_note(claim, "symlink %s %s", claim->token, path) != 0)
             exit(EXIT_TOOL);
         if (symlink(claim->token, path) == 0)
@@ -147,45 +160,17 @@ int state_write(const struct spec *spec)
 /* What can't be read is as if nothing had been written yet. */
 static void read_file(struct spec *spec)
 {
-    char *text = malloc(LARGEST_STATE + 1); /* and a zero byte, as json_read() wants it */
-    int file = open(state_path(spec, "state"), O_RDONLY | O_CLOEXEC);
-    ssize_t got = file != -1 && text != NULL ? read(file, text, LARGEST_STATE) : 0;
-    struct spec place = *spec;
+    const char *name = spec->name;
+    FILE *file = fopen(state_path(spec, "state"), "re");
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
 
-    if (text == NULL)
-        die("read the state of %s", spec->name);
-    text[got > 0 ? got : 0] = '\0';
-    spec_parse(spec, text, got > 0 ? (size_t)got : 0);
-    spec->name = place.name;
-    if (file != -1)
-        close(file);
+    spec_parse(spec, length > 0 ? text : "", length > 0 ? (size_t)length : 0);
+    spec->name = name;
     free(text);
-}
-
-/* Was the box made after the machine was started? Before, its numbers of processes mean nothing. */
-static bool is_of_this_boot(const struct spec *spec)
-{
-    struct timespec up;
-
-    return clock_gettime(CLOCK_BOOTTIME, &up) == 0 && spec->created > time(NULL) - up.tv_sec - 1;
-}
-
-/*
- * Its monitor was killed, or the machine went down. A command that has changed its credentials has
- * not died with it: prctl(2), PR_SET_PDEATHSIG.
- */
-static void see_the_end(struct spec *spec)
-{
-    int process = is_of_this_boot(spec) ? state_process(spec) : -1;
-
-    if (process != -1) {
-        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
-        close(process);
-    }
-    spec->ended = time(NULL);
-    spec->status = EXIT_KILLED;
-    spec->pid = 0;
-    (void)state_write(spec);
+    if (file != NULL)
+        fclose(file);
 }
 
 /* Is there a box called SPEC's name, in the store or not? */
@@ -193,55 +178,95 @@ static bool find(struct spec *spec, const char *store)
 {
     if (!choose_home(spec, store))
         return false;
-    ssize_t length = readlink(name_path(spec), spec->token, sizeof(spec->token) - 1);
+    ssize_t length = readlink(path_in(spec, spec->name, ""), spec->token, sizeof(spec->token) - 1);
     spec->token[length > 0 ? length : 0] = '\0';
     return length > 0;
 }
 
-static int report_missing(const char *name)
-{
-    errno = ENOENT;
-    hint("'full ps -a' lists the boxes");
-    return report("box %s", name);
-}
-
 int state_read(const char *name, struct spec *spec)
 {
-    char claim[NAME_MAX + 1];
-
-    *spec = (struct spec){.name = strdup(name)};
-    if (!spec_name_is_valid(name))
-        return refuse("box '%s': a name is made of letters, digits, '_', '.' and '-'", name);
-    if (!find(spec, NULL) && (store_find() == NULL || !find(spec, store_find())))
-        return report_missing(name);
-    /* First the claim, then the file: who ends meanwhile has written its end. */
-    claim_name(spec, claim);
-    bool runs = claim_lives(spec->claims, claim);
+    *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
+    if (state_check_name(name) != 0)
+        return -EINVAL;
+    bool found = find(spec, NULL) || (store_find() != NULL && find(spec, store_find()));
+    /* First the claim, then the file: a monitor that ends meanwhile has written it. */
+    bool runs = found && claim_lives(spec->claims, claim_name(spec));
+    if (!runs && (!found || access(path_in(spec, name, ""), F_OK) == -1)) {
+        errno = ENOENT; /* or it went when we looked at its claim */
+        hint("'full ps -a' lists the boxes");
+        return report("box %s", name);
+    }
     read_file(spec);
     spec->running = runs;
-    if (!runs && access(name_path(spec), F_OK) == -1)
-        return report_missing(name); /* it went when we looked at its claim */
-    if (!runs && spec->ended == 0)
-        see_the_end(spec);
+    if (runs || spec->ended != 0)
+        return 0;
+    spec->ended = time(NULL); /* its monitor was killed, or the machine went down */
+    spec->status = EXIT_SIGNAL + SIGKILL;
+    spec->pid = 0;
+    (void)state_write(spec);
     return 0;
 }
 
-int state_await(const char *name, struct spec *spec)
+/* --- a box that runs -------------------------------------------------------------------------- */
+
+uint64_t state_pid_namespace(void)
 {
-    const struct timespec pause = {.tv_nsec = 5000000};
+    struct stat status;
+
+    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[32], text[512] = "";
+    pid_t parent = -1;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file == -1)
+        return -1;
+    (void)!read(file, text, sizeof(text) - 1);
+    close(file);
+    const char *rest = strrchr(text, ')'); /* the name before it may hold parentheses, too */
+    if (rest != NULL)
+        sscanf(rest, ") %*c %d", &parent);
+    return parent;
+}
+
+/*
+ * Numbers of processes are used again. But as long as the claim is locked the monitor lives, so its
+ * number is right; and the only child of that number that it can have is its box's first process.
+ */
+static bool open_running(struct spec *spec)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", spec->claims, claim_name(spec));
+    spec->ending = open(path, O_RDONLY | O_CLOEXEC);
+    spec->keeper = (int)syscall(SYS_pidfd_open, spec->monitor, 0);
+    spec->process = (int)syscall(SYS_pidfd_open, spec->pid, 0);
+    if (spec->process != -1 && parent_of(spec->pid) != spec->monitor) {
+        close(spec->process);
+        spec->process = -1;
+    }
+    if (spec->ending != -1 && spec->keeper != -1 && claim_lives(spec->claims, claim_name(spec)))
+        return true;
+    close(spec->ending);
+    close(spec->keeper);
+    close(spec->process);
+    return false;
+}
+
+int state_open(const char *name, struct spec *spec)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE * 1000000L};
     int error;
 
-    for (int waited = 0; (error = state_read(name, spec)) == 0; waited += 5) {
-        if (!spec->running)
-            return 0;
-        bool elsewhere = spec->monitor > 0 && state_birth(spec->monitor) != spec->monitor_born;
-        if (elsewhere && (state_read(name, spec) != 0 || !spec->running))
-            continue; /* it has ended between the two looks */
-        if (elsewhere)
-            return refuse("box %s: is of a pid namespace above this one: it can only be listed "
-                          "from here",
+    for (int waited = 0; (error = state_read(name, spec)) == 0 && spec->running; waited += PAUSE) {
+        if (spec->pid > 0 && spec->pid_namespace != state_pid_namespace())
+            return refuse("box %s: is of another pid namespace: it can only be listed from here",
                           name);
-        if (spec->pid > 0)
+        if (spec->pid > 0 && open_running(spec))
             return 0;
         if (waited >= LONGEST_WAIT) {
             hint("'lslocks' shows the process that makes it, by the name of its claim");
@@ -253,85 +278,36 @@ int state_await(const char *name, struct spec *spec)
     return error;
 }
 
-/* --- processes -------------------------------------------------------------------------------- */
-
-static int open_process(pid_t pid, uint64_t born)
+int state_status(const struct spec *spec)
 {
-    int process = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    char text[32768];
+    ssize_t got = pread(spec->ending, text, sizeof(text) - 1, 0);
 
-    if (process != -1 && state_birth(pid) == born)
-        return process;
-    if (process != -1)
-        close(process);
-    return -1;
-}
-
-int state_process(const struct spec *spec)
-{
-    return open_process(spec->pid, spec->born);
-}
-
-int state_monitor(const struct spec *spec)
-{
-    return spec->running ? open_process(spec->monitor, spec->monitor_born) : -1;
-}
-
-uint64_t state_birth(pid_t pid)
-{
-    char path[32], text[1024];
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = file != -1 ? read(file, text, sizeof(text) - 1) : 0;
     text[got > 0 ? got : 0] = '\0';
-    if (file != -1)
-        close(file);
-    /* The name in field 2 may hold blanks and parentheses: count from the last of these. */
-    const char *rest = strrchr(text, ')');
-    for (int field = 2; rest != NULL && field < 22; field++)
-        rest = strchr(rest + 1, ' ');
-    return rest != NULL ? strtoull(rest, NULL, 10) : 0;
+    const char *last = strstr(text, "status ");
+    return last != NULL ? atoi(last + strlen("status ")) : -1;
 }
 
 /* --- all, and the end ------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
+static int is_box(const struct dirent *entry)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return entry->d_type == DT_LNK && name_is_valid(entry->d_name);
 }
 
-/* The names of the boxes in HOME, which are links, behind the COUNT in *NAMES. */
-static int add_names(const char *home, char ***names, int count)
+char **state_list(void)
 {
-    char path[PATH_MAX];
-    struct dirent *entry;
+    const char *homes[] = {claim_home(), store_find()};
+    struct dirent **entries;
+    char path[PATH_MAX], **names = NULL;
 
-    snprintf(path, sizeof(path), "%s/boxes", home);
-    DIR *directory = opendir(path);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (entry->d_type != DT_LNK || !spec_name_is_valid(entry->d_name))
-            continue;
-        *names = realloc(*names, ((size_t)count + 1) * sizeof(char *));
-        if (*names == NULL || ((*names)[count] = strdup(entry->d_name)) == NULL)
-            die("list the boxes");
-        count++;
+    for (int i = 0; i < 2 && homes[i] != NULL; i++) {
+        snprintf(path, sizeof(path), "%s/boxes", homes[i]);
+        int count = scandir(path, &entries, is_box, alphasort);
+        for (int j = 0; j < count; j++)
+            list_add(&names, entries[j]->d_name);
     }
-    if (directory != NULL)
-        closedir(directory);
-    return count;
-}
-
-int state_list(char ***names)
-{
-    const char *store = store_find();
-
-    *names = NULL;
-    int count = add_names(claim_home(), names, 0);
-    if (store != NULL)
-        count = add_names(store, names, count);
-    if (count > 0)
-        qsort(*names, (size_t)count, sizeof(char *), by_name);
-    return count;
+    return names;
 }
 
 void state_sweep(void)
@@ -343,12 +319,10 @@ void state_sweep(void)
 
 int state_forget(const struct spec *spec)
 {
-    char name[NAME_MAX + 1];
     struct spec now = *spec;
     struct claim claim;
+    int error = claim_take(&claim, spec->claims, claim_name(spec));
 
-    claim_name(spec, name);
-    int error = claim_take(&claim, spec->claims, name);
     if (error != 0)
         return error == -EBUSY ? 0 : error;
     if (find(&now, spec->home == spec->claims ? NULL : spec->home) &&
@@ -356,28 +330,4 @@ int state_forget(const struct spec *spec)
         error = note_lines(spec, &claim);
     int failed = claim_end(&claim);
     return error != 0 ? error : failed;
-}
-
-int state_tell(struct claim *claim, int status)
-{
-    return claim_note(claim, "status %d", status);
-}
-
-int state_follow(const struct spec *spec)
-{
-    char path[PATH_MAX], name[NAME_MAX + 1];
-
-    claim_name(spec, name);
-    snprintf(path, sizeof(path), "%s/%s", spec->claims, name);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-int state_told(int claim)
-{
-    char text[32768];
-    ssize_t got = pread(claim, text, sizeof(text) - 1, 0);
-
-    text[got > 0 ? got : 0] = '\0';
-    const char *last = strstr(text, "status ");
-    return last != NULL ? atoi(last + strlen("status ")) : -1;
 }

@@ -19,6 +19,10 @@
 #include "../07-net/claim.h"
 #include "spec.h"
 
+/* NAME may be a box's: 1 to 63 letters, digits, "_", "." and "-", the first no sign. Else -EINVAL.
+ */
+int state_check_name(const char *name);
+
 /*
  * Begin a box: CLAIM its name, and make its directory, as CLAIM's lines then say. -EEXIST
  * (reported) if the name is taken.
@@ -43,35 +47,29 @@ int state_write(const struct spec *spec);
 int state_read(const char *name, struct spec *spec);
 
 /*
- * The same, but wait for a box that is just being made: until its command runs, it has no pid, and
- * nobody may enter it, as its root is still the host's. -ETIMEDOUT (reported) after five seconds;
- * -EINVAL (reported) for one whose monitor has no number here.
+ * The same for a command that does something with the box. One that is just being made is waited
+ * for: until its command runs, nobody may enter it, as its root is still the host's. -ETIMEDOUT
+ * (reported) after five seconds. If it runs, these are open, and -1 if not:
+ *
+ *   process  its first process: pidfd_open(2); -1 also if that has ended
+ *   keeper   its monitor
+ *   ending   its claim, for state_status()
  */
-int state_await(const char *name, struct spec *spec);
+int state_open(const char *name, struct spec *spec);
 
-/* The first process of the box, or its monitor, as a descriptor, pidfd_open(2), to be closed; -1 if
- * it has ended: its pid may be another process's by now. */
-int state_process(const struct spec *spec);
-int state_monitor(const struct spec *spec);
+/* The inode of the pid namespace that this process counts in. */
+uint64_t state_pid_namespace(void);
 
-/* The names of all boxes, sorted; *NAMES is allocated, with each name. Returns how many. */
-int state_list(char ***names);
+/* How a box that state_open() has opened has ended; -1 if its monitor was killed. */
+int state_status(const struct spec *spec);
+
+/* The names of all boxes, a list; NULL if there are none. */
+char **state_list(void);
 
 /* Undo what killed monitors have left, but for the boxes that are kept. */
 void state_sweep(void);
 
 /* Remove what is left of a box that has ended, unless the name is another box's by now. */
 int state_forget(const struct spec *spec);
-
-/*
- * At the end of its monitor, and later: CLAIM says how the box has ended, if somebody has it open
- * and waits. state_follow() opens it, -1 if nobody holds it; state_told() reads, -1 for nothing.
- */
-int state_tell(struct claim *claim, int status);
-int state_follow(const struct spec *spec);
-int state_told(int claim);
-
-/* The start time of PID, field 22 of /proc/PID/stat; 0 if there is no such process. */
-uint64_t state_birth(pid_t pid);
 
 #endif

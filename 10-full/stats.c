@@ -27,10 +27,9 @@ int command_stats(int argc, char **argv)
 
     command_parse(argc, argv, "full stats", usage, none);
     bool all = optind == argc;
-    char **names = argv + optind;
-    int count = all ? state_list(&names) : argc - optind;
-    for (int i = 0; i < count; i++) {
-        if (state_read(names[i], &box) < 0)
+    char **name = all ? state_list() : argv + optind;
+    for (; name != NULL && *name != NULL; name++) {
+        if (state_read(*name, &box) < 0)
             status = all ? status : EXIT_TOOL; /* it may just have ended */
         else if (box.running || !all)
             usage_print(STDOUT_FILENO, box.name, box.cgroup, difftime(time(NULL), box.created) + 1,

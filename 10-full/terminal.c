@@ -15,7 +15,7 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 #include "../09-overlay/descriptor.h"
-#include "log.h"
+#include "background.h"
 
 /* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
 static void follow_size(int master)

@@ -96,7 +96,7 @@ half_made() {
     local command
     for command in "kill bird" "rm -f bird" "wait bird" "logs -f bird" "exec bird true" "inspect bird"; do
         # shellcheck disable=SC2086 # words
-        expect_error 125 "box bird: is of a pid namespace above" "$(tool pid)" "$full" $command
+        expect_error 125 "box bird: is of another pid namespace" "$(tool pid)" "$full" $command
     done
     run -0 "$full" exec bird true
 }
@@ -111,6 +111,16 @@ half_made() {
     wait_until 1 ended "$pid"
     run -0 "$full" rm bird
     run -0 "$full" run "${alone[@]}" "$ROOTFS" true
+}
+
+@test "kill -9 of the monitor of a box without a control group: such a command ends at once" {
+    start_command unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$full" run "${alone[@]}" \
+        --userns host "$ROOTFS" setpriv --reuid 1000 --regid 1000 --clear-groups sleep 60
+    wait_until 3 grep -q $'^Uid:\t1000' "/proc/$BOX_PID/status"
+    kill -KILL "$TOOL_PID"
+    wait_until 3 ended "$BOX_PID"
+    run -0 "$full" ps
+    assert_equal "${#lines[@]}" 1
 }
 
 @test "a process number used again is not taken for the box" {
@@ -133,7 +143,7 @@ half_made() {
     detached bird --network=none sleep 60
     local text pid
     pid=$(of bird pid)
-    for text in "" '{"pid": 99999999999, "born": 1, "name": 7, "monitor": null}' \
+    for text in "" '{"pid": 99999999999, "name": 7, "monitor": null}' \
         '{"name": "other", "monitor": 1, "pid": 1, "command": {}, "ports": [1], "environment": "x"}'; do
         printf %s "$text" >"$TEN_STEPS_HOME/boxes/bird/state"
         run -0 "$full" ps

@@ -138,7 +138,7 @@ in_full() {
     assert_contains "$output" "SENTINEL=$secret"
     assert_contains "$output" "NAME=a b"
     refute_contains "$output" "NONE"
-    expect_error 125 "is not NAME" "$full" run "${alone[@]}" --env =value "$ROOTFS" true
+    expect_error 125 "expected NAME=VALUE or NAME" "$full" run "${alone[@]}" --env =value "$ROOTFS" true
 }
 
 @test "--workdir, and / without it" {

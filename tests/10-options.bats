@@ -33,7 +33,7 @@ load boxes
     run -0 "$full" exec bird sh -c 'echo "$B"'
     assert_equal "$output" '"as it is"'
     printf 'GOOD=1\nA B=c\n' >"$file"
-    expect_error 125 "$file, line 2: invalid variable 'A B=c'" "$full" run "${alone[@]}" --env-file "$file" "$ROOTFS" true
+    expect_error 125 "invalid variable 'A B=c'" "$full" run "${alone[@]}" --env-file "$file" "$ROOTFS" true
     expect_error 125 "No such file" "$full" run "${alone[@]}" --env-file "$file.none" "$ROOTFS" true
     expect_error 125 "Is a directory" "$full" run "${alone[@]}" --env-file "$BATS_TEST_TMPDIR" "$ROOTFS" true
 }
@@ -74,7 +74,7 @@ load boxes
 
 # The size of the box's /dev/shm in KiB, from outside.
 shm_size() {
-    awk '$5 == "/dev/shm" { print $NF }' "/proc/$(of "$1" pid)/mountinfo" | grep -o 'size=[0-9]*k'
+    awk '$5 == "/dev/shm" { print $NF }' "/proc/$(of "$1" pid)/mountinfo" | tail -n 1 | grep -o 'size=[0-9]*k'
 }
 
 @test "--shm-size: sizes as docker writes them, and no more fits" {
@@ -106,7 +106,7 @@ shm_size() {
 
 # --- volumes -------------------------------------------------------------------------------------
 
-@test "--volume: :z and :Z change nothing; a volume without a directory is refused with what to write" {
+@test "--volume: :z and :Z change nothing; a volume without a directory is refused" {
     local option mode data=$BATS_TEST_TMPDIR/data
     mkdir "$data"
     for option in z Z rw rw,z ro ro,Z z,ro; do
@@ -118,12 +118,9 @@ shm_size() {
     for option in x ro,x '' 'ro,' zz; do
         expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$data:/mnt:$option" "$ROOTFS" true
     done
-    expect_error 125 "there are no anonymous volumes" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
-    assert_hint "'-v DIRECTORY:/data'"
-    assert_hint "'--tmpfs /data'"
+    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
     rm -rf "$ROOTFS/data"
-    expect_error 125 "there are no named volumes" "$full" run "${alone[@]}" -v data:/data "$ROOTFS" true
-    assert_hint "mkdir data"
+    expect_error 125 "data: No such file or directory" "$full" run "${alone[@]}" -v data:/data "$ROOTFS" true
     [ ! -e "$ROOTFS/data" ]
     cd "$BATS_TEST_TMPDIR"
     run -0 "$full" run "${alone[@]}" -v data:/mnt "$ROOTFS" touch /mnt/made
@@ -138,6 +135,6 @@ shm_size() {
         --pull --ipc --uts --cpu-shares --memory-swap --label --expose --volumes-from --publish-all; do
         expect_error 125 "unrecognized option '$option=x'" "$full" run "${alone[@]}" "$option=x" "$ROOTFS" true
     done
-    expect_error 125 "own" "$full" run "${alone[@]}" --pid host "$ROOTFS" true
+    expect_error 125 "unrecognized" "$full" run "${alone[@]}" --mount type=tmpfs,dst=/mnt "$ROOTFS" true
     expect_error 125 "invalid option -- 'P'" "$full" run "${alone[@]}" -dP "$ROOTFS" true
 }

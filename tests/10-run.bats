@@ -177,7 +177,7 @@ $ROOTFS/tmp"
         'printf "#!/bin/sh\nexit 7\n" >/tmp/script; chmod 755 /tmp/script; /tmp/script'
     expect_error 125 "Invalid argument" "$full" run "${alone[@]}" --tmpfs /tmp:uid=70000 "$ROOTFS" true
     assert_hint "uid=70000"
-    expect_error 125 "invalid tmpfs option" "$full" run "${alone[@]}" --tmpfs /t:size "$ROOTFS" true
+    expect_error 125 "Invalid argument" "$full" run "${alone[@]}" --tmpfs /t:size= "$ROOTFS" true
     expect_error 125 "two mounts at /t" "$full" run "${alone[@]}" --tmpfs /t -v /etc:/t/:ro "$ROOTFS" true
     [ ! -e "$ROOTFS/t" ]
     requires userns
@@ -300,7 +300,6 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     run -0 "$full" ps
     assert_contains "$output" "sh -c :  [31m  32m sleep"
     run -0 "$full" inspect bird
-    assert_contains "$output" "/mnt/ ]0;"
     refute_contains "$output" $'\e'
     rm -r "${ROOTFS:?}$place" "$ROOTFS"$'/mnt/\e]0;'
 }
@@ -353,7 +352,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     assert_equal "$(stat -c %u "/proc/$(of two pid)")" "$(of two first_id)"
     assert_shared "$(of host pid)" user
     assert_equal "$(stat -c %u "/proc/$(of host pid)")" 0
-    expect_error 125 "is neither auto nor host" "$full" run "${alone[@]}" --userns some "$ROOTFS" true
+    expect_error 125 "expected auto or host" "$full" run "${alone[@]}" --userns some "$ROOTFS" true
 }
 
 @test "layers and volumes that can't be mapped: an error that names --userns host, and no weaker box" {
@@ -395,9 +394,10 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     requires userns
     make_rootfs user
     install -d -o 65534 -g 65534 "$BATS_TEST_TMPDIR/data"
+    install -d -o 1234 -g 1234 "$BATS_TEST_TMPDIR/theirs"
     run -0 as_user "$full" run --hostname bird --tmpfs /tmp --init --read-only --ulimit nofile=99 \
-        -v "$BATS_TEST_TMPDIR/data:/mnt" --boot-time-offset 5000 -e A=b -w /mnt "$ROOTFS" \
-        sh -c 'uname -n; pwd; echo $A >file; stat -c %u file; ulimit -n; grep -E "Seccomp:|NoNewPrivs" /proc/self/status'
+        -v "$BATS_TEST_TMPDIR/data:/mnt" -v "$BATS_TEST_TMPDIR/theirs:/tmp/theirs" --boot-time-offset 5000 -e A=b -w /mnt "$ROOTFS" \
+        sh -c '! touch /tmp/theirs/file 2>&- || echo theirs; uname -n; pwd; echo $A >file; stat -c %u file; ulimit -n; grep -E "Seccomp:|NoNewPrivs" /proc/self/status'
     assert_equal "$output" $'bird\n/mnt\n0\n99\nNoNewPrivs:\t1\nSeccomp:\t2'
     assert_equal "$(stat -c %u "$BATS_TEST_TMPDIR/data/file")" 65534
 }
@@ -410,6 +410,4 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     expect_error 125 "only with a user namespace" as_user "$full" run --userns host "$ROOTFS" true
     expect_error 125 "is yours to write" as_user "$full" run -m 64M "$ROOTFS" true
     expect_error 125 "become" as_user "$full" run -u 1000 "$ROOTFS" true
-    mkdir "$BATS_TEST_TMPDIR/theirs"
-    expect_error 125 "belongs to" as_user "$full" run -v "$BATS_TEST_TMPDIR/theirs:/mnt" "$ROOTFS" true
 }

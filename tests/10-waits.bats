@@ -115,7 +115,7 @@ child_is_stopped() {
         expect_error 125 "box bird: is frozen" "$full" exec bird true
         assert_hint "echo 0 > $group/cgroup.freeze"
         run -125 --separate-stderr "$full" inspect bird
-        assert_contains "$output" "cgroup         $group"
+        assert_contains "$output" "\"cgroup\": \"$group\""
         assert_contains "$stderr" "box bird: is frozen"
         echo 0 >"$group/cgroup.freeze"
         run -0 "$full" exec bird true
