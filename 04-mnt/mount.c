@@ -126,8 +126,8 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
     close(place);
 }
 
-int mount_on(int place, const char *type, const char *shown, unsigned long flags,
-             const char *options)
+int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
+                 const char *options)
 {
     struct mount_words words = mount_words("MOUNT_ATTR_", flags);
 
@@ -136,21 +136,14 @@ int mount_on(int place, const char *type, const char *shown, unsigned long flags
     int tree = tree_new(type, flags, options);
     if (tree == -1) {
         mount_hint(type, options);
-        die("make a new %s for %s", type, shown);
+        die("make a new %s for %s", type, target_shown(root, target));
     }
-    explain("mount -t %s%s%s%s%s %s %s\tmove_mount(\"%s\")", type, flags || options ? " -o " : "",
-            words.options, flags && options ? "," : "", options ? options : "", type, shown, shown);
-    if (tree_attach(tree, place) == -1)
-        die("mount %s on %s", type, shown);
-    return tree;
-}
-
-int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
-                 const char *options)
-{
     int place = root_target(root, target, S_IFDIR);
-    int tree = mount_on(place, type, target_shown(root, target), flags, options);
-
+    const char *there = target_shown(root, target);
+    explain("mount -t %s%s%s%s%s %s %s\tmove_mount(\"%s\")", type, flags || options ? " -o " : "",
+            words.options, flags && options ? "," : "", options ? options : "", type, there, there);
+    if (tree_attach(tree, place) == -1)
+        die("mount %s on %s", type, there);
     close(place);
     return tree;
 }

@@ -48,13 +48,9 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
                 unsigned long flags);
 
 /*
- * A new file system of TYPE on the directory open as PLACE; SHOWN, FLAGS and OPTIONS as for
- * mount_new() of chapter 3. Returns the mount as a descriptor, which the caller closes.
+ * A new file system of TYPE on the directory TARGET in ROOT; FLAGS and OPTIONS as for mount_new()
+ * of chapter 3. Returns the mount as a descriptor, which the caller closes.
  */
-int mount_on(int place, const char *type, const char *shown, unsigned long flags,
-             const char *options);
-
-/* The same at TARGET in ROOT. */
 int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
                  const char *options);
 

@@ -277,12 +277,13 @@ in_box() {
     assert_equal "$(ls "$ROOT" | tr '\n' ' ')" "a b bin c d "
 }
 
-@test "--tmpfs: unknown and malformed options are errors" {
+@test "--tmpfs: unknown and malformed options are errors, and nothing is made" {
     make_bare_root
     local options
     for options in nonsense size= size=1x size=1mb size=-1 mode=8 uid=root gid= '' ro,,rw; do
         expect_error 125 "Invalid argument" "$(tool mnt)" --root "$ROOT" --tmpfs "/new:$options" /bin/probe pwd
     done
+    assert_equal "$(ls "$ROOT")" bin
 }
 
 # bats test_tags=ex:4-2
