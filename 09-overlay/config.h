@@ -38,13 +38,13 @@ void config_free(struct config *config);
 
 /*
  * Either side. The same configuration with other layers; CREATED, unless NULL, is when; HISTORY,
- * unless NULL, is the JSON of an object for the end of its history. All else is as it was, byte for
- * byte. To be freed; NULL if told.
+ * unless NULL, is the JSON of an object for the end of its history. The other members are as they
+ * were, byte for byte. To be freed.
  */
 char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
                          const char *created, const char *history);
 
 /* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
-const char *digest_digits(const char *digest);
+char *digest_digits(char *digest);
 
 #endif

@@ -113,7 +113,7 @@ static struct layer *list_layers(const struct source *source, size_t *count)
                                      .offset = layer->file->offset,
                                      .size = layer->file->size,
                                      .label = label ? label : "layer",
-                                     .digest = layer->digest,
+                                     .digest = "",
                                      .hold = -1,
                                      .tar_digest = image->config.layers[j]};
         }

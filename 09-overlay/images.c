@@ -65,8 +65,8 @@ int image_list(void)
 static void print_step(const struct config *config, size_t step, const char *layer)
 {
     const struct json *json = &config->json;
-    char *created = json_string(json, json_member(json, step, "created"));
-    char *made_by = json_string(json, json_member(json, step, "created_by"));
+    char *created = json_text(json, json_member(json, step, "created"));
+    char *made_by = json_text(json, json_member(json, step, "created_by"));
 
     printf("%-13.12s%-20.19s ", layer ? layer : "-", plain(created));
     if (layer != NULL)
@@ -74,8 +74,6 @@ static void print_step(const struct config *config, size_t step, const char *lay
     else
         printf("%8s     ", "-");
     printf("%s\n", plain(made_by));
-    free(created);
-    free(made_by);
 }
 
 /* Each step made a layer, but for those marked "empty_layer": they changed the configuration only.

@@ -1,10 +1,9 @@
 /*
- * JSON (RFC 8259), for the manifests and configurations of images and for --json: a small strict
- * reader and a writer of strings.
+ * JSON (RFC 8259), as far as images and the states of boxes need it: a reader that makes an array
+ * of values, questions about them, and a writer for strings.
  *
- * Images come from strangers: what isn't JSON is refused whole, nothing is read beyond the text,
- * and nesting has a limit. A value keeps its place in the text, so that a part can be replaced and
- * the rest stay as it was, byte for byte.
+ * Images come from strangers: nothing is read beyond the text, and nesting has a limit. Bytes that
+ * aren't UTF-8 are passed on as they are, since commands and paths may hold any.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -13,39 +12,41 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { JSON_DEEPEST = 32, JSON_MOST_VALUES = 1 << 20 };
-
+/* By the character that each begins with; a number by any other. */
 enum json_kind {
-    JSON_NULL,
-    JSON_FALSE,
-    JSON_TRUE,
-    JSON_NUMBER,
-    JSON_STRING,
-    JSON_ARRAY,
-    JSON_OBJECT
+    JSON_NULL = 'n',
+    JSON_FALSE = 'f',
+    JSON_TRUE = 't',
+    JSON_NUMBER = '0',
+    JSON_STRING = '"',
+    JSON_ARRAY = '[',
+    JSON_OBJECT = '{'
 };
 
 /* In an object, each member is a string, its name, followed by its value. */
 struct json_value {
     enum json_kind kind;
+    char *string;      /* without its escapes; NULL for other kinds, and if a zero byte is in it */
+    size_t size;       /* characters, elements or members; null 0, a number, true, false 1 */
     size_t start, end; /* its first byte in the text and the one behind its last */
     size_t after;      /* index of the value that follows it and all that is in it */
 };
 
-/* Value 0 is the outermost one. TEXT belongs to the caller, and has to live as long. */
+/* Value 0 is the outermost one. The places are in TEXT, which belongs to the caller. */
 struct json {
     const char *text;
     struct json_value *values;
+    char *strings; /* the bytes of all strings */
     size_t count;
 };
 
 /*
  * Either side. Read LENGTH bytes of TEXT, behind which stands a zero byte. True if they are one
- * JSON value and nothing else; the caller then frees it with json_free(). Otherwise WRONG, unless
- * NULL, gets the place of the first byte that can't be right.
+ * JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the first byte that
+ * can't be right, and there is nothing to close.
  */
 bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
-void json_free(struct json *json);
+void json_close(struct json *json);
 
 /*
  * Either side. The value of the member NAME of the object at index OBJECT, the first or the next
@@ -69,33 +70,22 @@ bool json_is(const struct json *json, size_t index, enum json_kind kind);
  */
 bool json_is_empty(const struct json *json, size_t index);
 
-/*
- * Either side. The text of the member NAME of OBJECT into TEXT, to be freed: NULL if it says
- * nothing. False if it says something else than a text.
- */
-bool json_text(const struct json *json, size_t object, const char *name, char **text);
+/* Either side. The string at INDEX, which lives as long as JSON; NULL if it isn't one. */
+char *json_text(const struct json *json, size_t index);
 
 /*
- * Either side. The same for a list of strings, or one string in its place. Ends with NULL, is empty
- * if the member, or the only string in it, says nothing; to be freed by json_list_free(). NULL if
- * it is something else.
+ * Either side. The member NAME of OBJECT as a list of strings, or one string in its place. Ends
+ * with NULL, is empty if the member, or the only string in it, says nothing; to be freed, without
+ * the strings, which are JSON's. NULL if it is something else.
  */
 char **json_list(const struct json *json, size_t object, const char *name);
-void json_list_free(char **list);
 
 /*
- * Either side. The text of a string without its escapes, to be freed; NULL if the index names none,
- * or one that has a zero byte in it, which no C string can hold.
- */
-char *json_string(const struct json *json, size_t string);
-
-/*
- * Either side. Write TEXT as a string, quotes and all. Control characters are escaped, as a
- * terminal would obey them, and bytes that aren't UTF-8 become U+FFFD.
+ * Either side. Write TEXT as a string, quotes and all, or LIST, which ends with NULL or is NULL, as
+ * an array of strings. Control characters are escaped, as a terminal would obey them, and bytes
+ * that aren't UTF-8 become U+FFFD.
  */
 void json_put(FILE *file, const char *text);
-
-/* Either side. The same for LIST, which ends with NULL, or is NULL: an array of strings. */
 void json_put_list(FILE *file, char *const *list);
 
 #endif

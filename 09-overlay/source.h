@@ -1,7 +1,7 @@
 /*
  * Images in a tar, as "docker save" writes it, older (manifest.json, a configuration and the tars
  * of layers) or newer (the same, in an OCI layout), and as OCI layouts are (index.json, manifests
- * by architecture, blobs). Only reads; what a digest is given for is checked against it.
+ * by architecture, blobs). Only reads; a file whose name is a digest has to have it.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -10,8 +10,7 @@
 #include "tarfile.h"
 
 struct source_layer {
-    const struct tar_member *file;
-    char digest[SHA256_HEX + 1]; /* of the file as it lies there, maybe compressed; "": not given */
+    const struct tar_member *file; /* maybe compressed */
 };
 
 struct source_image {
@@ -23,7 +22,9 @@ struct source_image {
 
 struct source {
     struct tar_file tar;
-    bool is_oci; /* an OCI layout: the names in it may be tags alone */
+    bool is_oci;      /* an OCI layout: the names in it may be tags alone */
+    struct json json; /* manifest.json or index.json */
+    size_t room;      /* for how many bytes of JSON there is still room */
     struct source_image *images;
     size_t count;
 };

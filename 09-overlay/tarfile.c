@@ -1,21 +1,18 @@
 #include "tarfile.h"
 
+#include <search.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 
-enum {
-    BLOCK = 512,
-    MOST_MEMBERS = 100000,
-    LONGEST_NAME = 4096,
-    LONGEST_PAX = 1 << 20,
-    MOST_LINKS = 8
-};
+enum { BLOCK = 512, MAX_EXTRA = 1 << 20, MAX_LINKS = 8 };
+#define MAX_SIZE                                                                                   \
+    ((uint64_t)1 << 48) /* of a file: sums of it and an offset are far from overflow               \
+                         */
 
 /* The header of a member, as POSIX ustar and GNU have it. */
 struct header {
@@ -29,25 +26,20 @@ off_t tar_blocks(off_t size)
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* A number in octal digits, or with its first bit set in plain binary. -1 if it is neither. */
-static off_t read_number(const char *field, size_t size)
+/* A number in digits of BASE, or behind a byte 0x80 in plain binary. -1 if it is neither. */
+static off_t read_number(const char *field, size_t size, int base)
 {
+    char text[32] = "", *end = text;
     uint64_t number = 0;
 
     if ((unsigned char)field[0] == 0x80) {
-        for (size_t i = 1; i < size; i++) {
-            if (number >> 48)
-                return -1;
+        for (size_t i = 1; i < size && number < MAX_SIZE; i++)
             number = number << 8 | (unsigned char)field[i];
-        }
-        return (off_t)number;
+    } else {
+        snprintf(text, sizeof(text), "%.*s", (int)size, field);
+        number = strtoull(text, &end, base);
     }
-    size_t i = 0;
-    while (i < size && field[i] == ' ')
-        i++;
-    for (; i < size && field[i] >= '0' && field[i] <= '7'; i++)
-        number = number << 3 | (uint64_t)(field[i] - '0');
-    return i < size && field[i] != ' ' && field[i] != '\0' ? -1 : (off_t)number;
+    return number < MAX_SIZE && (*end == ' ' || *end == '\0') ? (off_t)number : -1;
 }
 
 /* The sum of all bytes, those of the checksum itself taken as blanks. */
@@ -65,66 +57,59 @@ static unsigned checksum(struct header header)
 static void replace(char **text, const char *with)
 {
     free(*text);
-    *text = strdup(with);
+    if ((*text = strdup(with)) == NULL)
+        die("read a tar");
 }
 
 /* The records of a pax header, "LENGTH KEY=VALUE\n" each: what is of interest goes into MEMBER. */
 static bool read_pax(char *text, size_t size, struct tar_member *member)
 {
     while (size > 0) {
-        char *end;
-        unsigned long length = strtoul(text, &end, 10); /* too large a number is larger than SIZE */
-        if (*end != ' ' || length > size || length < (size_t)(end - text) + 3 ||
+        char *key;
+        size_t length = strtoul(text, &key, 10); /* too large a number is larger than SIZE */
+        if (*key != ' ' || length > size || length < (size_t)(key - text) + 2 ||
             text[length - 1] != '\n')
             return false;
         text[length - 1] = '\0';
-        char *key = end + 1, *value = strchr(key, '=');
+        char *value = strchr(++key, '=');
         if (value == NULL)
             return false;
         *value++ = '\0';
-        if (strncmp(key, "GNU.sparse.", strlen("GNU.sparse.")) == 0)
-            member->is_sparse = true;
-        if (strcmp(key, "path") == 0 || strcmp(key, "GNU.sparse.name") == 0) {
+        if (strcmp(key, "path") == 0)
             replace(&member->name, value);
-        } else if (strcmp(key, "linkpath") == 0) {
+        else if (strcmp(key, "linkpath") == 0)
             replace(&member->link, value);
-        } else if (strcmp(key, "size") == 0) {
-            unsigned long long number = strtoull(value, &end, 10);
-            if (end == value || *end != '\0' || number > INT64_MAX / 2)
-                return false;
-            member->size = (off_t)number;
-        }
+        else if (strcmp(key, "size") == 0 &&
+                 (member->size = read_number(value, strlen(value), 10)) == -1)
+            return false;
         text += length;
         size -= length;
     }
     return true;
 }
 
-/* Read SIZE bytes, which go to COPY as well; returns how many there were. */
-static size_t take(FILE *stream, FILE *copy, void *data, size_t size)
+/* Read SIZE bytes, which go to COPY as well. False if there aren't so many. */
+static bool take(FILE *stream, FILE *copy, void *data, size_t size)
 {
     size_t got = fread(data, 1, size, stream);
 
     if (copy != NULL)
         (void)fwrite(data, 1, got, copy);
-    return got;
+    return got == size;
 }
 
-/* Take in a header that tells about the next one. False if it is malformed. */
+/* The content of a header of TYPE that tells about the next one. False if it is malformed. */
 static bool read_extra(FILE *stream, FILE *copy, char type, off_t size, struct tar_member *member)
 {
-    bool is_name = type == 'L' || type == 'K', good = false;
+    char *text = size <= MAX_EXTRA ? calloc(1, (size_t)tar_blocks(size) + 1) : NULL;
+    bool good = text != NULL && take(stream, copy, text, (size_t)tar_blocks(size));
 
-    if (size > (is_name ? LONGEST_NAME : LONGEST_PAX))
-        return false;
-    char *text = calloc(1, (size_t)tar_blocks(size) + 1);
-    if (text != NULL &&
-        take(stream, copy, text, (size_t)tar_blocks(size)) == (size_t)tar_blocks(size)) {
+    if (good)
         text[size] = '\0';
-        good = is_name || type == 'g' || read_pax(text, (size_t)size, member);
-        if (is_name) /* 'g' is about all that follow, and of no interest here */
-            replace(type == 'L' ? &member->name : &member->link, text);
-    }
+    if (good && type == 'x')
+        good = read_pax(text, (size_t)size, member);
+    else if (good && type != 'g') /* that is about all that follow, and of no interest here */
+        replace(type == 'L' ? &member->name : &member->link, text);
     free(text);
     return good;
 }
@@ -134,32 +119,26 @@ static bool complete(FILE *stream, FILE *copy, const struct header *header, off_
                      struct tar_member *member)
 {
     enum { MORE = 482 - 345, MORE_STILL = 504 }; /* where GNU's sparse map says that it goes on */
-    char type = header->type, more[BLOCK];
-    bool is_link = type == '1' || type == '2';
     bool has_prefix = memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != '\0';
+    bool is_link = header->type == '1' || header->type == '2', good = true;
+    char text[512], map[BLOCK];
 
-    if (member->name == NULL &&
-        asprintf(&member->name, "%.*s%s%.*s", has_prefix ? (int)sizeof(header->prefix) : 0,
-                 header->prefix, has_prefix ? "/" : "", (int)sizeof(header->name),
-                 header->name) == -1)
-        member->name = NULL;
+    snprintf(text, sizeof(text), "%.*s%s%.*s", has_prefix ? (int)sizeof(header->prefix) : 0,
+             header->prefix, has_prefix ? "/" : "", (int)sizeof(header->name), header->name);
+    if (member->name == NULL)
+        replace(&member->name, text);
+    snprintf(text, sizeof(text), "%.*s", (int)sizeof(header->link), header->link);
     if (is_link && member->link == NULL)
-        member->link = strndup(header->link, sizeof(header->link));
-    if (!is_link) {
-        free(member->link);
-        member->link = NULL;
-    }
-    if (type >= '1' && type <= '6') /* links, devices, directories have no content */
+        replace(&member->link, text);
+    if (header->type >= '1' && header->type <= '6') /* links, devices, directories: no content */
         member->size = 0;
     else if (member->size < 0)
         member->size = size;
-    if (type == 'S') {
-        member->is_sparse = true;
-        for (bool goes_on = header->prefix[MORE]; goes_on; goes_on = more[MORE_STILL])
-            if (take(stream, copy, more, BLOCK) < BLOCK)
-                return false;
-    }
-    return member->name != NULL && (!is_link || member->link != NULL);
+    if (header->type == 'S')
+        for (bool more = header->prefix[MORE]; more && good; more = map[MORE_STILL])
+            good = take(stream, copy, map, BLOCK);
+    member->type = header->type;
+    return good;
 }
 
 int tar_next(FILE *stream, FILE *copy, struct tar_member *member)
@@ -167,20 +146,19 @@ int tar_next(FILE *stream, FILE *copy, struct tar_member *member)
     struct header header;
 
     *member = (struct tar_member){.size = -1};
-    for (bool first = true;; first = false) {
-        size_t got = take(stream, copy, &header, BLOCK);
-        if (got < BLOCK)
-            return first && got == 0 && feof(stream) ? 0 : -1;
+    while (take(stream, copy, &header, BLOCK)) {
+        off_t size = read_number(header.size, sizeof(header.size), 8);
         if (header.name[0] == '\0' && checksum(header) == 8 * ' ')
             return 0;
-        off_t size = read_number(header.size, sizeof(header.size));
-        if (size < 0 || read_number(header.checksum, sizeof(header.checksum)) != checksum(header))
+        if (size < 0 ||
+            read_number(header.checksum, sizeof(header.checksum), 8) != checksum(header))
             return -1;
-        if (header.type == '\0' || strchr("xXgLK", header.type) == NULL)
+        if (header.type == '\0' || strchr("xgLK", header.type) == NULL)
             return complete(stream, copy, &header, size, member) ? 1 : -1;
         if (!read_extra(stream, copy, header.type, size, member))
             return -1;
     }
+    return -1;
 }
 
 void tar_forget(struct tar_member *member)
@@ -189,66 +167,109 @@ void tar_forget(struct tar_member *member)
     free(member->link);
 }
 
-/* MEMBER, whose content is at its offset, goes into the index, and the stream behind it. */
-static int add_member(struct tar_file *tar, struct tar_member *member, off_t length)
-{
-    const char *name = member->name;
+/* --- the index ------------------------------------------------------------------------------- */
 
-    if (member->size > length - member->offset)
-        return refuse("%s: cut off: a file in it goes on behind its end", tar->path);
-    if (member->is_sparse) {
-        hint("make the tar again without --sparse");
-        return refuse("%s: %s in it is stored as a sparse file", tar->path, name);
-    }
-    if (tar->count == MOST_MEMBERS)
-        return refuse("%s: more than %d files are in this tar", tar->path, MOST_MEMBERS);
-    if (tar->count % 64 == 0) {
-        void *more = realloc(tar->members, (tar->count + 64) * sizeof(*tar->members));
-        if (more == NULL)
-            return report("%s", tar->path);
-        tar->members = more;
-    }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tar_member *)a)->name, ((const struct tar_member *)b)->name);
+}
+
+static void drop(void *member)
+{
+    tar_forget(member);
+    free(member);
+}
+
+static const char *without_dot(const char *name)
+{
     while (strncmp(name, "./", 2) == 0)
         name += 2;
+    return name;
+}
+
+/* A hard link names a path from the top, a symbolic one from its own directory: ../ID/layer.tar */
+static void resolve_link(struct tar_member *member)
+{
+    const char *target = without_dot(member->link), *slash = strrchr(member->name, '/');
+    int length = member->type == '2' && slash != NULL ? (int)(slash + 1 - member->name) : 0;
+    char *whole;
+
+    for (; length > 0 && strncmp(target, "../", 3) == 0; target += 3)
+        while (--length > 0 && member->name[length - 1] != '/')
+            ;
+    if (asprintf(&whole, "%.*s%s", length, member->name, target) == -1)
+        die("read a tar");
+    free(member->link);
+    member->link = whole;
+}
+
+/* MEMBER becomes the index's. Of one name the last counts, unless it says: the same again. */
+static int add_member(struct tar_file *tar, struct tar_member *member)
+{
+    const char *name = without_dot(member->name);
+    int error = 0;
+
     memmove(member->name, name, strlen(name) + 1);
+    if (member->link != NULL)
+        resolve_link(member);
+    member->offset = ftello(tar->stream);
     if (fseeko(tar->stream, member->offset + tar_blocks(member->size), SEEK_SET) == -1)
-        return report("%s", tar->path);
-    if (member->link != NULL && strcmp(member->name, member->link) == 0)
-        return 0; /* the same again: the one before it counts */
-    tar->members[tar->count++] = *member;
-    *member = (struct tar_member){.name = NULL};
+        error = report("%s", tar->path);
+    if (error != 0 || (member->link != NULL && strcmp(member->name, member->link) == 0)) {
+        drop(member);
+        return error;
+    }
+    struct tar_member **node = tsearch(member, &tar->members, by_name);
+    if (node == NULL)
+        die("%s", tar->path);
+    if (*node != member)
+        drop(*node);
+    *node = member;
     return 0;
 }
 
-/* By name, and of one name as they come. */
-static int by_name(const void *a, const void *b)
-{
-    const struct tar_member *one = a, *other = b;
-    int order = strcmp(one->name, other->name);
-
-    return order != 0 ? order : one->offset < other->offset ? -1 : 1;
-}
-
-static int read_headers(struct tar_file *tar, off_t length)
+int tar_open(struct tar_file *tar, const char *path, int file)
 {
     int found = 1, error = 0;
 
+    *tar = (struct tar_file){.path = path, .file = file, .stream = fdopen(file, "r")};
     while (found > 0 && error == 0) {
-        struct tar_member member;
-        found = tar_next(tar->stream, NULL, &member);
-        member.offset = ftello(tar->stream);
+        struct tar_member *member = malloc(sizeof(*member));
+        if (member == NULL || tar->stream == NULL)
+            die("%s", path);
+        found = tar_next(tar->stream, NULL, member);
         if (found > 0)
-            error = add_member(tar, &member, length);
-        else if (feof(tar->stream) && (found < 0 || member.offset == 0))
-            error = refuse("%s: cut off: its end is missing", tar->path);
-        else if (found < 0)
-            error = refuse("%s: not a tar, or a damaged one, at byte %jd", tar->path,
-                           (intmax_t)member.offset - BLOCK);
-        tar_forget(&member);
+            error = add_member(tar, member);
+        else
+            drop(member);
     }
-    if (tar->count > 0)
-        qsort(tar->members, tar->count, sizeof(*tar->members), by_name);
+    if (found < 0 && feof(tar->stream))
+        error = refuse("%s: cut off: its end is missing", path);
+    else if (found < 0)
+        error = refuse("%s: not a tar, or a damaged one, at byte %jd", path,
+                       (intmax_t)ftello(tar->stream) - BLOCK);
+    if (error != 0)
+        tar_close(tar);
     return error;
+}
+
+void tar_close(struct tar_file *tar)
+{
+    tdestroy(tar->members, drop);
+    fclose(tar->stream);
+}
+
+const struct tar_member *tar_find(const struct tar_file *tar, const char *name)
+{
+    struct tar_member key = {.name = (char *)without_dot(name)}, **found;
+
+    for (int links = 0; links <= MAX_LINKS; links++) {
+        found = tfind(&key, &tar->members, by_name);
+        if (found == NULL || (*found)->link == NULL)
+            return found != NULL ? *found : NULL;
+        key.name = (*found)->link;
+    }
+    return NULL;
 }
 
 const char *tar_decompressor(int file, off_t offset)
@@ -269,111 +290,7 @@ const char *tar_decompressor(int file, off_t offset)
     return NULL;
 }
 
-int tar_open(struct tar_file *tar, const char *path, int file)
-{
-    struct stat status;
-
-    *tar = (struct tar_file){.path = path, .file = file, .stream = fdopen(file, "r")};
-    if (tar->stream == NULL) {
-        close(file);
-        return report("%s", path);
-    }
-    int error = fstat(file, &status) == -1 ? report("%s", path) : read_headers(tar, status.st_size);
-    if (error != 0)
-        tar_close(tar);
-    return error;
-}
-
-void tar_close(struct tar_file *tar)
-{
-    for (size_t i = 0; i < tar->count; i++)
-        tar_forget(&tar->members[i]);
-    free(tar->members);
-    fclose(tar->stream);
-    *tar = (struct tar_file){.file = -1};
-}
-
-/* The last one of that name counts. */
-static const struct tar_member *find_exactly(const struct tar_file *tar, const char *name)
-{
-    size_t low = 0, high = tar->count;
-
-    while (low < high) { /* those before LOW come before NAME or are called so */
-        size_t middle = (low + high) / 2;
-        if (strcmp(tar->members[middle].name, name) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low > 0 && strcmp(tar->members[low - 1].name, name) == 0;
-    return found ? &tar->members[low - 1] : NULL;
-}
-
-/*
- * PATH as seen from the directory of FROM, without "." and "..": only names, no file system. Each
- * part is copied back over what has been read, with a slash before it.
- */
-static char *resolve_link(const char *from, const char *path)
-{
-    const char *slash = strrchr(from, '/');
-    char *plain, *rest, *end, *part;
-
-    if (asprintf(&plain, "%.*s/%s", slash ? (int)(slash - from) : 0, from, path) == -1)
-        return NULL;
-    rest = end = plain;
-    do {
-        part = strsep(&rest, "/");
-        size_t length = strlen(part);
-        if (strcmp(part, "..") == 0) {
-            while (end > plain && *--end != '/')
-                ;
-        } else if (length > 0 && strcmp(part, ".") != 0) {
-            memmove(end + 1, part, length);
-            *end = '/';
-            end += 1 + length;
-        }
-    } while (rest != NULL);
-    *end = '\0';
-    memmove(plain, plain + 1, (size_t)(end - plain)); /* the first slash goes */
-    return plain;
-}
-
-const struct tar_member *tar_find(const struct tar_file *tar, const char *name)
-{
-    const struct tar_member *member = NULL;
-    char *target = resolve_link("", name);
-
-    for (int links = 0; target != NULL; links++) {
-        member = find_exactly(tar, target);
-        if (member == NULL && links > 0) /* a hard link names a path from the top */
-            member = find_exactly(tar, name);
-        free(target);
-        if (member == NULL || member->link == NULL)
-            return member;
-        name = member->link;
-        target = links < MOST_LINKS ? resolve_link(member->name, name) : NULL;
-    }
-    return NULL;
-}
-
-char *tar_read(const struct tar_file *tar, const struct tar_member *member, size_t most)
-{
-    size_t size = (size_t)member->size;
-
-    if (size > most) {
-        (void)refuse("%s: %s in it is larger than %zu bytes", tar->path, member->name, most);
-        return NULL;
-    }
-    char *text = calloc(1, size + 1);
-    if (text != NULL && (fseeko(tar->stream, member->offset, SEEK_SET) == -1 ||
-                         fread(text, 1, size, tar->stream) < size)) {
-        free(text);
-        text = NULL;
-    }
-    if (text == NULL)
-        (void)report("%s: read %s in it", tar->path, member->name);
-    return text;
-}
+/* --- writing --------------------------------------------------------------------------------- */
 
 int write_all(int file, const void *data, size_t length)
 {

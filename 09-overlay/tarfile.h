@@ -13,17 +13,17 @@
 
 /* A member, as its header says, and those before it that are about the next one. */
 struct tar_member {
-    char *name;
-    char *link;     /* what a symbolic or hard link names; NULL for all else */
-    off_t size;     /* of the content that follows; in the tar it fills whole blocks */
-    off_t offset;   /* where that is; only in an index */
-    bool is_sparse; /* the content is not the file's, but a map of it and parts */
+    char type;    /* '1' a hard link, '2' a symbolic one */
+    char *name;   /* in an index without "./" in front */
+    char *link;   /* what a link names, in an index as seen from the top; otherwise NULL */
+    off_t size;   /* of the content that follows; in the tar it fills whole blocks */
+    off_t offset; /* where that is; only in an index */
 };
 
 /*
  * Either side. Read from STREAM up to the content of the next member; COPY, unless NULL, gets all
- * that is read. Returns 1, or 0 at the tar's end: empty blocks, or the end of the file; or -1 if it
- * is damaged or, with feof(3), cut off. The caller calls tar_forget() in each case.
+ * that is read. Returns 1, or 0 at the empty block that ends the tar; or -1 if it is damaged or,
+ * with feof(3), at its end. The caller calls tar_forget() in each case.
  */
 int tar_next(FILE *stream, FILE *copy, struct tar_member *member);
 void tar_forget(struct tar_member *member);
@@ -34,9 +34,8 @@ off_t tar_blocks(off_t size);
 struct tar_file {
     const char *path;
     FILE *stream;
-    int file;                   /* its descriptor */
-    struct tar_member *members; /* ordered by name, which has no leading "./" */
-    size_t count;
+    int file;      /* its descriptor */
+    void *members; /* a tree, by name: tsearch(3) */
 };
 
 /*
@@ -52,26 +51,16 @@ void tar_close(struct tar_file *tar);
  */
 const char *tar_decompressor(int file, off_t offset);
 
-/* Either side. The file called NAME, through links in the tar. NULL if there is none. */
+/* Host. The file called NAME, through links in the tar. NULL if there is none. */
 const struct tar_member *tar_find(const struct tar_file *tar, const char *name);
 
 /*
- * Host. The content of a member of at most MOST bytes, with a zero byte behind it, to be freed.
- * NULL after saying what is wrong.
+ * Host. Write all of LENGTH bytes; the header of a file of SIZE bytes; behind the content of that
+ * size zero bytes up to a full block; the tar's end. Each returns 0, or -errno after report().
  */
-char *tar_read(const struct tar_file *tar, const struct tar_member *member, size_t most);
-
-/* Host. Write the header of a file of SIZE bytes. Returns 0, or -errno after saying what is wrong.
- */
-int tar_write_header(int file, const char *name, off_t size);
-
-/* Host. Zero bytes up to the next full block behind SIZE bytes of content; returns as above. */
-int tar_write_padding(int file, off_t size);
-
-/* Host. The end of a tar: two empty blocks; returns as above. */
-int tar_write_end(int file);
-
-/* Host. Write all of LENGTH bytes; returns as above. */
 int write_all(int file, const void *data, size_t length);
+int tar_write_header(int file, const char *name, off_t size);
+int tar_write_padding(int file, off_t size);
+int tar_write_end(int file);
 
 #endif

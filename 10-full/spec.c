@@ -71,7 +71,7 @@ static void parse_field(const struct field *field, void *place, const struct jso
     long long number = json_is(json, value, JSON_NULL) ? -1 : 0;
 
     if (field->kind == TEXT) {
-        char *text = json_string(json, value);
+        char *text = json_text(json, value);
         *(const char **)place = text != NULL ? text : "";
     } else if (field->kind == LIST) {
         *(char ***)place = json_list(json, 0, field->name);
@@ -92,7 +92,7 @@ void spec_parse(struct spec *spec, const char *text, size_t length)
         die("read JSON");
     for (size_t i = 0; i < FIELDS; i++)
         parse_field(&fields[i], (char *)spec + fields[i].place, &json);
-    json_free(&json);
+    free(json.values); /* the strings are the spec's from here on */
 }
 
 /* --- from the options and the image ----------------------------------------------------------- */

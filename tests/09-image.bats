@@ -76,11 +76,12 @@ same_as_umoci() {
         done
     done
     assert_equal "$(ls store/images)" $'odd:given\nodd:latest'
-    for odd in '.platform.os = 1' '.annotations["io.containerd.image.name"] = ["x"]'; do
-        jq -c ".manifests[0] |= ($odd)" "$IMAGES/layout/index.json" >odd/index.json
-        tar -C odd -cf odd.tar .
-        refused "in it is not" odd.tar
-    done
+    jq -c '.manifests[0].platform.os = 1' "$IMAGES/layout/index.json" >odd/index.json
+    tar -C odd -cf odd.tar .
+    refused "no image in it is for linux" odd.tar
+    jq -c '.manifests[0].annotations["io.containerd.image.name"] = 1' "$IMAGES/layout/index.json" >odd/index.json
+    tar -C odd -cf odd.tar .
+    refused "index.json are not strings" odd.tar
 }
 
 @test "a layer is unpacked once, and images share it" {
@@ -237,7 +238,7 @@ in_umask() { # MASK COMMAND…
     done
 }
 
-@test "a tar without empty blocks at its end, and one of before 1988" {
+@test "a layer without empty blocks at its end, and one of before 1988" {
     layer tree file
     tar -C tree -cf 1.tar --format=v7 .
     size=$(($(stat -c %s 1.tar) / 512))
@@ -247,7 +248,6 @@ in_umask() { # MASK COMMAND…
     truncate -s "$((size * 512))" 1.tar
     image_of 1.tar
     tar -cf image.tar --format=v7 config.json manifest.json 1.tar
-    truncate -s "$(($(tar -tRvf image.tar | awk 'END { print $2 }' | tr -d :) * 512))" image.tar
     with_image image.tar 'cat merged/file'
     assert_equal "$output" tree
 }

@@ -153,7 +153,7 @@ as_user_with_a_store() {
     assert_equal "${lines[-1]}" mine
     run -0 "$full" history mine:1
     assert_equal "${#lines[@]}" 5
-    assert_contains "${lines[1]}" $'sleep 60 \ufffd\ufffd\ufffd'
+    assert_contains "${lines[1]}" $'sleep 60 \xe2\x82\xff'
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
     run -0 "$full" rm -f "$name"
