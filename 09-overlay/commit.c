@@ -73,7 +73,7 @@ static int keep(const struct config *base, struct import *import, const char *na
     if (error == 0)
         error = store_write("configs", id, text, strlen(text));
     if (error == 0)
-        error = name_give(name, id);
+        error = store_give_name(name, id);
     store_unlock(lock);
     free(layers);
     free(history);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -14,201 +15,215 @@
 #include "source.h"
 #include "store.h"
 
+enum { LONGEST_NAME = 200, SHORTEST_ID = 4 };
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+int name_normal(const char *name, char normal[IMAGE_NAME])
+{
+    static const char *const defaults[] = {"docker.io/", "library/"};
+    const char *rest = name;
+
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+        if (strncmp(rest, defaults[i], strlen(defaults[i])) == 0)
+            rest += strlen(defaults[i]);
+    bool begins = true, good = strlen(rest) <= LONGEST_NAME;
+    const char *tag = NULL, *each;
+    for (each = rest; *each != '\0' && good; each++) {
+        good = isalnum((unsigned char)*each) || (!begins && strchr("._-/:@+", *each) != NULL);
+        begins = *each == '/';
+        tag = begins ? NULL : *each == ':' ? each : tag;
+    }
+    if (!good || begins)
+        return refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
+                      name);
+    snprintf(normal, IMAGE_NAME, "%s%s", rest, tag ? "" : ":latest");
+    return 0;
+}
+
+/* How many IDs begin with DIGITS? ID gets one of them. */
+static int count_ids(const char *digits, char id[IMAGE_NAME])
+{
+    size_t length = strlen(digits);
+    bool possible = length >= SHORTEST_ID && strspn(digits, "0123456789abcdef") == length;
+    struct dirent **ids = NULL;
+    int all = possible ? store_list("configs", &ids) : 0, matches = 0;
+
+    for (int i = 0; i < all; free(ids[i++]))
+        if (strncmp(ids[i]->d_name, digits, length) == 0) {
+            snprintf(id, IMAGE_NAME, "%s", ids[i]->d_name);
+            matches++;
+        }
+    free(ids);
+    return matches;
+}
+
 /*
- * A name for FILE: its own without directory and endings like ".tar.gz", and behind a colon TAG, if
- * there is one.
+ * Holding the store. What TEXT means goes into NAME: KIND becomes "images" if that is an image's
+ * name, and "configs" if its ID. Names come first, but not before a whole ID, which the maker of
+ * another image could have chosen for a name. Returns 0, or -errno after report().
  */
-static char *name_of_file(const char *file, const char *tag)
+static int find(const char *text, const char **kind, char name[IMAGE_NAME])
 {
-    static const char *const endings[] = {".gz",  ".zst", ".xz",  ".bz2",
-                                          ".tar", ".tgz", ".txz", ".tzst"};
-    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
-    int length = (int)strlen(base);
-    char *name;
+    char id[IMAGE_NAME];
+    int error = name_normal(text, name);
 
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        int ending = (int)strlen(endings[i]);
-        if (length > ending && strncmp(base + length - ending, endings[i], (size_t)ending) == 0)
-            length -= ending;
-    }
-    if (asprintf(&name, "%.*s%s%s", length, base, tag ? ":" : "", tag ? tag : "") == -1)
-        return NULL;
-    for (char *each = name; each < name + length; each++)
-        if (!isalnum((unsigned char)*each) && strchr("._-", *each) == NULL)
-            *each = '-';
-    if (length > 0 && !isalnum((unsigned char)name[0]))
-        name[0] = 'x';
-    return name;
+    if (error != 0)
+        return error;
+    int ids = count_ids(text, id);
+    char *path = store_path("images", name, "");
+    bool is_name = access(path, F_OK) == 0;
+    bool is_id = ids == 1 && (!is_name || strlen(text) == SHA256_HEX);
+    free(path);
+    *kind = is_id ? "configs" : "images";
+    if (is_id)
+        memcpy(name, id, IMAGE_NAME);
+    if (is_id || is_name)
+        return 0;
+    hint("'full images' lists what there is; 'full load FILE' adds to it");
+    return refuse("no image %s in the store", name);
 }
 
-/* The names that the images are going to have, and their number. */
-struct giving {
-    struct image_name *names;
-    size_t count;
-};
+/* --- loading one ------------------------------------------------------------------------------ */
 
-static int add_name(struct giving *giving, const char *name, const char *id)
+/*
+ * What an image is to be called: NAME, as the tar has it. In an OCI layout that is often a tag
+ * alone: before it, and in place of NULL, goes the name of the file.
+ */
+static int choose_name(const struct source *source, const char *name, char normal[IMAGE_NAME])
 {
-    void *more = name == NULL
-                     ? NULL
-                     : reallocarray(giving->names, giving->count + 1, sizeof(*giving->names));
+    const char *slash = strrchr(source->tar.path, '/');
+    const char *file = slash != NULL ? slash + 1 : source->tar.path, *end = strstr(file, ".t");
+    int length = end != NULL ? (int)(end - file) : LONGEST_NAME;
+    char text[2 * IMAGE_NAME];
 
-    if (more == NULL)
-        return report("name the image");
-    giving->names = more;
-    struct image_name *new = &giving->names[giving->count++];
-    memcpy(new->id, id, sizeof(new->id));
-    return name_normal(name, new->name);
+    if (name != NULL && (!source->is_oci || strpbrk(name, ":/") != NULL))
+        return name_normal(name, normal);
+    snprintf(text, sizeof(text), "%.*s%s%s", length, file, name ? ":" : "", name ? name : "");
+    return name_normal(text, normal);
 }
 
-/* In an OCI layout the name is often only a tag: then the file's name goes before it. */
-static int add_given(struct giving *giving, const struct source *source, const char *name,
-                     const char *id)
+/* See that IMAGE can be called NAME, or by the tar's names if that is NULL; or GIVE it those. */
+static int name_image(const struct source *source, const struct source_image *image,
+                      const char *name, bool give, bool show)
 {
-    bool only_tag = name == NULL || (source->is_oci && strpbrk(name, ":/") == NULL);
+    char normal[IMAGE_NAME];
+    char **each = image->names;
+    int error;
 
-    if (!only_tag)
-        return add_name(giving, name, id);
-    char *whole = name_of_file(source->tar.path, name);
-    int error = add_name(giving, whole, id);
-    free(whole);
+    do {
+        error = name != NULL ? name_normal(name, normal) : choose_name(source, *each, normal);
+        if (error == 0 && give)
+            error = store_give_name(normal, image->id);
+        if (error == 0 && give && show)
+            printf("%s  %.12s\n", normal, image->id);
+    } while (error == 0 && name == NULL && *each != NULL && *++each != NULL);
     return error;
 }
 
-static int choose_names(const struct source *source, const char *name, struct giving *giving)
+static struct layer *list_layers(const struct source *source, const struct source_image *image)
 {
-    int error = 0;
+    size_t count = image->config.layer_count;
+    struct layer *layers = calloc(count + 1, sizeof(*layers));
 
-    for (size_t i = 0; i < source->count && error == 0; i++) {
-        const struct source_image *image = &source->images[i];
-        char **each = image->names;
-        if (name != NULL) {
-            error = add_name(giving, name, image->id);
-            continue;
-        }
-        do {
-            error = add_given(giving, source, *each, image->id);
-        } while (error == 0 && *each != NULL && *++each != NULL);
-    }
-    return error;
-}
-
-/* All layers of all images in the tar. To be freed, with the labels. */
-static struct layer *list_layers(const struct source *source, size_t *count)
-{
-    struct layer *layers, *next;
-
-    *count = 0;
-    for (size_t i = 0; i < source->count; i++)
-        *count += source->images[i].config.layer_count;
-    next = layers = calloc(*count + 1, sizeof(*layers));
-    for (size_t i = 0; i < source->count && layers != NULL; i++) {
-        const struct source_image *image = &source->images[i];
-        for (size_t j = 0; j < image->config.layer_count; j++) {
-            const struct source_layer *layer = &image->layers[j];
-            char *label = NULL;
-            if (asprintf(&label, "layer %zu of %zu", j + 1, image->config.layer_count) == -1)
-                label = NULL;
-            *next++ = (struct layer){.file = source->tar.file,
-                                     .offset = layer->file->offset,
-                                     .size = layer->file->size,
-                                     .label = label ? label : "layer",
-                                     .digest = "",
-                                     .hold = -1,
-                                     .tar_digest = image->config.layers[j]};
-        }
+    for (size_t i = 0; i < count && layers != NULL; i++) {
+        layers[i] = (struct layer){.file = source->tar.file,
+                                   .offset = image->layers[i].file->offset,
+                                   .size = image->layers[i].file->size,
+                                   .digest = "",
+                                   .hold = -ENOENT,
+                                   .tar_digest = image->config.layers[i]};
+        snprintf(layers[i].label, sizeof(layers[i].label), "layer %zu of %zu", i + 1, count);
     }
     return layers;
 }
 
-static int sweep(void)
+/* Once the layers are whole, the image becomes visible, in an order that never shows half of one.
+ */
+static int load_one(const struct source *source, const struct source_image *image, const char *name,
+                    bool show)
 {
-    int lock = store_lock();
-    int error = lock < 0 ? lock : names_sweep();
+    struct import import = {.layers = list_layers(source, image),
+                            .count = image->config.layer_count};
+    int lock = -1, error = import.layers == NULL ? report("image") : 0;
 
-    store_unlock(lock);
-    return error;
-}
-
-/* The layers are whole: now the image becomes visible, in an order that never shows half of one. */
-static int keep(const struct source *source, struct import *import, const struct giving *giving)
-{
-    int lock = store_lock();
-    int error = lock < 0 ? lock : import_keep(import);
-
-    for (size_t i = 0; i < source->count && error == 0; i++) {
-        const struct source_image *image = &source->images[i];
-        error = store_write("configs", image->id, image->config.text, image->config.length);
+    if (error == 0)
+        error = name_image(source, image, name, false, false);
+    if (error == 0)
+        error = import_unpack(&import);
+    if (error == 0) {
+        lock = store_lock();
+        error = import_keep(&import);
     }
-    for (size_t i = 0; i < giving->count && error == 0; i++)
-        error = name_give(giving->names[i].name, giving->names[i].id);
+    if (error == 0)
+        error = store_write("configs", image->id, image->config.text, image->config.length);
+    if (error == 0)
+        error = name_image(source, image, name, true, show);
     store_unlock(lock);
+    import_end(&import);
+    free(import.layers);
     return error;
 }
 
 int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
 {
-    struct giving giving = {.count = 0};
-    struct import import = {.count = 0};
     struct source source;
-
-    if (store_open() == NULL)
-        return -EIO;
     int error = source_open(&source, file);
+
     if (error != 0)
         return error;
     if (name != NULL && source.count > 1)
         error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
-    if (error == 0) /* before anything is unpacked */
-        error = choose_names(&source, name, &giving);
-    import.layers = list_layers(&source, &import.count);
     if (error == 0)
-        error = import.layers == NULL ? report("%s", file) : sweep();
-    if (error == 0) {
-        error = import_unpack(&import);
-        if (error == 0)
-            error = keep(&source, &import, &giving);
-        import_end(&import);
-        if (error != 0)
-            (void)sweep();
+        error = store_collect();
+    for (size_t i = 0; i < source.count && error == 0; i++) {
+        memcpy(id, source.images[i].id, SHA256_HEX + 1);
+        error = load_one(&source, &source.images[i], name, show);
     }
-    for (size_t i = 0; i < giving.count && error == 0; i++) {
-        memcpy(id, giving.names[i].id, SHA256_HEX + 1);
-        if (show)
-            printf("%s  %.12s\n", giving.names[i].name, id);
-    }
-    for (size_t i = 0; import.layers != NULL && i < import.count; i++)
-        free((char *)import.layers[i].label);
-    free(import.layers);
-    free(giving.names);
+    if (error != 0)
+        (void)store_collect();
     source_close(&source);
     return error;
 }
 
-int image_open(const char *name, struct image *image)
-{
-    struct image_name found = {.name = ""};
-    int error, tries = 3; /* another image may get the name while we look */
+/* --- using one -------------------------------------------------------------------------------- */
 
-    *image = (struct image){.hold = -ENOENT};
-    do {
-        error = name_find(name, &found);
-        image->hold = error != 0 ? error : store_hold("configs", found.id);
-    } while (image->hold == -ENOENT && --tries > 0);
-    if (error == 0 && image->hold == -ENOENT)
-        error = refuse("image %s: its configuration is missing in the store", name);
-    else if (error == 0 && image->hold < 0)
-        error = image->hold;
-    if (error == 0)
-        error = name_config(found.id, &image->config);
+/* What KIND/NAME holds, and the ID that follows from it: the digest. */
+static int read_config(const char *kind, const char *name, struct config *config,
+                       char id[SHA256_HEX + 1])
+{
+    size_t length = 0;
+    char *text = store_read(kind, name, &length);
+
+    if (text == NULL)
+        return report("the configuration of image %s", name);
+    sha256_of(text, length, id);
+    int error = config_read(config, text, length, name);
+    if (error != 0)
+        config_free(config);
+    return error;
+}
+
+int image_open(const char *text, struct image *image)
+{
+    const char *kind;
+    int lock = store_lock();
+
+    *image = (struct image){.hold = -1};
+    int error = find(text, &kind, image->name);
+    if (error == 0) {
+        image->hold = store_hold(kind, image->name);
+        error = read_config(kind, image->name, &image->config, image->id);
+    }
+    store_unlock(lock);
     for (size_t i = 0; i < image->config.layer_count && error == 0; i++)
         if (!store_is_whole(image->config.layers[i]))
-            error = refuse("image %s: its layer %.12s is missing in the store", name,
+            error = refuse("image %s: its layer %.12s is missing in the store", text,
                            image->config.layers[i]);
-    memcpy(image->id, found.id, sizeof(image->id));
-    memcpy(image->name, found.name, sizeof(image->name));
     if (error != 0)
         image_close(image);
+    else if (strcmp(kind, "configs") == 0)
+        image->name[0] = '\0';
     return error;
 }
 
@@ -220,40 +235,35 @@ void image_close(struct image *image)
     image->hold = -1;
 }
 
-/* Does the layer in DIRECTORY hide all below it? Overlay asks that of each directory but the top.
+/*
+ * Topmost first. Of a layer that is there twice the upper one counts. One that is marked opaque at
+ * its top hides all below it: overlay asks that of each directory but the top.
  */
-static bool hides_all(const char *directory)
-{
-    int top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool hides = top != -1 && diff_is_opaque(top);
-
-    if (top != -1)
-        close(top);
-    return hides;
-}
-
-/* Topmost first. Of a layer that is there twice the upper one counts. */
-void image_stack(const struct image *image, struct stack *stack)
+void image_stack(const struct image *image, const char *layers, struct stack *stack)
 {
     const struct config *config = &image->config;
-    bool hidden = false;
+    bool is_hidden = false;
+    char *path;
 
-    for (size_t i = config->layer_count; i > 0 && !hidden; i--) {
-        const char *path = store_path("layers", config->layers[i - 1], "diff");
-        bool repeated = false;
-        for (size_t j = 0; j < stack->count && !repeated; j++)
-            repeated = strcmp(stack->lowers[j], path) == 0;
-        if (repeated)
+    for (size_t i = config->layer_count; i > 0 && !is_hidden; i--) {
+        bool is_repeated = false;
+        if (asprintf(&path, "%s/%s/diff", layers, config->layers[i - 1]) == -1)
+            die("image");
+        for (size_t j = 0; j < stack->count && !is_repeated; j++)
+            is_repeated = strcmp(stack->lowers[j], path) == 0;
+        if (is_repeated)
             continue;
         stack_add(stack, path);
-        hidden = hides_all(path);
+        int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        is_hidden = top != -1 && diff_is_opaque(top);
+        close(top);
     }
 }
 
 char **image_command(const struct image *image, char **command)
 {
     char **entrypoint = image->config.entrypoint;
-    size_t before = 0, after = 0, count = 0;
+    size_t before = 0, after = 0;
 
     if (command == NULL || command[0] == NULL)
         command = image->config.command;
@@ -264,11 +274,104 @@ char **image_command(const struct image *image, char **command)
     char **whole = calloc(before + after + 2, sizeof(*whole));
     if (whole == NULL)
         return NULL;
-    for (size_t i = 0; i < before; i++)
-        whole[count++] = entrypoint[i];
-    for (size_t i = 0; i < after; i++)
-        whole[count++] = command[i];
-    if (count == 0)
+    memcpy(whole, entrypoint, before * sizeof(*whole));
+    memcpy(whole + before, command, after * sizeof(*whole));
+    if (before + after == 0)
         whole[0] = (char *)"/bin/sh";
     return whole;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static int print_image(const char *name)
+{
+    unsigned long long size = 0;
+    char id[SHA256_HEX + 1], layer[SHA256_HEX + 8];
+    struct config config;
+    size_t length;
+    int error = read_config("images", name, &config, id);
+
+    if (error != 0)
+        return error;
+    for (size_t i = 0; i < config.layer_count; i++) {
+        snprintf(layer, sizeof(layer), "%s/size", config.layers[i]);
+        char *text = store_read("layers", layer, &length);
+        size += text != NULL ? strtoull(text, NULL, 10) : 0;
+        free(text);
+    }
+    if (config.created != NULL)
+        tool_disarm(config.created, ' ');
+    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, config.created ? config.created : "",
+           config.layer_count, (double)size / 1e6);
+    config_free(&config);
+    return 0;
+}
+
+int image_list(void)
+{
+    struct dirent **files = NULL;
+    int damaged = 0, lock = store_lock(), count = store_list("images", &files);
+
+    store_unlock(lock);
+    printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
+    for (int i = 0; i < count; free(files[i++])) {
+        for (char *each = files[i]->d_name; (each = strchr(each, '%')) != NULL;)
+            *each = '/';
+        if (print_image(files[i]->d_name) != 0)
+            damaged = -EIO; /* the others are listed all the same */
+    }
+    free(files);
+    return fflush(stdout) != 0 ? report("write") : damaged;
+}
+
+/* Remove the name that is a link to CONFIG. */
+static int remove_link(const struct stat *config)
+{
+    struct dirent **files = NULL;
+    struct stat status;
+    int error = 0;
+
+    for (int count = store_list("images", &files), i = 0; i < count; free(files[i++])) {
+        char *path = store_path("images", files[i]->d_name, "");
+        if (stat(path, &status) == 0 && status.st_ino == config->st_ino && unlink(path) == -1)
+            error = report("remove %s", path);
+        free(path);
+    }
+    free(files);
+    return error;
+}
+
+/* Holding the store. Each name is one more link to the configuration, so they are easily counted.
+ */
+static int remove_name(const char *text)
+{
+    char name[IMAGE_NAME];
+    struct stat config;
+    const char *kind;
+    int error = find(text, &kind, name);
+
+    if (error != 0)
+        return error;
+    char *path = store_path(kind, name, "");
+    bool is_id = strcmp(kind, "configs") == 0;
+    if (stat(path, &config) == -1)
+        error = report("%s", path);
+    else if (is_id && config.st_nlink > 2)
+        error = refuse("image %s has several names: say which one to remove", text);
+    else if (config.st_nlink <= 2 && store_is_held(kind, name))
+        error = refuse("image %s: a box runs on it", text);
+    else if (is_id)
+        error = remove_link(&config);
+    else if (unlink(path) == -1)
+        error = report("remove %s", path);
+    free(path);
+    return error;
+}
+
+int image_remove(const char *name)
+{
+    int lock = store_lock(), error = remove_name(name);
+
+    store_unlock(lock);
+    return error == 0 ? store_collect() : error;
 }

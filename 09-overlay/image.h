@@ -1,20 +1,28 @@
 /*
- * The images of the store, by name: "NAME:TAG", or the first digits of the image's ID; all of them
- * if it has lost its name to another image while a box runs on it. Without a tag it is ":latest".
+ * The images of the store, by name: "NAME:TAG", as docker shows it; or by ID, all of it or the
+ * first digits. Without a tag it is ":latest".
  */
 #ifndef IMAGE_H
 #define IMAGE_H
 
-#include "names.h"
+#include "config.h"
 #include "overlay.h"
+
+enum { IMAGE_NAME = 256 };
 
 /* An image that is being used: neither it nor its layers can be removed until image_close() or the
  * process ends. */
 struct image {
-    char id[SHA256_HEX + 1], name[IMAGE_NAME]; /* the name is "" if its whole ID was given */
+    char id[SHA256_HEX + 1], name[IMAGE_NAME]; /* the name is "" if its ID was given */
     struct config config; /* Env, Entrypoint, Cmd, WorkingDir, User: see config.h */
     int hold;             /* the lock on it */
 };
+
+/*
+ * Either side. NAME as docker shows it goes into NORMAL: without "docker.io/library/", and with
+ * ":latest" unless it has a tag. Returns 0, or -EINVAL after refuse().
+ */
+int name_normal(const char *name, char normal[IMAGE_NAME]);
 
 /*
  * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
@@ -27,9 +35,11 @@ int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool
 int image_open(const char *name, struct image *image);
 void image_close(struct image *image);
 
-/* Host. Add the image's layers to STACK, each once, and none that another one hides. The new
- * strings are never freed. */
-void image_stack(const struct image *image, struct stack *stack);
+/*
+ * Host or box. Add the image's layers, which lie in the directory LAYERS, to STACK, each once, and
+ * none that another one hides. The new strings are never freed.
+ */
+void image_stack(const struct image *image, const char *layers, struct stack *stack);
 
 /*
  * Host. The command to run: the image's Entrypoint, then COMMAND, or if that is empty the image's
@@ -41,9 +51,6 @@ char **image_command(const struct image *image, char **command);
 /* Host. Print all images: name, ID, creation, number of layers, size. Returns 0, or -errno after
  * report(). */
 int image_list(void);
-
-/* Host. Print how an image was made, latest step first. Returns 0, or -errno after report(). */
-int image_history(const char *name);
 
 /*
  * Host. Remove a name, and what no other name needs then. An ID that several names have is refused,

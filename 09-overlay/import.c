@@ -153,7 +153,8 @@ int import_unpack(struct import *import)
     struct stream *streams =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool missing = false;
-    int error = streams == MAP_FAILED ? report("import") : 0;
+    int lock = store_lock();
+    int error = lock < 0 ? lock : streams == MAP_FAILED ? report("import") : 0;
 
     for (size_t i = 0; i < import->count && error == 0; i++) {
         struct layer *layer = &import->layers[i];
@@ -162,6 +163,7 @@ int import_unpack(struct import *import)
         error = layer->hold < 0 && layer->hold != -ENOENT ? layer->hold : 0;
         missing = missing || layer->hold < 0;
     }
+    store_unlock(lock);
     return error == 0 && missing ? unpack_guarded(import) : error;
 }
 

@@ -17,7 +17,7 @@ struct stream {
 struct layer {
     int file; /* where its tar is: SIZE bytes from OFFSET */
     off_t offset, size;
-    const char *label;      /* what errors begin with */
+    char label[64];         /* what errors begin with */
     const char *digest;     /* promised for those bytes; "": nothing is */
     const char *tar_digest; /* promised for the tar that they are, uncompressed */
 

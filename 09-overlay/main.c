@@ -5,7 +5,6 @@
  * to the layer on top: by default into a tmpfs that is gone when the command ends.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,11 +14,11 @@
 #include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/inside.h"
 #include "descriptor.h"
 #include "diff.h"
 #include "image.h"
 #include "overlay.h"
+#include "store.h"
 
 static const char usage[] =
     "Usage: overlay [OPTION]... [--] [COMMAND [ARG]...]\n"
@@ -85,35 +84,22 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-/* Both outlive the box, and their paths end with its old root. */
-static int send_layers(const struct stack *stack, const char *scratch, const struct child *child)
-{
-    int upper = open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int below = upper == -1 ? report("open %s", stack->upper) : overlay_below(stack, scratch);
-
-    return below < 0 ? below : descriptors_send(child->sync, (int[]){upper, below}, 2);
-}
-
-/* What is thrown away is on a tmpfs, which can't do all that a disk can. */
-static void warn_of_tmpfs(const struct stack *stack)
-{
-    if (stack->upper != NULL || !in_user_namespace() || overlay_tmpfs_keeps_marks())
-        return;
-    hint("take --upper and --work on a disk, or Linux 6.6 or newer");
-    (void)refuse("no directory of a lower layer can be deleted or renamed: tmpfs keeps no marks");
-}
-
 static noreturn void run_box(struct options *options, const struct child *child)
 {
     struct stack *stack = &options->stack;
     const char *scratch = overlay_scratch(stack, options->mount);
-    char merged[PATH_MAX];
 
     mounts_make_private();
-    if (scratch == NULL || overlay_temporary(stack, scratch, merged) != 0 ||
-        overlay_mount(stack, options->mount ? options->mount : merged) != 0 ||
-        (options->diff && send_layers(stack, scratch, child) != 0))
-        exit(EXIT_TOOL);
+    const char *merged = overlay_temporary(stack, scratch);
+    overlay_mount(stack, options->mount != NULL ? options->mount : merged);
+    if (options->diff) { /* both outlive the box, and their paths end with its old root */
+        int layers[] = {open(stack->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                        overlay_below(stack)};
+        if (layers[0] == -1)
+            die("open %s", stack->upper);
+        if (descriptors_send(child->sync, layers, 2) != 0)
+            exit(EXIT_TOOL);
+    }
     if (options->mount == NULL)
         stack_enter(merged, scratch);
     view_in_place_of_command(); /* with --view */
@@ -121,26 +107,26 @@ static noreturn void run_box(struct options *options, const struct child *child)
 }
 
 /* The image stays in use, so that nobody removes its layers, until this process ends. */
-static int use_image(struct options *options)
+static void use_image(struct options *options)
 {
     static struct image image;
     char id[SHA256_HEX + 1];
     mode_t mask = umask(022); /* the store has one of its own, the command keeps the caller's */
 
     if (image_load(options->image, NULL, id, false) != 0 || image_open(id, &image) != 0)
-        return -1;
+        exit(EXIT_TOOL);
     umask(mask);
-    image_stack(&image, &options->stack);
-    return 0;
+    image_stack(&image, store_path("layers", "", ""), &options->stack);
 }
 
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
 
-    if ((options.image != NULL && use_image(&options) != 0) || overlay_check(&options.stack) != 0)
+    if (options.image != NULL)
+        use_image(&options);
+    if (overlay_check(&options.stack) != 0)
         return EXIT_TOOL;
-    warn_of_tmpfs(&options.stack);
     struct child child = spawn(CLONE_NEWNS);
     if (child.pid == 0)
         run_box(&options, &child);

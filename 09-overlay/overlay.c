@@ -6,11 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -23,7 +20,7 @@ enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) take
 void stack_add(struct stack *stack, const char *lower)
 {
     if (stack->count == OVERLAY_MOST_LAYERS)
-        fail("lower %s: one layer more than the %d that the kernel stacks", lower,
+        fail("lower %s: one layer more than the %d that can be stacked", lower,
              OVERLAY_MOST_LAYERS);
     stack->lowers = realloc(stack->lowers, (stack->count + 1) * sizeof(lower));
     if (stack->lowers == NULL)
@@ -31,65 +28,42 @@ void stack_add(struct stack *stack, const char *lower)
     stack->lowers[stack->count++] = lower;
 }
 
-/* Is INNER the directory OUTER or below it? Both are absolute and without symbolic links. */
-static bool lies_in(const char *inner, const char *outer)
+/* Is PATH, which may be NULL, the directory DIRECTORY or in it? */
+static bool lies_in(const char *path, const char *directory)
 {
+    char inner[PATH_MAX], outer[PATH_MAX];
+
+    if (path == NULL || realpath(path, inner) == NULL || realpath(directory, outer) == NULL)
+        return false;
     size_t length = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
     return strncmp(inner, outer, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
 }
 
-/* Where the directory WHAT, given as PATH, really lies. */
-static int find(const char *what, const char *path, char real[PATH_MAX], struct stat *status)
+static int check_directory(const char *path)
 {
-    if (stat(path, status) == -1 || realpath(path, real) == NULL)
-        return report("%s %s", what, path);
-    return S_ISDIR(status->st_mode) ? 0 : refuse("%s %s: not a directory", what, path);
-}
+    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-static int check_upper(const struct stack *stack, char upper[PATH_MAX])
-{
-    enum { OVERLAYFS_MAGIC = 0x794c7630 };
-    struct stat upper_status, work_status;
-    struct statfs file_system;
-    char work[PATH_MAX];
-
-    if (stack->work == NULL)
-        return refuse("an upper directory needs a work directory beside it: --work DIR");
-    int error = find("upper", stack->upper, upper, &upper_status);
-    if (error == 0)
-        error = find("work", stack->work, work, &work_status);
-    if (error != 0)
-        return error;
-    if (upper_status.st_dev != work_status.st_dev)
-        return refuse("upper %s and work %s are on different file systems", upper, work);
-    if (lies_in(upper, work) || lies_in(work, upper))
-        return refuse("upper %s and work %s: one lies in the other", upper, work);
-    if (statfs(upper, &file_system) == 0 && file_system.f_type == OVERLAYFS_MAGIC)
-        return refuse("upper %s lies on an overlay itself, which can't hold whiteouts", upper);
+    if (directory == -1)
+        return report("layer %s", path);
+    close(directory);
     return 0;
 }
 
 int overlay_check(const struct stack *stack)
 {
-    char upper[PATH_MAX] = "", lower[PATH_MAX];
-    struct stat status;
     int error = 0;
 
     if (stack->count == 0)
         return refuse("a lower directory is missing: --lower DIR");
-    if (stack->upper != NULL)
-        error = check_upper(stack, upper);
-    else if (stack->work != NULL)
-        return refuse("a work directory is of no use without an upper one: --upper DIR");
+    if ((stack->upper == NULL) != (stack->work == NULL))
+        return refuse("an upper and a work directory need each other: --upper DIR --work DIR");
+    if (stack->upper != NULL && (error = check_directory(stack->upper)) == 0)
+        error = check_directory(stack->work);
     for (size_t i = 0; i < stack->count && error == 0; i++) {
-        error = find("lower", stack->lowers[i], lower, &status);
-        if (error != 0 || stack->upper == NULL)
-            continue;
-        if (lies_in(upper, lower))
-            return refuse("upper %s lies in lower %s: what is written above would appear below",
-                          stack->upper, stack->lowers[i]);
-        if (lies_in(lower, upper))
-            return refuse("lower %s lies in upper %s", stack->lowers[i], stack->upper);
+        error = check_directory(stack->lowers[i]);
+        if (error == 0 && lies_in(stack->upper, stack->lowers[i])) /* the kernel doesn't mind */
+            error = refuse("upper %s lies in lower %s: what is written above would appear below",
+                           stack->upper, stack->lowers[i]);
     }
     return error;
 }
@@ -105,55 +79,95 @@ static const char *marks(void)
     return in_user_namespace() ? ",userxattr" : ",redirect_dir=nofollow,metacopy=off";
 }
 
-/*
- * Add PATH to mount OPTIONS, as it is: a comma ends the option there and a colon the directory, so
- * those need the backslash. Or BRIEF: seen from /proc/self/fd, where the mount is made then, a
- * directory that is open as descriptor 7 is called "7". It is closed by the exec of the command.
- */
-static bool add_directory(FILE *options, const char *before, const char *path, bool brief)
+/* A comma ends the option and a colon the directory, so in a path those need the backslash. */
+static void add_directory(FILE *options, const char *before, const char *path)
 {
     fputs(before, options);
-    if (brief) {
-        int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (directory == -1)
-            return report("open %s", path) == 0;
-        return fprintf(options, "%d", directory) > 0;
-    }
     for (; *path != '\0'; path++) {
         if (strchr(",:\\", *path) != NULL)
             fputc('\\', options);
         fputc(*path, options);
     }
-    return true;
 }
 
-/* Options for mount(2), to be freed; NULL after report(). */
-static char *make_options(const struct stack *stack, bool brief)
+/* Options for mount(2), to be freed. */
+static char *make_options(const struct stack *stack)
 {
     char *text = NULL;
     size_t size;
     FILE *options = open_memstream(&text, &size);
-    bool good = options != NULL;
 
-    for (size_t i = 0; i < stack->count && good; i++)
-        good = add_directory(options, i == 0 ? "lowerdir=" : ":", stack->lowers[i], brief);
+    if (options == NULL)
+        die("open_memstream");
+    for (size_t i = 0; i < stack->count; i++)
+        add_directory(options, i == 0 ? "lowerdir=" : ":", stack->lowers[i]);
     /* EXERCISE 9.2: without these two nobody can write to the stack. mount(8), overlay */
-    if (stack->upper != NULL && good)
-        good = add_directory(options, ",upperdir=", stack->upper, brief) &&
-               add_directory(options, ",workdir=", stack->work, brief);
+    if (stack->upper != NULL) {
+        add_directory(options, ",upperdir=", stack->upper);
+        add_directory(options, ",workdir=", stack->work);
+    }
     /* END */
-    if (good)
-        fputs(marks(), options);
-    if (options != NULL && fclose(options) == 0 && good)
-        return text;
-    free(text);
-    return NULL;
+    fputs(marks(), options);
+    if (fclose(options) != 0)
+        die("fclose");
+    return text;
 }
 
-static int mount_stack(const char *target, const char *options)
+/* A link NAME in the scratch directory that leads to PATH, and serves in its place. */
+static const char *shorten(const char *path, const char *scratch, const char *name)
 {
+    char *whole = realpath(path, NULL), *link;
+
+    if (whole == NULL || asprintf(&link, "%s/%s", scratch, name) == -1)
+        die("%s", path);
+    explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", whole, link, whole, link);
+    if (symlink(whole, link) == -1)
+        die("symlink %s", link);
+    free(whole);
+    return link;
+}
+
+/* An image may have a hundred layers with long names. Docker gives them short ones, too. */
+static void shorten_all(struct stack *stack)
+{
+    char number[24];
+
+    for (size_t i = 0; i < stack->count; i++) {
+        snprintf(number, sizeof(number), "%zu", i);
+        stack->lowers[i] = shorten(stack->lowers[i], stack->scratch, number);
+    }
+    if (stack->upper != NULL) {
+        stack->upper = shorten(stack->upper, stack->scratch, "u");
+        stack->work = shorten(stack->work, stack->scratch, "w");
+    }
+}
+
+/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
+static void copy_look(const struct stack *stack)
+{
+    struct stat status;
+
+    if (stat(stack->lowers[0], &status) == -1)
+        die("layer %s", stack->lowers[0]);
+    const struct timespec times[] = {status.st_atim, status.st_mtim};
+    (void)!chown(stack->upper, status.st_uid, status.st_gid); /* a user namespace may lack them */
+    if (chmod(stack->upper, status.st_mode & 07777) == -1 ||
+        utimensat(AT_FDCWD, stack->upper, times, 0) == -1)
+        die("chmod %s", stack->upper);
+}
+
+void overlay_mount(struct stack *stack, const char *target)
+{
+    char *options = make_options(stack);
     int error = 0;
 
+    if (stack->is_fresh)
+        copy_look(stack);
+    if (strlen(options) > LONGEST_OPTIONS) {
+        free(options);
+        shorten_all(stack);
+        options = make_options(stack);
+    }
     explain("mount -t overlay -o nodev,%s overlay %s\t"
             "mount(\"overlay\", \"%s\", \"overlay\", MS_NODEV, \"%s\")",
             options, target, target, options);
@@ -161,125 +175,68 @@ static int mount_stack(const char *target, const char *options)
     if (mount("overlay", target, "overlay", MS_NODEV, options) == -1)
         error = errno;
     /* END */
+    free(options);
     if (error == ENODEV)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
     else if (error == EINVAL)
-        hint("the kernel's own words on it are in 'sudo dmesg | grep overlay'");
-    else if (error == EPERM && in_user_namespace())
-        hint("overlay in a user namespace needs Linux 5.11 or newer");
+        hint("upper and work must be on one file system, not an overlay, neither in the other; "
+             "'sudo dmesg | grep overlay' has the kernel's own words");
+    else if (error == ELOOP)
+        hint("one of the directories lies in another");
     errno = error;
-    return error != 0 ? report("mount overlay on %s", target) : 0;
+    if (error != 0)
+        die("mount overlay on %s", target);
 }
 
-/* The target may be relative to the working directory: so it becomes a descriptor too. */
-static int mount_brief(const char *target, const char *options)
+char *overlay_directory(const char *scratch, const char *name)
 {
-    int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int directory = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char name[16];
+    char *path;
 
-    if (back == -1 || directory == -1)
-        return report("open %s", target);
-    snprintf(name, sizeof(name), "%d", directory);
-    explain("cd /proc/$$/fd\tchdir(\"/proc/self/fd\")");
-    if (chdir("/proc/self/fd") == -1)
-        return report("chdir /proc/self/fd");
-    int error = mount_stack(name, options);
-    if (fchdir(back) == -1 && error == 0)
-        error = report("chdir back");
-    close(back);
-    close(directory);
-    return error;
-}
-
-/* The root of the stack is the upper directory: let it look like that of the topmost layer. */
-static int copy_look(const struct stack *stack, const char *upper)
-{
-    struct stat status;
-
-    if (stat(stack->lowers[0], &status) == -1)
-        return report("lower %s", stack->lowers[0]);
-    if (chown(upper, status.st_uid, status.st_gid) == -1 && errno != EPERM && errno != EINVAL)
-        return report("chown %s", upper); /* those two: an owner that this user namespace lacks */
-    if (chmod(upper, status.st_mode & 07777) == -1 ||
-        utimensat(AT_FDCWD, upper, (struct timespec[]){status.st_atim, status.st_mtim}, 0) == -1)
-        return report("chmod %s", upper);
-    return 0;
-}
-
-int overlay_mount(const struct stack *stack, const char *target)
-{
-    char *options = make_options(stack, false);
-    bool brief = options != NULL && strlen(options) > LONGEST_OPTIONS;
-
-    if (brief) {
-        free(options);
-        options = make_options(stack, true);
-    }
-    int error = options == NULL ? -ENOMEM : 0;
-    if (error == 0 && stack->is_fresh)
-        error = copy_look(stack, stack->upper);
-    if (error == 0)
-        error = brief ? mount_brief(target, options) : mount_stack(target, options);
-    free(options);
-    return error;
-}
-
-static int make_directory(char *path, const char *scratch, const char *name)
-{
-    snprintf(path, PATH_MAX, "%s/%s", scratch, name);
+    if (asprintf(&path, "%s/%s", scratch, name) == -1)
+        die("asprintf");
     explain("mkdir %s\tmkdir(\"%s\", 0755)", path, path);
-    return mkdir(path, 0755) == -1 ? report("mkdir %s", path) : 0;
+    if (mkdir(path, 0755) == -1)
+        die("mkdir %s", path);
+    return path;
 }
 
-int overlay_temporary(struct stack *stack, const char *scratch, char *merged)
+char *overlay_temporary(struct stack *stack, const char *scratch)
 {
-    static char upper[PATH_MAX], work[PATH_MAX];
-
     mount_new("tmpfs", scratch, scratch, 0, "mode=755");
-    int error = make_directory(merged, scratch, "merged");
-    if (stack->upper != NULL || error != 0)
-        return error;
-    error = make_directory(upper, scratch, "upper");
-    if (error == 0)
-        error = make_directory(work, scratch, "work");
-    stack->upper = upper;
-    stack->work = work;
-    stack->is_fresh = true;
-    return error;
+    stack->scratch = scratch;
+    if (stack->upper == NULL) {
+        stack->upper = overlay_directory(scratch, "upper");
+        stack->work = overlay_directory(scratch, "work");
+        stack->is_fresh = true;
+    }
+    return overlay_directory(scratch, "merged");
 }
 
-int overlay_below(const struct stack *stack, const char *scratch)
+int overlay_below(const struct stack *stack)
 {
-    struct stack below = {.count = 0};
-    char place[PATH_MAX];
-    int error = make_directory(place, scratch, "below");
+    struct stack below = {.scratch = stack->scratch};
+    const char *place = overlay_directory(stack->scratch, "below");
 
     for (size_t i = 0; i < stack->count; i++)
         stack_add(&below, stack->lowers[i]);
     if (stack->count == 1) /* the kernel stacks two at least: it goes below, as it is still empty */
         stack_add(&below, place);
-    if (error == 0)
-        error = overlay_mount(&below, place);
-    free(below.lowers);
-    if (error != 0)
-        return error;
+    overlay_mount(&below, place);
     int mounted = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     explain("umount -l %s\tumount2(\"%s\", MNT_DETACH)", place, place);
     if (mounted == -1 || umount2(place, MNT_DETACH) == -1)
-        return report("what is below, on %s", place);
+        die("what is below, on %s", place);
     return mounted;
 }
 
 void stack_enter(const char *merged, const char *covered)
 {
     static const char *const places[] = {"/proc", "/sys", "/dev"};
-    struct root root = {.path = merged, .no_links = true};
+    struct root root = root_at(merged);
     struct stat status;
 
-    root.directory = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root.directory == -1)
-        die("open %s", merged);
+    root.make_missing = false;
+    root.no_links = true;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
         if (strcmp(places[i], covered) != 0 &&
             fstatat(root.directory, places[i] + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -288,35 +245,19 @@ void stack_enter(const char *merged, const char *covered)
     root_pivot(&root);
 }
 
-bool overlay_tmpfs_keeps_marks(void)
-{
-    int file = memfd_create("marks", MFD_CLOEXEC); /* as good as a file on a tmpfs */
-    bool keeps = file != -1 && fsetxattr(file, "user.overlay.mark", "y", 1, 0) == 0;
-
-    close(file);
-    return keeps;
-}
-
-static bool covers(const char *scratch, const char *path)
-{
-    char real[PATH_MAX];
-    return path != NULL && realpath(path, real) != NULL && lies_in(real, scratch);
-}
-
 const char *overlay_scratch(const struct stack *stack, const char *also)
 {
-    static const char *const candidates[] = {"/mnt", "/media", "/srv", "/opt",
-                                             "/run", "/tmp",   "/var", "/sys"};
+    static const char *const candidates[] = {"/mnt", "/srv", "/opt", "/run",
+                                             "/tmp", "/var", "/sys"};
 
     for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
         const char *scratch = candidates[i];
-        bool free_to_use = access(scratch, F_OK) == 0 && !covers(scratch, also) &&
-                           !covers(scratch, stack->upper) && !covers(scratch, stack->work);
-        for (size_t j = 0; j < stack->count && free_to_use; j++)
-            free_to_use = !covers(scratch, stack->lowers[j]);
-        if (free_to_use)
+        bool is_free = access(scratch, F_OK) == 0 && !lies_in(also, scratch) &&
+                       !lies_in(stack->upper, scratch) && !lies_in(stack->work, scratch);
+        for (size_t j = 0; j < stack->count && is_free; j++)
+            is_free = !lies_in(stack->lowers[j], scratch);
+        if (is_free)
             return scratch;
     }
-    (void)refuse("no directory to mount on: /mnt, /run, /tmp, /sys and others all hold layers");
-    return NULL;
+    fail("no directory to mount on: /mnt, /srv, /tmp, /sys and others all hold layers");
 }

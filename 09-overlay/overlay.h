@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { OVERLAY_MOST_LAYERS = 500 }; /* OVL_MAX_STACK of the kernel */
+/* As many short names fit into a page, which is all that mount(2) takes. The kernel stacks 500. */
+enum { OVERLAY_MOST_LAYERS = 400 };
 
 /* The strings stay the caller's. */
 struct stack {
@@ -22,58 +23,52 @@ struct stack {
     bool is_fresh;     /* upper has just been made: to look as the topmost lower does */
     size_t count;
     const char **lowers; /* topmost first; stack_add() makes room for one more */
+    const char *scratch; /* a tmpfs of the box's own: overlay_temporary() */
 };
 
 /* Either side. One more lower layer, below the others. One too many ends the tool. */
 void stack_add(struct stack *stack, const char *lower);
 
 /*
- * Either side. Is the stack one that the kernel will take, and that means what the user meant?
- * Returns 0, or -errno after a report() that says more than the kernel's EINVAL does.
+ * Either side. Is there all that a stack needs? What the directories must not be to each other the
+ * kernel checks itself. Returns 0, or -errno after report().
  */
 int overlay_check(const struct stack *stack);
 
 /*
- * Box. Mount the stack on the directory TARGET; device files in it open no device. In a user
- * namespace overlay keeps its marks in attributes "user.overlay.*" (mount option userxattr), as
- * "trusted.*" is the host's root's alone. Directories that are moved, and files whose mode or owner
- * changes, come into the upper layer whole. Strings longer than a page, which is all that mount(2)
- * takes, are shortened through the descriptors of the directories. Returns 0, or -errno after
- * report().
+ * The following run in the box, and an error in any of them ends the tool. First, a new tmpfs on
+ * SCRATCH, and in it a directory to mount the stack on, which is returned. If the stack has no
+ * upper layer, it gets one there: it is thrown away with the tmpfs.
  */
-int overlay_mount(const struct stack *stack, const char *target);
+char *overlay_temporary(struct stack *stack, const char *scratch);
+
+/* Make the directory SCRATCH/NAME. Returns its path. */
+char *overlay_directory(const char *scratch, const char *name);
 
 /*
- * Box. A new tmpfs on SCRATCH, and in it a directory "merged" to mount the stack on, whose path of
- * less than PATH_MAX bytes goes into MERGED. If the stack has no upper layer, it gets one there: it
- * is thrown away with the tmpfs. Returns 0, or -errno after report().
+ * Mount the stack on the directory TARGET; device files in it open no device. In a user namespace
+ * overlay keeps its marks in attributes "user.overlay.*" (mount option userxattr), because
+ * "trusted.*" is for the host's root alone. Directories that are moved, and files whose mode or
+ * owner changes, come into the upper layer whole.
  */
-int overlay_temporary(struct stack *stack, const char *scratch, char *merged);
+void overlay_mount(struct stack *stack, const char *target);
 
 /*
- * Box, after overlay_temporary(), with the same SCRATCH. Mount there what is below the upper layer:
- * the stack as it was before the box wrote to it. Returns a descriptor, which outlives the box, or
- * -errno after report().
+ * Then, mount what is below the upper layer: the stack as it was before the box wrote to it.
+ * Returns a descriptor, which outlives the box.
  */
-int overlay_below(const struct stack *stack, const char *scratch);
+int overlay_below(const struct stack *stack);
 
 /*
- * Box. Make MERGED, where a stack is mounted, the root, and go there. /proc, /sys and /dev come
- * along from outside, if the stack has directories to mount them on; but not COVERED, a directory
- * that has been covered by overlay_temporary(). An error ends the tool.
+ * Make MERGED, where a stack is mounted, the root, and go there. /proc, /sys and /dev come along
+ * from outside, if the stack has directories to mount them on; but not COVERED, a directory that
+ * has been covered by overlay_temporary().
  */
 void stack_enter(const char *merged, const char *covered);
 
 /*
- * Either side. Does a tmpfs keep attributes "user.*", and with them the marks of overlay in a user
- * namespace? From Linux 6.6 on. Before, no directory of a lower layer can be deleted or renamed if
- * the upper one is a tmpfs.
- */
-bool overlay_tmpfs_keeps_marks(void);
-
-/*
  * Either side. A directory of this root that may be covered by a mount, because none of the stack's
- * directories, nor ALSO (unless NULL), lies in it. Returns NULL, after saying so, if there is none.
+ * directories, nor ALSO (unless NULL), lies in it. If there is none, the tool ends.
  */
 const char *overlay_scratch(const struct stack *stack, const char *also);
 

@@ -1,6 +1,5 @@
 #include "store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,79 +13,63 @@
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../04-mnt/inside.h"
-#include "entries.h"
 #include "tarfile.h"
 
-static char store_home[PATH_MAX - 2 * NAME_MAX]; /* the path, once store_open() has found it */
+/* The paths, once choose_home() has found them. */
+static char store_home[PATH_MAX - 2 * NAME_MAX], claims[PATH_MAX];
 
 /* The path of KIND/NAME, until the next call. */
 static const char *place(const char *kind, const char *name)
 {
     static char path[PATH_MAX];
+    int before = snprintf(path, sizeof(path), "%s/%s/", store_home, kind);
 
-    snprintf(path, sizeof(path), "%s/%s/%s", store_home, kind, name);
+    snprintf(path + before, sizeof(path) - (size_t)before, "%s", name);
+    if (strcmp(kind, "images") == 0)
+        for (char *slash = path + before; (slash = strchr(slash, '/')) != NULL;)
+            *slash = '%';
     return path;
 }
 
-/* Put an absolute path into store_home. False with errno if there is no place for a store. */
+/* Paths go into lines, such as those of a claim, which a line break in them would split. */
 static bool choose_home(void)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
     const char *base = getenv("HOME"), *rest = "/.local/share/ten-steps";
-    char here[PATH_MAX] = "";
 
     if (store_home[0] != '\0') /* the same from the first call on */
         return true;
     if (geteuid() == 0 && !in_user_namespace())
         data = "/var/lib";
-    if (data != NULL && data[0] == '/') {
-        base = data;
-        rest = "/ten-steps";
-    }
     if (chosen != NULL && chosen[0] != '\0') {
         base = chosen;
         rest = "";
+    } else if (data != NULL && data[0] == '/') {
+        base = data;
+        rest = "/ten-steps";
     }
-    errno = ENOENT;
-    if (base == NULL || (base[0] != '/' && (base != chosen || getcwd(here, sizeof(here)) == NULL)))
-        return false;
-    errno = ENAMETOOLONG;
-    return snprintf(store_home, sizeof(store_home), "%s%s%s%s", here, here[0] ? "/" : "", base,
-                    rest) < (int)sizeof(store_home);
+    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64;
+    for (const char *each = base; good && *each != '\0'; each++)
+        good = tool_control(each) == 0;
+    if (good) {
+        snprintf(store_home, sizeof(store_home), "%s%s", base, rest);
+        snprintf(claims, sizeof(claims), "%s/claims", store_home);
+    }
+    return good;
 }
 
-/* Paths go into lines, such as those of a claim, which a line break in them would split. */
-static int check_home(void)
+/* Only the user may look into the store: set-user-ID programs of layers lie there. */
+static void make_directories(void)
 {
-    for (const char *each = store_home; *each != '\0'; each++)
-        if (tool_control(each) > 0)
-            return refuse("store: its path has a control character in it");
-    return 0;
-}
+    static const char *const kinds[] = {"", "tmp", "images", "configs", "layers"};
 
-/* As mkdir -p. Only the user may look in: set-user-ID programs of layers lie in the store. */
-static int make_directories(void)
-{
-    static const char *const kinds[] = {"tmp", "images", "configs", "layers"};
-    int error = 0;
-
-    for (char *slash = strchr(store_home + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (char *slash = store_home; (slash = strchr(slash + 1, '/')) != NULL; *slash = '/') {
         *slash = '\0';
         (void)mkdir(store_home, 0755);
-        *slash = '/';
     }
-    if (mkdir(store_home, 0700) == -1 && errno != EEXIST)
-        error = report("store: make %s", store_home);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && error == 0; i++)
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (mkdir(place(kinds[i], ""), 0700) == -1 && errno != EEXIST)
-            error = report("store: make %s", place(kinds[i], ""));
-    return error;
-}
-
-/* The directory that is made last is there. */
-static bool is_there(void)
-{
-    return access(place("layers", ""), F_OK) == 0;
+            die("store: make %s", place(kinds[i], ""));
 }
 
 const char *store_open(void)
@@ -97,26 +80,23 @@ const char *store_open(void)
         return store_home;
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
     if (!choose_home()) {
-        hint("choose one: TEN_STEPS_HOME=DIRECTORY");
-        (void)report("no place for the store of images");
-        return NULL;
+        hint("TEN_STEPS_HOME=DIRECTORY chooses one");
+        fail("store: its path has to be absolute, without control characters");
     }
-    is_open = check_home() == 0 && (is_there() || make_directories() == 0);
-    return is_open ? store_home : NULL;
+    if (access(place("layers", ""), F_OK) == -1) /* which is made last */
+        make_directories();
+    is_open = true;
+    return store_home;
 }
 
 const char *store_find(void)
 {
-    return choose_home() && is_there() ? store_open() : NULL;
+    return choose_home() && access(place("layers", ""), F_OK) == 0 ? store_open() : NULL;
 }
 
 const char *store_claims(void)
 {
-    static char claims[PATH_MAX];
-
-    if (store_open() == NULL)
-        return NULL;
-    snprintf(claims, sizeof(claims), "%s/claims", store_home);
+    (void)store_open();
     return claims;
 }
 
@@ -124,23 +104,19 @@ char *store_path(const char *kind, const char *name, const char *rest)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s/%s%s%s", store_home, kind, name, rest[0] ? "/" : "", rest) == -1)
+    if (asprintf(&path, "%s%s%s", place(kind, name), rest[0] ? "/" : "", rest) == -1)
         die("store");
     return path;
 }
 
 int store_lock(void)
 {
-    int lock = open(store_home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock = open(store_open(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (lock == -1)
-        return report("store %s", store_home);
     spawn_hold_stops(true);
-    if (flock(lock, LOCK_EX) == 0)
-        return lock;
-    int error = report("lock the store %s", store_home);
-    store_unlock(lock);
-    return error;
+    if (lock == -1 || flock(lock, LOCK_EX) == -1)
+        die("lock the store %s", store_home);
+    return lock;
 }
 
 void store_unlock(int lock)
@@ -153,13 +129,10 @@ void store_unlock(int lock)
 
 char *store_temporary(struct claim *claim)
 {
-    const char *claims = store_claims();
-    int error = claims == NULL ? -EIO : claim_take(claim, claims, NULL);
-
-    if (error != 0)
+    if (claim_take(claim, store_claims(), NULL) != 0)
         return NULL;
     char *path = store_path("tmp", claim->token, "");
-    error = claim_note(claim, "tree %s", path);
+    int error = claim_note(claim, "tree %s", path);
     if (error == 0 && mkdir(path, 0700) == -1)
         error = report("store: make %s", path);
     if (error == 0)
@@ -171,44 +144,28 @@ char *store_temporary(struct claim *claim)
 
 int store_nameless(void)
 {
-    if (store_open() == NULL)
-        return -EIO;
-    int file = open(place("tmp", ""), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return file != -1 ? file : report("store: make a file in %s", place("tmp", ""));
-}
+    int file = open(store_open(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-/* Open and lock KIND/DIGEST, if that still is its name then. Returns a descriptor or -errno. */
-static int lock_one(const char *kind, const char *digest, int how)
-{
-    struct stat opened, named;
-    int file = open(place(kind, digest), O_RDONLY | O_CLOEXEC);
-
-    if (file == -1)
-        return -errno;
-    int error = flock(file, how | LOCK_NB) == 0 ? 0 : -EBUSY;
-    if (error == 0 && (fstat(file, &opened) == -1 || stat(place(kind, digest), &named) == -1 ||
-                       opened.st_ino != named.st_ino))
-        error = -ENOENT;
-    if (error == 0)
-        return file;
-    close(file);
-    return error;
+    return file != -1 ? file : report("store: make a file in %s", store_home);
 }
 
 int store_hold(const char *kind, const char *digest)
 {
-    if (strcmp(kind, "layers") == 0 && !store_is_whole(digest))
-        return -ENOENT;
-    int held = lock_one(kind, digest, LOCK_SH);
-    if (held >= 0 || held == -ENOENT || held == -EBUSY) /* busy: it is just being removed */
-        return held >= 0 ? held : -ENOENT;
-    errno = -held;
-    return report("%s", place(kind, digest));
+    bool is_there = strcmp(kind, "layers") != 0 || store_is_whole(digest);
+    int held = is_there ? open(place(kind, digest), O_RDONLY | O_CLOEXEC) : -ENOENT;
+
+    if (is_there && (held == -1 || flock(held, LOCK_SH) == -1))
+        die("hold %s", place(kind, digest));
+    return held;
 }
 
-int store_seize(const char *kind, const char *digest)
+bool store_is_held(const char *kind, const char *digest)
 {
-    return lock_one(kind, digest, LOCK_EX);
+    int file = open(place(kind, digest), O_RDONLY | O_CLOEXEC);
+    bool held = file != -1 && flock(file, LOCK_EX | LOCK_NB) == -1;
+
+    close(file);
+    return held;
 }
 
 bool store_is_whole(const char *digest)
@@ -220,25 +177,18 @@ bool store_is_whole(const char *digest)
     return stat(place("layers", size), &status) == 0 && status.st_size > 0;
 }
 
+/* If it is there already, the file stays the one that others may hold and that has names. */
 int store_write(const char *kind, const char *name, const void *data, size_t length)
 {
-    char *made = store_path("tmp", "new", ""); /* of one process: it holds the store */
-    size_t there = 0;
-    char *text = store_read(kind, name, &there);
-    bool same = text != NULL && there == length && memcmp(text, data, length) == 0;
-    int file = same ? -1 : open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int error = same || file != -1 ? 0 : report("store: make %s", made);
+    struct stat status;
 
-    if (file != -1) {
-        error = write_all(file, data, length);
-        close(file);
-        if (error == 0 && rename(made, place(kind, name)) == -1)
-            error = report("store: make %s", place(kind, name));
-        if (error != 0)
-            unlink(made);
-    }
-    free(text);
-    free(made);
+    if (stat(place(kind, name), &status) == 0 && status.st_size == (off_t)length)
+        return 0;
+    int file = open(place(kind, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file == -1)
+        return report("store: make %s", place(kind, name));
+    int error = write_all(file, data, length);
+    close(file);
     return error;
 }
 
@@ -253,35 +203,95 @@ char *store_read(const char *kind, const char *name, size_t *length)
     if (fstat(file, &status) == 0 && (text = calloc(1, (size_t)status.st_size + 1)) != NULL) {
         ssize_t got = read(file, text, (size_t)status.st_size);
         *length = got > 0 ? (size_t)got : 0;
-        text[*length] = '\0';
     }
     close(file);
     return text;
 }
 
-char **store_list(const char *kind)
+/* Until that moment NAME may be another image's. */
+int store_give_name(const char *name, const char *id)
 {
-    struct dirent **entries = NULL;
-    int directory = open(place(kind, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int count = directory == -1 ? -1 : entries_read(directory, &entries);
-    char **names = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(*names));
+    char *made = store_path("tmp", "new", ""), *config = store_path("configs", id, "");
+    int error = 0;
 
-    if (names == NULL)
-        (void)report("read %s", place(kind, ""));
-    for (int i = 0; i < count; i++) {
-        if (names != NULL)
-            names[i] = strdup(entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    if (directory != -1)
-        close(directory);
-    return names;
+    (void)unlink(made); /* of a command that was killed */
+    if (link(config, made) == -1 || rename(made, place("images", name)) == -1)
+        error = report("store: make %s", place("images", name));
+    (void)unlink(made); /* rename(2) of one link to a file onto another does nothing */
+    free(made);
+    free(config);
+    return error;
 }
 
-void store_free(char **names)
+static int is_name(const struct dirent *entry)
 {
-    for (char **name = names; name != NULL && *name != NULL; name++)
-        free(*name);
-    free(names);
+    return entry->d_name[0] != '.';
+}
+
+int store_list(const char *kind, struct dirent ***entries)
+{
+    int count = scandir(place(kind, ""), entries, is_name, alphasort);
+
+    if (count == -1)
+        die("read %s", place(kind, ""));
+    return count;
+}
+
+/* A digest is in no text by chance: so what no text has in it is needed by nothing. */
+static bool is_needed(const char *kind, const char *name, const char *text)
+{
+    struct stat status;
+
+    if (strcmp(kind, "layers") == 0)
+        return strstr(text, name) != NULL && store_is_whole(name);
+    return stat(place(kind, name), &status) == 0 && status.st_nlink > 1;
+}
+
+/*
+ * Take all of KIND that nothing needs out of the way, to TRASH, in one step each. What is in the
+ * configurations that stay goes into TEXT, the stream of which is NEEDED.
+ */
+static void collect(const char *kind, const char *trash, FILE *needed, char *const *text)
+{
+    struct dirent **entries = NULL;
+    char path[PATH_MAX], *config;
+    size_t length;
+
+    for (int count = store_list(kind, &entries), i = 0; i < count; free(entries[i++])) {
+        const char *name = entries[i]->d_name;
+        snprintf(path, sizeof(path), "%s/%s", trash, name);
+        if (!is_needed(kind, name, *text) && !store_is_held(kind, name)) {
+            if (rename(place(kind, name), path) == -1)
+                die("remove %s", place(kind, name));
+        } else if (strcmp(kind, "configs") == 0) {
+            config = store_read(kind, name, &length);
+            if (config == NULL || fputs(config, needed) < 0 || fflush(needed) != 0)
+                die("read %s", place(kind, name));
+            free(config);
+        }
+    }
+    free(entries);
+}
+
+int store_collect(void)
+{
+    struct claim claim = CLAIM_NONE;
+    char *text = NULL;
+    size_t size;
+    FILE *needed = open_memstream(&text, &size);
+
+    if (needed == NULL || fflush(needed) != 0)
+        die("store");
+    claim_sweep(store_claims(), true);
+    int lock = store_lock();
+    char *trash = store_temporary(&claim);
+    if (trash != NULL) {
+        collect("configs", trash, needed, &text);
+        collect("layers", trash, needed, &text);
+    }
+    store_unlock(lock);
+    (void)fclose(needed);
+    free(text);
+    free(trash);
+    return trash != NULL ? claim_end(&claim) : -EIO; /* which may take long */
 }

@@ -4,18 +4,20 @@
  *
  *     layers/DIGEST/diff   a layer's files, with overlay's whiteouts; DIGEST is that of its tar
  *     layers/DIGEST/size   the size of that tar; written last
- *     configs/DIGEST       the configuration of an image, as it came
- *     images/NAME          one line, the digest of its configuration; "/" in NAME is "%2F"
+ *     configs/ID           the configuration of an image, as it came; ID is its digest
+ *     images/NAME          a configuration by its name: a hard link; "/" in NAME is "%"
  *     tmp/                 what is being made; renamed into its place when it is whole
  *     claims/              what has to be undone in tmp/ and elsewhere on this disk: claim.h
  *
- * A box holds the configuration of its image by a shared lock (flock(2)), which ends with the
- * process. A layer stays as long as a configuration lists it that has a name or is held; so does
- * one that an import counts on, which holds the layer itself.
+ * One lock is held while any of this is changed or taken into use, and never for long. Who uses an
+ * image holds its configuration by a shared lock (flock(2)), which ends with the process. A layer
+ * stays as long as a configuration lists it that has a name or is held; so does one that an import
+ * counts on, which holds the layer itself.
  */
 #ifndef STORE_H
 #define STORE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,9 +37,8 @@ const char *store_find(void);
 const char *store_claims(void);
 
 /*
- * Host. Hold the store against others that add or remove; nothing else needs it. Waits as long as
- * they take. Returns a descriptor for store_unlock(), which ignores a negative one, or -errno after
- * report(). Meanwhile Ctrl-Z is held off.
+ * Host. Hold the store. Returns a descriptor for store_unlock(), which ignores a negative one, or
+ * -errno after report(). Meanwhile Ctrl-Z is held off.
  */
 int store_lock(void);
 void store_unlock(int lock);
@@ -57,17 +58,13 @@ char *store_path(const char *kind, const char *name, const char *rest);
 char *store_temporary(struct claim *claim);
 
 /*
- * Host. Hold a layer or a configuration (KIND as above). Returns a descriptor; -ENOENT, without
- * report(), if it isn't there or is being removed; or another -errno after report().
+ * Host, holding the store. Hold a layer or a configuration (KIND as above) beyond that. Returns a
+ * descriptor; -ENOENT, without report(), if it isn't there; or another -errno after report().
  */
 int store_hold(const char *kind, const char *digest);
 
-/*
- * Host, holding the store. Lock a layer or a configuration that is to be removed, so that nobody
- * can hold it any more. Returns a descriptor, to be closed when it has gone from its place; or
- * -errno without report(), -EBUSY if somebody holds it.
- */
-int store_seize(const char *kind, const char *digest);
+/* Host, holding the store. Does somebody hold it? */
+bool store_is_held(const char *kind, const char *digest);
 
 /*
  * Host. Is the layer whole? Its file "size" is written last: it is there, and not empty. Nothing is
@@ -79,17 +76,28 @@ int store_seize(const char *kind, const char *digest);
 bool store_is_whole(const char *digest);
 
 /*
- * Host, holding the store. Write LENGTH bytes to KIND/NAME, whole or not at all. If just these are
- * there already, the file stays the one that others may hold. Returns 0, or -errno after report().
+ * Host, holding the store. Write LENGTH bytes to KIND/NAME, which is their digest. Half of them
+ * have no name, so that they don't count. Returns 0, or -errno after report().
  */
 int store_write(const char *kind, const char *name, const void *data, size_t length);
 
 /* Host. What is in KIND/NAME, with a zero byte behind it, to be freed. NULL with errno set. */
 char *store_read(const char *kind, const char *name, size_t *length);
 
-/* Host. The names in KIND/, sorted, then a NULL; to be freed by store_free(). NULL after report().
+/* Host, holding the store. Let NAME be a name of the image ID. Returns 0, or -errno after report().
  */
-char **store_list(const char *kind);
-void store_free(char **names);
+int store_give_name(const char *name, const char *id);
+
+/*
+ * Host. What is in KIND/, sorted; entries and list are to be freed. Returns how many there are, or
+ * -errno after report().
+ */
+int store_list(const char *kind, struct dirent ***entries);
+
+/*
+ * Host. The garbage collector. Removes what no name needs and nobody holds: configurations, layers,
+ * and what was left half done. Returns 0, or -errno after report().
+ */
+int store_collect(void);
 
 #endif

@@ -23,13 +23,13 @@ const char *command_parse(int argc, char **argv, const char *name, const char *u
 {
     struct option options[] = {own, TOOL_OPTIONS};
     const char *given = NULL;
-    char flags[16] = TOOL_FLAGS;
+    char flags[16] = TOOL_FLAGS; /* without its "+": options may stand behind operands, too */
     int option;
 
     if (own.name != NULL && own.val < TOOL_VIEW) /* a letter, too */
         snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
     tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, flags, options + (own.name == NULL), NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, flags + 1, options + (own.name == NULL), NULL)) != -1) {
         if (own.name != NULL && option == own.val)
             given = own.has_arg ? optarg : "";
         else

@@ -27,7 +27,6 @@ int command_inspect(int argc, char **argv, char **whole);
 int command_load(int argc, char **argv);
 int command_images(int argc, char **argv);
 int command_rmi(int argc, char **argv);
-int command_history(int argc, char **argv);
 int command_save(int argc, char **argv);
 int command_commit(int argc, char **argv);
 

@@ -15,7 +15,6 @@
 
 #include "../01-chroot/tool.h"
 #include "../09-overlay/descriptor.h"
-#include "../09-overlay/idmapped.h"
 #include "background.h"
 #include "state.h"
 #include "terminal.h"
@@ -129,7 +128,7 @@ static int send_mapped_mounts(const struct spec *spec)
     for (int i = 0; i < spec->volume_count && error == 0; i++) {
         if (spec->volumes[i].source == NULL)
             continue;
-        trees[count] = overlay_idmap(spec->volumes[i].source, users);
+        trees[count] = layers_idmap(spec->volumes[i].source, users);
         error = trees[count] < 0 ? trees[count] : 0;
         count += error == 0;
     }

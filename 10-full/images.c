@@ -1,12 +1,9 @@
 #include "commands.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -14,28 +11,19 @@
 #include "state.h"
 #include "still.h"
 
-enum { LONGEST_WAIT = 60000 }; /* milliseconds, for another commit of the same box */
-
 static const struct option none;
 
-/* The operands, MIN to MAX of them. With an OWN option, what is behind it goes into *FILE. */
+/* The operands, MIN to MAX of them; an OWN option goes into *FILE, and stands for one of them. */
 static char **parse(int argc, char **argv, const char *name, const char *usage, int min, int max,
                     struct option own, const char **file)
 {
-    const char *given = command_parse(argc, argv, name, usage, own);
-
-    if (file != NULL)
-        *file = given;
+    *file = command_parse(argc, argv, name, usage, own);
+    max -= *file != NULL;
     if (argc - optind < min || argc - optind > max) {
         hint("'%s --help' says what it takes", name);
         fail("too %s operands", argc - optind < min ? "few" : "many");
     }
     return argv + optind;
-}
-
-static int exit_status(int error)
-{
-    return error == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }
 
 int command_load(int argc, char **argv)
@@ -56,18 +44,13 @@ int command_load(int argc, char **argv)
         "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
     const struct option own = {"input", required_argument, NULL, 'i'};
     const char *file;
-    char id[SHA256_HEX + 1];
-    char **operands = parse(argc, argv, "full load", usage, 0, 2, own, &file);
+    char id[SHA256_HEX + 1], **operands = parse(argc, argv, "full load", usage, 0, 2, own, &file);
 
-    if (file == NULL && operands[0] != NULL)
-        file = *operands++;
-    if (operands[0] != NULL && operands[1] != NULL)
-        fail("too many operands");
-    if (file == NULL && isatty(STDIN_FILENO)) {
-        hint("'full load FILE', or '<FILE' behind it");
+    if (file == NULL && operands[0] == NULL && isatty(STDIN_FILENO))
         fail("a file is missing, and standard input is a terminal");
-    }
-    return exit_status(image_load(file != NULL ? file : "/dev/stdin", operands[0], id, true));
+    if (file == NULL)
+        file = operands[0] != NULL ? *operands++ : "/dev/stdin";
+    return image_load(file, operands[0], id, true) == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }
 
 int command_images(int argc, char **argv)
@@ -81,9 +64,10 @@ int command_images(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  ls /var/lib/ten-steps/images\n";
+    const char *nothing;
 
-    parse(argc, argv, "full images", usage, 0, 0, none, NULL);
-    return exit_status(image_list());
+    parse(argc, argv, "full images", usage, 0, 0, none, &nothing);
+    return image_list() == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }
 
 int command_rmi(int argc, char **argv)
@@ -97,28 +81,14 @@ int command_rmi(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  rm -r /var/lib/ten-steps/layers/DIGEST\n";
-    char **operands = parse(argc, argv, "full rmi", usage, 1, argc, none, NULL);
-    int error = 0;
+    const char *nothing;
+    char **operands = parse(argc, argv, "full rmi", usage, 1, argc, none, &nothing);
+    int status = EXIT_SUCCESS;
 
     for (; *operands != NULL; operands++)
         if (image_remove(*operands) != 0)
-            error = -1;
-    return exit_status(error);
-}
-
-int command_history(int argc, char **argv)
-{
-    static const char usage[] = "Usage: full history [OPTION]... IMAGE\n"
-                                "Show the steps in which an image was made.\n"
-                                "\n"
-                                "@\n"
-                                "\n"
-                                "Example: full history demo\n"
-                                "\n"
-                                "The same in the shell:\n"
-                                "  docker history demo\n";
-
-    return exit_status(image_history(*parse(argc, argv, "full history", usage, 1, 1, none, NULL)));
+            status = EXIT_TOOL;
+    return status;
 }
 
 int command_save(int argc, char **argv)
@@ -137,36 +107,15 @@ int command_save(int argc, char **argv)
         "  docker save demo -o demo.tar\n";
     const struct option own = {"output", required_argument, NULL, 'o'};
     const char *file;
-    char **operands = parse(argc, argv, "full save", usage, 1, 3, own, &file);
-    char *image = *operands++;
+    char **operands = parse(argc, argv, "full save", usage, 1, 2, own, &file);
 
-    /* docker's own example has the option behind the image. */
-    if (file == NULL && operands[0] != NULL && operands[1] != NULL &&
-        (strcmp(operands[0], "-o") == 0 || strcmp(operands[0], "--output") == 0))
-        operands++;
-    if (operands[0] != NULL && (file != NULL || operands[1] != NULL))
-        fail("too many operands");
     if (file == NULL)
-        file = operands[0];
+        file = operands[1];
     if (file == NULL && isatty(STDOUT_FILENO)) {
-        hint("'full save -o FILE %s'", image);
+        hint("'full save -o FILE %s'", operands[0]);
         fail("a tar is nothing for a terminal");
     }
-    return exit_status(image_save(image, file));
-}
-
-/* Lock the upper layer: another commit would let the box go on meanwhile. False if it takes long.
- */
-static bool lock_layer(int upper)
-{
-    const struct timespec pause = {.tv_nsec = 5000000};
-
-    for (int waited = 0; flock(upper, LOCK_EX | LOCK_NB) == -1; waited += 5) {
-        if (errno != EWOULDBLOCK || waited >= LONGEST_WAIT)
-            return false;
-        nanosleep(&pause, NULL);
-    }
-    return true;
+    return image_save(operands[0], file) == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }
 
 int command_commit(int argc, char **argv)
@@ -182,7 +131,8 @@ int command_commit(int argc, char **argv)
         "\n"
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
-    char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, NULL);
+    const char *nothing;
+    char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, &nothing);
     char path[1040], id[SHA256_HEX + 1];
     struct spec state;
 
@@ -194,10 +144,9 @@ int command_commit(int argc, char **argv)
     }
     snprintf(path, sizeof(path), "%s/upper", state.layer);
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (upper == -1)
+    /* Another commit would let the box go on meanwhile. */
+    if (upper == -1 || flock(upper, LOCK_EX) == -1)
         die("open %s", path);
-    if (!lock_layer(upper))
-        fail("box %s: another commit does not come to its end", state.name);
     int still = still_begin(&state), error = still < 0 ? still : 0;
     if (error == 0) {
         error = image_commit(state.image, upper, still, operands[1], list_join(state.command), id);
@@ -205,5 +154,5 @@ int command_commit(int argc, char **argv)
     }
     if (error == 0)
         printf("%s\n", id);
-    return exit_status(error);
+    return error == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }

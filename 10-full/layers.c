@@ -1,44 +1,66 @@
 #include "layers.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../09-overlay/idmapped.h"
+#include "../04-mnt/tree.h"
 #include "../09-overlay/store.h"
+
+/* NAME in DIRECTORY, never freed. */
+static char *path_of(const char *directory, const char *name)
+{
+    char *path;
+
+    if (asprintf(&path, "%s/%s", directory, name) == -1)
+        die("asprintf");
+    return path;
+}
 
 int layers_open(struct layers *layers, const char *source)
 {
     struct stat status;
+    bool is_there = stat(source, &status) == 0;
 
-    if (strchr(source, '/') != NULL || (stat(source, &status) == 0 && S_ISDIR(status.st_mode))) {
-        layers->directory = source;
-        errno = stat(source, &status) == -1 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
-        return errno == 0 ? 0 : report("root directory %s", source);
+    if (strchr(source, '/') == NULL && !(is_there && S_ISDIR(status.st_mode))) {
+        int error = image_open(source, &layers->image);
+        layers->images = error == 0 ? path_of(store_open(), "layers") : NULL;
+        return error;
     }
-    int error = image_open(source, &layers->image);
-    if (error == 0)
-        image_stack(&layers->image, &layers->stack);
-    return error;
+    layers->directory = source;
+    if (!is_there)
+        return report("root directory %s", source);
+    return S_ISDIR(status.st_mode) ? 0 : refuse("root directory %s: Not a directory", source);
+}
+
+bool layers_fit_tmpfs(void)
+{
+    int file = memfd_create("marks", MFD_CLOEXEC); /* as good as a file on a tmpfs */
+    bool keeps = file != -1 && fsetxattr(file, "user.overlay.mark", "y", 1, 0) == 0;
+
+    close(file);
+    return keeps;
+}
+
+static void set_upper(struct layers *layers, const char *box)
+{
+    layers->stack.upper = path_of(box, "upper");
+    layers->stack.work = path_of(box, "work");
+    layers->stack.is_fresh = true;
 }
 
 int layers_make(struct layers *layers, const char *box)
 {
-    static char upper[PATH_MAX], work[PATH_MAX]; /* as long as the stack, and one a process */
-
     layers->box = strdup(box);
-    snprintf(upper, sizeof(upper), "%s/upper", box);
-    snprintf(work, sizeof(work), "%s/work", box);
-    if (layers->box == NULL || mkdir(upper, 0755) == -1 || mkdir(work, 0700) == -1)
-        return report("make %s", upper);
-    layers->stack.upper = upper;
-    layers->stack.work = work;
-    layers->stack.is_fresh = true;
+    set_upper(layers, box);
+    if (mkdir(layers->stack.upper, 0755) == -1 || mkdir(layers->stack.work, 0700) == -1)
+        return report("make %s", layers->stack.upper);
     return 0;
 }
 
@@ -47,66 +69,77 @@ int layers_trees(const struct layers *layers)
     return layers->directory == NULL && layers->on_disk ? 2 : 1;
 }
 
-static int map(const char *directory, int users, int *trees, int *count)
+int layers_idmap(const char *directory, int users)
 {
-    int tree = overlay_idmap(directory, users);
-
-    if (tree < 0)
+    explain("# a copy of the mount of %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
+            directory, directory);
+    int tree = tree_copy(directory);
+    if (tree == -1)
+        return report("open_tree %s", directory);
+    explain("# ... mount --bind -o X-mount.idmap=/proc/PID/ns/user %s\t"
+            "mount_setattr(MOUNT_ATTR_IDMAP)",
+            directory);
+    if (tree_set(tree, TREE_ID_MAPPED, users, true) == 0)
         return tree;
-    trees[(*count)++] = tree;
-    return 0;
+
+    int error = errno;
+    if (error == EINVAL || error == ENOSYS)
+        hint("ids can be mapped on ext4, xfs and btrfs, on tmpfs from Linux 6.3 on; not on an "
+             "overlay or a network file system; --userns host does without");
+    close(tree);
+    errno = error;
+    return report("map the ids on %s", directory);
 }
 
 int layers_map(const struct layers *layers, int users, int *trees, int *count)
 {
-    char path[PATH_MAX];
+    const char *directories[] = {layers->directory ? layers->directory : layers->images,
+                                 layers->box};
 
-    if (layers->directory != NULL)
-        return map(layers->directory, users, trees, count);
-    snprintf(path, sizeof(path), "%s/layers", store_open());
-    int error = map(path, users, trees, count);
-    return error == 0 && layers->on_disk ? map(layers->box, users, trees, count) : error;
+    for (int i = 0; i < layers_trees(layers); i++) {
+        int tree = layers_idmap(directories[i], users);
+        if (tree < 0)
+            return tree;
+        trees[(*count)++] = tree;
+    }
+    return 0;
 }
 
-/* Put the TREE in the place of DIRECTORY. */
-static void replace(struct layers *layers, int tree, const char *directory, const char *scratch,
-                    const char *name)
+/* Put the TREE of SOURCE on a new directory SCRATCH/NAME, and return its path. */
+static const char *attach(int tree, const char *source, const char *scratch, const char *name)
 {
-    if (overlay_replace(&layers->stack, directory, tree, scratch, name) != 0)
-        exit(EXIT_TOOL);
-    close(tree);
+    const char *path = overlay_directory(scratch, name);
+
+    close(root_adopt(tree, source, path).directory);
+    return path;
 }
 
 /* The box's users may not be allowed to go where root on the host went to find the directory. */
-static struct root mount_directory(struct layers *layers, const int *trees)
+static struct root mount_directory(const struct layers *layers, const int *trees)
 {
+    const char *directory = layers->directory;
+
     if (trees == NULL)
-        return root_prepare(layers->directory);
-    const char *place = access(layers->directory, X_OK) == 0
-                            ? layers->directory
-                            : overlay_scratch(&layers->stack, NULL);
-    if (place == NULL)
-        exit(EXIT_TOOL);
-    return root_adopt(trees[0], layers->directory, place);
+        return root_prepare(directory);
+    bool is_open = access(directory, X_OK) == 0;
+    return root_adopt(trees[0], directory,
+                      is_open ? directory : overlay_scratch(&layers->stack, NULL));
 }
 
 struct root layers_mount(struct layers *layers, const int *trees)
 {
-    static char merged[PATH_MAX]; /* named in errors and --explain to the end */
-    char path[PATH_MAX];
+    const char *images = layers->images;
 
     if (layers->directory != NULL)
         return mount_directory(layers, trees);
-    const char *scratch = overlay_scratch(&layers->stack, NULL);
-    if (scratch == NULL || overlay_temporary(&layers->stack, scratch, merged) != 0)
-        exit(EXIT_TOOL);
+    const char *scratch = overlay_scratch(&layers->stack, images);
+    const char *merged = overlay_temporary(&layers->stack, scratch);
     if (trees != NULL) {
-        snprintf(path, sizeof(path), "%s/layers", store_open());
-        replace(layers, trees[0], path, scratch, "layers");
+        images = attach(trees[0], images, scratch, "layers");
         if (layers->on_disk)
-            replace(layers, trees[1], layers->box, scratch, "box");
+            set_upper(layers, attach(trees[1], layers->box, scratch, "box"));
     }
-    if (overlay_mount(&layers->stack, merged) != 0)
-        exit(EXIT_TOOL);
+    image_stack(&layers->image, images, &layers->stack);
+    overlay_mount(&layers->stack, merged);
     return root_at(merged);
 }

@@ -26,7 +26,6 @@ static const char usage[] =
     "  inspect BOX              show a box beside its host; stats: what boxes use\n"
     "  rm BOX                   forget a box that has ended\n"
     "  load FILE [NAME]         load an image; images lists them, rmi IMAGE removes one\n"
-    "  history IMAGE            show how an image was made\n"
     "  commit BOX IMAGE         make an image out of what a box has written\n"
     "  save IMAGE FILE          write an image for docker and others\n"
     "\n"
@@ -53,8 +52,6 @@ static int run_command(int argc, char **argv, char **whole)
         return command_images(argc, argv);
     if (strcmp(command, "rmi") == 0)
         return command_rmi(argc, argv);
-    if (strcmp(command, "history") == 0)
-        return command_history(argc, argv);
     if (strcmp(command, "save") == 0)
         return command_save(argc, argv);
     state_sweep();

@@ -188,7 +188,7 @@ int spec_complete(struct spec *spec)
         return error;
     complete_environment(spec);
     spec->layers.on_disk =
-        spec->layers.directory == NULL && (spec->keep || (marked && !overlay_tmpfs_keeps_marks()));
+        spec->layers.directory == NULL && (spec->keep || (marked && !layers_fit_tmpfs()));
     if (spec->command == NULL || spec->command[0] == NULL) {
         spec->command = shell;
         streams_check_shell(spec->interactive || spec->terminal || spec->detach || spec->view);

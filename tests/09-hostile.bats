@@ -148,7 +148,7 @@ image_with() {
     layer tree file
     tar -C tree -cf 1.tar .
     image_of 1.tar
-    for name in 'a b' ../x '' $'x\e[2J\ny' "$(printf 'a/%.0s' {1..90})a"; do
+    for name in 'a b' ../x '' $'x\e[2J\ny' "$(printf 'a/%.0s' {1..100})a"; do
         jq -c --arg name "$name" '.[0].RepoTags += [$name]' manifest.json >bad.json
         tar -cf image.tar --transform=s/bad/manifest/ config.json bad.json 1.tar
         refused "is not a name for an image"

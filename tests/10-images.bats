@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Chapter 10: images by name: load, images, history, run, commit, save, rmi.
+# Chapter 10: images by name: load, images, run, commit, save, rmi.
 load helpers
 load boxes
 load images
@@ -8,7 +8,7 @@ store_files() {
     find store -mindepth 2 -printf '%p %i\n' | sort
 }
 
-@test "load, images, history, rmi" {
+@test "load, images, rmi" {
     make_image
     run -0 "$full" load base.tar
     assert_contains "$output" base:1
@@ -16,11 +16,7 @@ store_files() {
     run -0 "$full" images
     assert_contains "$output" base:1
     assert_contains "$output" other/name:2
-    run -0 "$full" history base:1
-    assert_contains "${lines[1]}" "second step"
-    assert_contains "${lines[1]}" "${digest:0:12}"
-    assert_contains "${lines[2]}" "no layer"
-    assert_contains "${lines[3]}" "first step"
+    [[ ${lines[1]} =~ ^base:1\ +$(sha256sum <config.json | cut -c1-12)\ +2\ +[0-9.]+\ MB$ ]]
     run -0 "$full" rmi base:1
     [ -d "store/layers/$digest" ]
     run -0 "$full" rmi other/name:2
@@ -59,7 +55,6 @@ odd_image() {
         run -0 "$full" run --network none --name "$name" odd sh -c 'pwd; id -u; cat /etc/base; echo $GREETING'
         assert_equal "$output" $'/\n0\n'"$secret"
         run -0 "$full" commit "$name" odd:2
-        run -0 "$full" history odd:2
         run -0 "$full" images
         run -0 "$full" rm "$name"
         odd_image ".config = $nothing | .history = $nothing" '.[0].RepoTags = ["odd"]'
@@ -110,7 +105,7 @@ odd_image() {
     "$full" rm "$name" || true
     assert_equal "$(cat victim/mine)" "$secret"
     [ ! -e "$TEN_STEPS_HOME" ]
-    expect_error 125 "store: its path has a control character in it" "$full" images
+    expect_error 125 "store: its path has to be absolute, without control characters" "$full" images
 }
 
 @test "a directory of the image can be deleted, made anew and moved, whoever the box's users are" {
@@ -151,9 +146,8 @@ as_user_with_a_store() {
     assert_equal "${lines[0]}" new
     assert_contains "$output" "/etc/base': No such file"
     assert_equal "${lines[-1]}" mine
-    run -0 "$full" history mine:1
-    assert_equal "${#lines[@]}" 5
-    assert_contains "${lines[1]}" $'sleep 60 \xe2\x82\xff'
+    assert_equal "$(jq '.history | length' store/images/mine:1)" 4
+    LC_ALL=C grep -qaF $'sleep 60 \xe2\x82\xff' store/images/mine:1
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
     run -0 "$full" rm -f "$name"
@@ -169,10 +163,7 @@ as_user_with_a_store() {
         "$full" load other.tar
         run -0 "$full" run --network none --name "$name" base:1 sh -c 'echo >/new'
         run -0 "$full" commit "$name" mine:1
-        run -0 "$full" history mine:1
-        assert_equal "${#lines[@]}" 4
-        assert_contains "${lines[1]}" "sh -c echo >/new"
-        assert_contains "${lines[2]}" "${digest:0:12}"
+        assert_equal "$(jq -c '[.history[].created_by]' store/images/mine:1)" '["sh -c echo >/new"]'
         run -0 "$full" run --network none mine:1 cat /new
         run -0 "$full" rm "$name"
     done
@@ -327,7 +318,8 @@ as_user_with_a_store() {
 @test "load: killed at any point, it leaves the whole image or what the next command takes away" {
     requires command:strace
     make_image
-    for point in '/^mkdir:when='{1..6} '/^(fork|clone):when='{1..2} '/^rename:when='{1..4} '/^rmdir:when=1'; do
+    for point in '/^mkdir:when='{1..6} '/^(fork|clone):when='{1..2} '/^rename:when='{1..3} '/^(unlink|rmdir):when=1' \
+        '/^link:when=1'; do
         "$full" load base.tar # so that the store is there
         "$full" rmi base:1
         run -137 strace --quiet=all --output=/dev/null --trace="${point%:*}" \
@@ -383,7 +375,7 @@ as_user_with_a_store() {
     run -0 "$full" rmi thing:latest
 }
 
-@test "names: an image that has lost its name while a box runs on it goes by its whole ID" {
+@test "names: an image that has lost its name while a box runs on it goes by its ID" {
     make_image
     "$full" load base.tar
     id=$(sha256sum <config.json | cut -d' ' -f1)
@@ -394,9 +386,10 @@ as_user_with_a_store() {
     "$full" load other.tar
     run -0 "$full" run --network none base:1 sh -c 'echo $GREETING'
     assert_equal "$output" other
-    expect_error 125 "no image ${id:0:12}" "$full" history "${id:0:12}"
-    run -0 "$full" run --network none "$id" sh -c 'echo $GREETING'
-    assert_equal "$output" hello
+    for text in "$id" "${id:0:12}"; do
+        run -0 "$full" run --network none "$text" sh -c 'echo $GREETING'
+        assert_equal "$output" hello
+    done
     expect_error 125 "a box runs on it" "$full" rmi "$id"
     run -0 "$full" save "$id" saved.tar
     assert_equal "$(tar -xOf saved.tar manifest.json | jq -c '.[].RepoTags')" '[]'
@@ -439,12 +432,10 @@ as_user_with_a_store() {
     make_image
     "$full" load base.tar
     echo '[{"Config":"c2.json","RepoTags":["a:1"],"Layers":["2.tar"]}]' >manifest.json
-    echo "{\"created\":\"x\\u001b[2J\",\"history\":[{\"created\":\"y\\u001b[2J\"}],\"rootfs\":{\"diff_ids\":[\"sha256:$digest\"]}}" >c2.json
+    echo "{\"created\":\"x\\u001b[2J\",\"rootfs\":{\"diff_ids\":[\"sha256:$digest\"]}}" >c2.json
     tar -cf a.tar c2.json manifest.json 2.tar
     "$full" load a.tar
     run -0 "$full" images
-    refute_contains "$output" $'\e'
-    run -0 "$full" history a:1
     refute_contains "$output" $'\e'
     : >"store/configs/$(sha256sum <c2.json | cut -d' ' -f1)"
     run -125 --separate-stderr "$full" images
