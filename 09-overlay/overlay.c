@@ -204,12 +204,13 @@ char *overlay_temporary(struct stack *stack, const char *scratch)
 {
     mount_new("tmpfs", scratch, scratch, 0, "mode=755");
     stack->scratch = scratch;
+    char *merged = overlay_directory(scratch, "merged");
     if (stack->upper == NULL) {
         stack->upper = overlay_directory(scratch, "upper");
         stack->work = overlay_directory(scratch, "work");
         stack->is_fresh = true;
     }
-    return overlay_directory(scratch, "merged");
+    return merged;
 }
 
 int overlay_below(const struct stack *stack)
