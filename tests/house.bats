@@ -56,9 +56,13 @@ teardown() {
 01 1080
 02 580
 03 290
-04 1080
+04 1070
 05 100
 06 370
+07 3630
+08 900
+09 4550
+10 4830
 END
     assert_equal "$bad" ""
 }
@@ -92,6 +96,10 @@ END
         done <<<"$listed"
     done
     assert_equal "$bad" ""
+}
+
+@test "every source file compiles by itself, as an editor reads it" {
+    run -0 "${CC:-cc}" -fsyntax-only -Wall -Wextra -Werror "${sources[@]}" tests/*/*.c
 }
 
 @test "a function has at most 60 lines" {
