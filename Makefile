@@ -27,7 +27,7 @@
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+override CPPFLAGS += -D_FILE_OFFSET_BITS=64
 override CFLAGS   += -std=gnu11 $(WARN) -ffunction-sections -fdata-sections
 override LDFLAGS  += -Wl,--gc-sections
 
@@ -81,72 +81,77 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject $(BUILD)/stopwatch: $(BUILD)/%: tests/%.c Makefile
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject: $(BUILD)/%: tests/probes/%.c Makefile
 	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt)
 
-$(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/%.o $(modules)
+$(BUILD)/stopwatch: tests/bench/stopwatch.c Makefile
+	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $<)
+
+$(BUILD)/filter: $(BUILD)/tests/probes/filter.o $(modules)
+$(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(modules)
+$(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net:
 	$(call build,link,$(LINK) $^)
 
 probes: $(BUILD)/inject $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
 
 setup:
-	@tests/setup
+	@tests/bin/setup
 
 setup-%:
-	@tests/setup $*
+	@tests/bin/setup $*
 
 run: all
-	@tests/tour
+	@tests/bin/tour
 
 doctor:
-	@tests/doctor
+	@tests/bin/doctor
 
 test: setup all probes
-	@tests/run
+	@tests/bin/run
 
 test-%: all probes
-	@tests/setup --check $*
-	@ONLY='$(ONLY)' tests/run tests/$*-*.bats
+	@tests/bin/setup --check $*
+	@ONLY='$(ONLY)' tests/bin/run tests/$*-*.bats
 
 test-exercises: setup all probes
-	@tests/unsolved
+	@tests/bin/unsolved
 
 check: all probes
-	@tests/check $(EX)
+	@tests/bin/check $(EX)
 
 hint:
-	@tests/hint $(EX)
+	@tests/bin/hint $(EX)
 
 watch:
-	@tests/watch $(EX)
+	@tests/bin/watch $(EX)
 
 grade: setup all probes
-	@tests/grade
+	@tests/bin/grade
 
 test-vm: setup all probes
-	@tests/vm --time=20000 tests/run
+	@tests/vm/run --time=20000 tests/bin/run
 
 test-arm64: all
-	@tests/arm64
+	@tests/vm/arm64
 
 shell-vm: all probes
-	@tests/vm --shell
+	@tests/vm/run --shell
 
 playhost: all probes
-	@tests/playhost $(if $(ENTER),--enter)
+	@tests/bin/playhost $(if $(ENTER),--enter)
 
 starter: all probes
-	@FROM='$(FROM)' tests/starter $(DIR)
+	@FROM='$(FROM)' tests/bin/starter $(DIR)
 
 sweep: setup all $(BUILD)/inject
-	@tests/sweep
-	@tests/crash 500 2000
+	@tests/bin/sweep
+	@tests/bin/crash 500 2000
 
 bench: setup all $(BUILD)/bare $(BUILD)/bare_net $(BUILD)/stopwatch
-	@tests/bench
+	@tests/bench/run
 
 lint: setup-lint
-	@tests/lint
+	@tests/bin/lint
 
 clean:
 	rm -rf $(BUILD) $(TOOLS)

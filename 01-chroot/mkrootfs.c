@@ -4,6 +4,7 @@
  * A root filesystem is a directory that holds everything a program expects below "/". The programs
  * are here already; ldd(1) lists the dynamic loader and the libraries that each of them needs.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

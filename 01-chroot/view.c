@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "view.h"
 
 #include <dirent.h>

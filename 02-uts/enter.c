@@ -5,6 +5,7 @@
  * process (pidfd_open(2)) stands for all its namespaces, and a set of flags says which ones to
  * join.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <stdint.h>

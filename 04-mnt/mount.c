@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "mount.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "pivot.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "target.h"
 
 #include <errno.h>

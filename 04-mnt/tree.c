@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "tree.h"
 
 #include <fcntl.h>

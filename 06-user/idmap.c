@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "idmap.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "forward.h"
 
 #include <arpa/inet.h>

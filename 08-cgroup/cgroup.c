@@ -94,7 +94,7 @@ static int hand_down(const char *path, const char *parent, const char *names, bo
     choose(missing, list, false, order);
     if (needed && order[0] != '\0') {
         hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with 'cgroup_no_v1=all', or "
-             "use the virtual machine: 'tests/vm --shell'");
+             "use the virtual machine: 'make shell-vm'");
         return refuse("no controller %s in %s", order + 1, tree_top());
     }
     choose(missing, list, true, missing);

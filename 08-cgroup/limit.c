@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "limit.h"
 
 #include <ctype.h>

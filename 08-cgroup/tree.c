@@ -90,7 +90,7 @@ int tree_parent(const char *wanted, bool hands_down, char *parent)
     if (top == NULL) {
         hint("mount it with 'sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup'; where cgroup v1 is "
              "mounted there, boot with 'cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1' on "
-             "the kernel's command line, or use the virtual machine: 'tests/vm --shell'");
+             "the kernel's command line, or use the virtual machine: 'make shell-vm'");
         errno = ENOENT;
         return report("no cgroup v2 tree is mounted on /sys/fs/cgroup");
     }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "diff.h"
 
 #include <dirent.h>

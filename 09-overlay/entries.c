@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "entries.h"
 
 #include <errno.h>

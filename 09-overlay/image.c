@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "image.h"
 
 #include <ctype.h>

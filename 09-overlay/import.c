@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "import.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "overlay.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "tarfile.h"
 
 #include <search.h>

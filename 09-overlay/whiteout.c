@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "whiteout.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "workbox.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "account.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "background.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "box.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "harden.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "hosts.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "commands.h"
 
 #include <fcntl.h>

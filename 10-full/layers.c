@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "layers.h"
 
 #include <errno.h>

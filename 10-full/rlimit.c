@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "rlimit.h"
 
 #include <stdint.h>

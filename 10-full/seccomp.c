@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "seccomp.h"
 
 #include <errno.h>

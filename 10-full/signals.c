@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "signals.h"
 
 #include <ctype.h>

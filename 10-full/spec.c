@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "spec.h"
 
 #include <sched.h>

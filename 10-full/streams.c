@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "streams.h"
 
 #include <fcntl.h>

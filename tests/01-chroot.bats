@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 1: another root directory, and all that it does not isolate.
-load helpers
+load lib/helpers
 
 setup() {
     host_remember

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 1, the other half: a root filesystem made of this machine's own programs.
 # shellcheck disable=SC2030,SC2031 # each check is a subshell of its own
-load helpers
+load lib/helpers
 
 setup() {
     host_remember

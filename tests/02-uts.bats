@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 2: host and domain name.
-load helpers
+load lib/helpers
 
 # The names in the namespace of a process, asked from outside.
 hostname_of() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 3: process numbers, /proc, and PID 1.
-load helpers
+load lib/helpers
 
 # The numbers of a process, from the outermost namespace to its own.
 numbers_of() {

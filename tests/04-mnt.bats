@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 4: mounts, pivot_root, /dev.
-load helpers
+load lib/helpers
 
 # Is there a mount of PID's with this mount point (field 5) or root (field 4)?
 has_mount() {

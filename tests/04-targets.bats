@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 4: what is mounted on: targets that are links, missing, or wrong.
-load helpers
+load lib/helpers
 
 # Is nothing mounted on this place, as PID sees it?
 lacks_mount() {

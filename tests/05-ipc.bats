@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 5: System V objects and POSIX message queues.
-load helpers
+load lib/helpers
 
 # The objects of a kind (msg, sem, shm) as lines: those of the host, and those of a process.
 objects_here() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 6: users and capabilities.
-load helpers
+load lib/helpers
 
 setup() {
     host_remember
@@ -193,9 +193,9 @@ on_machine_with() {
     expect_error 125 "clone3: Operation not permitted" \
         as_user strace -f -o /dev/null -e inject=clone3:error=EPERM "$(tool user)" true
     assert_hint "make doctor"
-    run on_machine_with apparmor_restrict_unprivileged_userns=1 "$COURSE/tests/doctor"
+    run on_machine_with apparmor_restrict_unprivileged_userns=1 "$COURSE/tests/bin/doctor"
     assert_contains "$output" "AppArmor restricts user namespaces"
-    run on_machine_with unprivileged_userns_clone=0 "$COURSE/tests/doctor"
+    run on_machine_with unprivileged_userns_clone=0 "$COURSE/tests/bin/doctor"
     assert_contains "$output" "sysctl kernel.unprivileged_userns_clone=1"
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 7: the network that a box has, its own and linked to a bridge. Who reaches whom is in
 # 07-reach.bats, what is undone and when in 07-undo.bats.
-load helpers
-load network
+load lib/helpers
+load lib/network
 
 # --- a network of its own ------------------------------------------------------------------------
 

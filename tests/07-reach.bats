@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 7: who reaches whom: the host, the boxes, and the outside world; published ports.
-load helpers
-load network
+load lib/helpers
+load lib/network
 
 @test "host to box, box to host, box to box" {
     local first

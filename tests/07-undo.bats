@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 7: nothing is left, however a box ends, whoever else has one.
-load helpers
-load network
+load lib/helpers
+load lib/network
 
 @test "one box after another has the same address, and nothing is left in between" {
     local each

@@ -3,8 +3,8 @@
 # tree of groups is in 08-tree.bats.
 #
 # shellcheck disable=SC2034,SC2154 # teardown reads $made, bats's run sets $stderr
-load helpers
-load groups
+load lib/helpers
+load lib/groups
 
 # count_of GROUP FILE KEY: the number behind KEY in a file such as cpu.stat
 count_of() {

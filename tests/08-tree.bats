@@ -3,8 +3,8 @@
 # that nothing is left, whoever runs it.
 #
 # shellcheck disable=SC2154 # $stderr is set by bats's run
-load helpers
-load groups
+load lib/helpers
+load lib/groups
 
 @test "--parent: the group is where it was asked for" {
     local name parent

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 9: images that are damaged, or mean no good.
-load helpers
-load layers
+load lib/helpers
+load lib/layers
 
 @test "files that are no images" {
     expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true

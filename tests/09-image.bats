@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 9: images, and the store of their layers.
-load helpers
-load layers
+load lib/helpers
+load lib/layers
 
 same_as_umoci() {
     make_images

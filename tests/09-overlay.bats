@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 9: a root made of layers.
-load helpers
-load layers
+load lib/helpers
+load lib/layers
 
 # stacked OPTION… -- SCRIPT: run a shell script with the stack mounted on ./merged.
 stacked() {

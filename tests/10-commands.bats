@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: the commands on boxes that run or have run, as seen from outside.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 # --- ps, logs, inspect ---------------------------------------------------------------------------
 

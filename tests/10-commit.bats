@@ -2,9 +2,9 @@
 # Chapter 10: an image made of a box, which stands still while its layer is read.
 #
 # shellcheck disable=SC2154 # bats's run sets $output
-load helpers
-load boxes
-load layers
+load lib/helpers
+load lib/boxes
+load lib/layers
 
 setup() {
     host_remember

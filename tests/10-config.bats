@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: what an image says of its boxes.
-load helpers
-load boxes
-load images
+load lib/helpers
+load lib/boxes
+load lib/images
 
 @test "StopSignal: 'stop' sends it unless another was chosen; commit and save keep it" {
     make_image

@@ -4,8 +4,8 @@
 # begin in the root itself are in 10-roots.bats.
 #
 # shellcheck disable=SC2030,SC2031 # each check is a subshell of its own, and means to be
-load helpers
-load escapes
+load lib/helpers
+load lib/escapes
 
 @test "escape: a chroot inside the chroot" {
     install "$COURSE/01-chroot/escape" "$ROOTFS/climb"

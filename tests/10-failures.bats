@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: what becomes of boxes when things go wrong, or many things happen at once.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 @test "kill -9 of the monitor: the box dies, ps tells the truth, and the next command clears the host" {
     local group pid pids

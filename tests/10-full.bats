@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 10: all layers around one command, as root and as an ordinary user.
-load helpers
+load lib/helpers
 
 setup() {
     host_remember

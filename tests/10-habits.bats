@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: what people who know docker type without thinking.
-load helpers
-load boxes
-load images
+load lib/helpers
+load lib/boxes
+load lib/images
 
 eval "images_$(declare -f setup)"
 setup() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: images by name: load, images, run, commit, save, rmi.
-load helpers
-load boxes
-load images
+load lib/helpers
+load lib/boxes
+load lib/images
 
 store_files() {
     find store -mindepth 2 -printf '%p %i\n' | sort

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: the network of a box. Beside the play host there is an outside world.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 setup_file() {
     make_world

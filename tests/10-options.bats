@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: the options of 'full run' that fingers bring along from docker.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 # --- the command and its environment -------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Chapter 10: what the processes of a box may do, who they are, and the terminal they sit at.
-load helpers
+load lib/helpers
 
 setup() {
     host_remember

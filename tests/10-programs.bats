@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # Chapter 10: images, and real programs that do real work in a box: a Debian's own tools, a web
-# server, a database server. The Debian is made by tests/debian-root.
-load helpers
+# server, a database server. The Debian is made by tests/vm/debian-root.
+load lib/helpers
 
 setup_file() {
     export TEN_STEPS_HOME=$BATS_FILE_TMPDIR/store image
-    image=$("$COURSE/tests/debian-root" --path)
+    image=$("$COURSE/tests/vm/debian-root" --path)
     if [ -e "$image" ]; then
         "$(tool full)" load "$image"
     fi
@@ -29,7 +29,7 @@ WORLD_PID=
 
 needs_debian() {
     requires root overlay
-    [ -e "$image" ] || fail "cannot run here: there is no Debian image: make it with tests/debian-root"
+    [ -e "$image" ] || fail "cannot run here: there is no Debian image: make it with tests/vm/debian-root"
 }
 
 of() {

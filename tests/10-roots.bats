@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: ways out of a box that begin in its root, which somebody else has filled: links where the
 # tool mounts, device files. And what shows through /sys.
-load helpers
-load escapes
+load lib/helpers
+load lib/escapes
 
 # a_box KIND: box=(…) runs a box in ROOTFS: by default (auto), with --userns host, or an ordinary user's.
 a_box() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: full run, each of its options as seen from outside, by root and by an ordinary user. The
 # network and the terminal have files of their own.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 # --- run -d, names, exit statuses ----------------------------------------------------------------
 
@@ -215,7 +215,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
                 "mount -t tmpfs none /sys/fs/cgroup; exec '$full' run ${alone[*]} ${words[0]} '$ROOTFS' true"
         else
             expect_error 125 "no controller ${words[1]} in" "$full" run "${alone[@]}" "${words[0]}" "$ROOTFS" true
-            assert_hint "tests/vm"
+            assert_hint "tests/vm/run"
         fi
     done
     expect_error 125 "'much' is not a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Chapter 10: standard input, output and error of a box, and who may open them by name.
 # shellcheck disable=SC2016 # for the shells in boxes
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 # What a command in a box writes to the names of its streams, and reads there.
 by_name='cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr; log=/tmp/log.$(id -u); ln -sf /dev/stdout $log; echo log >$log'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: a person at a terminal, in a box.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 TMUX_SOCKET=
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Chapter 10: no command waits for ever for what a box, a key or another command has stopped.
-load helpers
-load boxes
+load lib/helpers
+load lib/boxes
 
 eval "boxes_$(declare -f teardown)"
 teardown() {

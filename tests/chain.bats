@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The nine tools, one after another around a command, against chapter 10, which does it all at once:
 # the same questions, from inside and from outside, get the same answers.
-load helpers
+load lib/helpers
 
 setup() {
     host_remember

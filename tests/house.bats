@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The house rules of the source tree. These checks look at the course itself, not at BIN_DIR.
-load helpers
+load lib/helpers
 
 setup() {
     cd "$COURSE" || return
@@ -197,12 +197,12 @@ build() {
 
 @test "the starter tree has every hint, no solution, and compiles" {
     local starter=$BATS_TEST_TMPDIR/starter
-    KEEP_OBJECTS=1 tests/starter "$starter"
+    KEEP_OBJECTS=1 tests/bin/starter "$starter"
     run -0 bash -c 'cat "$1"/[01][0-9]-*/*.c | grep -c "EXERCISE [0-9]"' sh "$starter"
     assert_equal "$output" "$(cat "${sources[@]}" | grep -c 'EXERCISE [0-9]')"
     run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
         open == 2 { print FILENAME ": " $0 }' "$starter"/[01][0-9]-*/*.c
     assert_equal "$output" ""
     run -0 build "$starter"
-    run -0 tests/giveaways "$starter"
+    run -0 tests/bin/giveaways "$starter"
 }

@@ -17,11 +17,11 @@
 #                it, as it was on the author's machine, stand for anything too.
 #   ```c         is quoted from the sources, line by line; "..." alone divides two pieces.
 #   ```sh        is not run: what differs from machine to machine, or needs a terminal.
-# `tests/playhost tests/lesson --record 02-uts/README.md` shows what the commands really print.
+# `tests/bin/playhost tests/bin/lesson --record 02-uts/README.md` shows what the commands really print.
 #
 # The play host is compared before and after: what a lesson makes, it also has to undo.
 # shellcheck disable=SC2016,SC2164 # backquotes are looked for; bats ends a check at a failed cd
-load helpers
+load lib/helpers
 
 # A course of one's own, which belongs to an ordinary user as after git clone, with built tools.
 setup() {
@@ -51,7 +51,7 @@ follow() {
 }
 
 walk_through() {
-    timeout --foreground --kill-after=1 900 tests/lesson "$1"/README.md
+    timeout --foreground --kill-after=1 900 tests/bin/lesson "$1"/README.md
 }
 
 @test "lesson 01-chroot" {

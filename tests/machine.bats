@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # However wrong the tools are: what the checks run does no harm to the machine.
-load helpers
+load lib/helpers
 
 # A play host on this one stands for the machine here, so that what goes wrong ends with the check.
 on_a_machine() {
     env -i PATH="$PATH" HOME="$HOME" ${IN_VM:+"IN_VM=$IN_VM"} ${PLAYHOST_DISK:+"PLAYHOST_DISK=$PLAYHOST_DISK"} \
-        "$COURSE/tests/playhost" bash -c "$(declare -f "$1" host_snapshot machine)"'
+        "$COURSE/tests/bin/playhost" bash -c "$(declare -f "$1" host_snapshot machine)"'
             unset PLAYHOST BIN_DIR
             trap "rm -rf /run/tmp/tree*" EXIT # on a disk they would stay
             cd /run/tmp && "$@"' bash "$@"
@@ -25,8 +25,8 @@ type_in_starter() {
     export LIMIT=$2
     shift 2
     # shellcheck disable=SC2086 # several exercises
-    KEEP_OBJECTS=1 /run/course/tests/starter tree $exercises && make -s -j2 -C tree CFLAGS=-O0 all probes 2>/dev/null || return
-    printf '#!/bin/sh\n' >tree/tests/vm # what runs in there can't reach the machine
+    KEEP_OBJECTS=1 /run/course/tests/bin/starter tree $exercises && make -s -j2 -C tree CFLAGS=-O0 all probes 2>/dev/null || return
+    printf '#!/bin/sh\n' >tree/tests/vm/run # what runs in there can't reach the machine
     for goal; do : >"tree.said.$goal"; done
     # What is cut off leaves its temporary files, and some play hosts have these on a disk.
     mkdir -m 1777 tree.disk

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # What every tool tells of itself, by --view and --explain, is true.
 # shellcheck disable=SC2034 # each is for for_each
-load helpers
-load each
+load lib/helpers
+load lib/each
 
 # The table's word on each namespace, against what /proc says of a box that runs.
 views_truly() {

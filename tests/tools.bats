@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What every tool of the course does, whatever it isolates.
-load helpers
-load each
+load lib/helpers
+load lib/each
 
 has_help() {
     run -0 --separate-stderr "$1" --help

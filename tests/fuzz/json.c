@@ -1,0 +1,220 @@
+/*
+ * Fuzzing the reading of images: the JSON reader, and with it the manifests, indexes and
+ * configurations in a tar that is made up on the way, and the whiteouts of a layer. Reading what
+ * strangers wrote must end, within its memory, with an answer.
+ *
+ * With clang's libFuzzer this is a target for it; built with -DOWN_LOOP it changes its seeds by
+ * itself, in the same way each time: fuzz_json SECONDS SEED...
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../01-chroot/tool.h"
+#include "../../09-overlay/config.h"
+#include "../../09-overlay/json.h"
+#include "../../09-overlay/source.h"
+#include "../../09-overlay/tarfile.h"
+#include "../../09-overlay/whiteout.h"
+
+/* Ask for everything in it, as its readers do, and compare what must agree. */
+static void ask(const struct json *json)
+{
+    for (size_t i = 0; i < json->count; i++) {
+        const struct json_value *value = &json->values[i];
+        size_t length = json_length(json, i), elements = 0;
+        char *string = json_text(json, i);
+
+        if (value->start >= value->end || value->after <= i || value->after > json->count)
+            abort();
+        for (size_t each = json_first(json, i); each != JSON_NONE; each = json_next(json, i, each))
+            elements++;
+        size_t member = json_member(json, i, "config");
+        if (elements != length || (member != JSON_NONE && (member <= i || member >= value->after)))
+            abort();
+        if (string != NULL && strlen(string) > value->end - value->start)
+            abort();
+    }
+}
+
+/* One file in a tar: as the configuration, as docker's manifest, and as an OCI index. */
+static void put(int tar, const char *name, const uint8_t *data, size_t size)
+{
+    if (tar_write_header(tar, name, (off_t)size) != 0 || write_all(tar, data, size) != 0 ||
+        tar_write_padding(tar, (off_t)size) != 0)
+        abort();
+}
+
+static void read_source(const char *name, const uint8_t *data, size_t size)
+{
+    char path[64];
+    struct source source;
+    int tar = memfd_create("image", MFD_CLOEXEC);
+
+    if (tar == -1)
+        abort();
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", tar);
+    if (strcmp(name, "tar") == 0) {
+        if (write_all(tar, data, size) != 0)
+            abort();
+    } else {
+        put(tar, name, data, size);
+        if (tar_write_end(tar) != 0)
+            abort();
+    }
+    /* For one that is compressed, programs of the machine would run, which are not tried here. */
+    if (tar_decompressor(tar, 0) == NULL && source_open(&source, path) == 0)
+        source_close(&source);
+    close(tar);
+}
+
+/* As the tar of a layer, of which every byte has to be passed on. */
+static void read_layer(const uint8_t *data, size_t size)
+{
+    int tar = memfd_create("layer", MFD_CLOEXEC), copy = memfd_create("copy", MFD_CLOEXEC);
+    int output = dup(copy);
+
+    if (tar == -1 || output == -1 || write_all(tar, data, size) != 0 ||
+        lseek(tar, 0, SEEK_SET) != 0)
+        abort();
+    struct whiteouts whiteouts = whiteouts_pass(tar, output);
+    void *passed = malloc(size + 1);
+    if (passed == NULL || pread(copy, passed, size + 1, 0) != (ssize_t)size ||
+        memcmp(passed, data, size) != 0)
+        abort();
+    if (whiteouts.length > 0 && whiteouts.names[whiteouts.length - 1] != '\0')
+        abort();
+    free(whiteouts.names);
+    free(passed);
+    close(copy);
+}
+
+static void try_all(const uint8_t *data, size_t size)
+{
+    struct json json;
+    struct config config;
+    char *text = malloc(size + 1); /* not more, so that reading too far is noticed */
+
+    if (text == NULL)
+        return;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    if (json_read(&json, text, size, NULL)) {
+        ask(&json);
+        json_close(&json);
+    }
+    if (config_read(&config, text, size, "fuzz") == 0) {
+        char digests[1][SHA256_HEX + 1] = {"0"};
+        char *other = config_with_layers(&config, digests, 1, "2000-01-01T00:00:00Z", "{}");
+        if (other == NULL || !json_read(&json, other, strlen(other), NULL))
+            abort();
+        json_close(&json);
+        free(other);
+    }
+    config_free(&config);
+    read_source("manifest.json", data, size);
+    read_source("index.json", data, size);
+    read_source("tar", data, size);
+    read_layer(data, size);
+}
+
+#ifndef OWN_LOOP
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    try_all(data, size);
+    return 0;
+}
+#else
+enum { LARGEST = 1 << 16, MOST_SEEDS = 64 };
+
+static uint64_t state = 88172645463325252ULL;
+
+/* Marsaglia's xorshift: the same numbers each time. */
+static uint64_t next_number(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    return state ^= state << 17;
+}
+
+/* Change a few bytes, drop or repeat a piece, or put in one that means something. */
+static size_t change(uint8_t *data, size_t size)
+{
+    static const char *const pieces[] = {"{",         "}",      "[",    "]",    "\"",      ",",
+                                         ":",         "\\u",    "null", "1e9",  "\\ud83d", "-0",
+                                         "\"sha256:", "config", "/../", "\xff", "00000000"};
+    for (uint64_t times = next_number() % 8 + 1; times > 0; times--) {
+        size_t at = size > 0 ? next_number() % size : 0, length = next_number() % 32;
+        const char *piece = pieces[next_number() % (sizeof(pieces) / sizeof(pieces[0]))];
+        switch (next_number() % 4) {
+        case 0:
+            if (size > 0)
+                data[at] = (uint8_t)next_number();
+            break;
+        case 1:
+            length = length < size - at ? length : size - at;
+            memmove(data + at, data + at + length, size - at - length);
+            size -= length;
+            break;
+        case 2:
+            length = length < size - at ? length : size - at;
+            if (size + length > LARGEST)
+                break;
+            memmove(data + at + length, data + at, size - at);
+            size += length;
+            break;
+        default:
+            length = strlen(piece);
+            if (size + length > LARGEST)
+                break;
+            memmove(data + at + length, data + at, size - at);
+            memcpy(data + at, piece, length);
+            size += length;
+        }
+    }
+    return size;
+}
+
+/* What the reading has to say of it is of no interest here. */
+static void be_quiet(void)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere != -1)
+        dup2(nowhere, STDERR_FILENO);
+}
+
+int main(int argc, char **argv)
+{
+    static uint8_t seeds[MOST_SEEDS][LARGEST], data[LARGEST];
+    static size_t sizes[MOST_SEEDS];
+    unsigned long tries = 0;
+    size_t count = 0;
+
+    if (argc < 3)
+        return EXIT_FAILURE;
+    for (int i = 2; i < argc && count < MOST_SEEDS; i++) {
+        int file = open(argv[i], O_RDONLY | O_CLOEXEC);
+        ssize_t size = file == -1 ? -1 : read(file, seeds[count], LARGEST);
+        if (size >= 0)
+            sizes[count++] = (size_t)size;
+        if (file != -1)
+            close(file);
+    }
+    be_quiet();
+    for (time_t end = time(NULL) + atoi(argv[1]); count > 0 && time(NULL) < end; tries++) {
+        size_t seed = next_number() % count;
+        memcpy(data, seeds[seed], sizes[seed]);
+        try_all(data, change(data, sizes[seed]));
+    }
+    printf("%lu inputs\n", tries);
+    return tries > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+#endif
