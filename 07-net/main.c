@@ -72,7 +72,8 @@ static struct options parse_options(struct network *network, int argc, char **ar
     tool_start(argv, "net", usage);
     network_start(network);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "b:a:p:", long_options, NULL)) != -1) {
-        of_link |= strchr("bap", option) != NULL || (option > NONE && option < NAME);
+        of_link |=
+            option == 'b' || option == 'a' || option == 'p' || (option > NONE && option < NAME);
         if (option == NONE)
             options.linked = false;
         else if (option == 'b')

@@ -127,7 +127,9 @@ static struct layer *list_layers(const struct source *source, const struct sourc
     size_t count = image->config.layer_count;
     struct layer *layers = calloc(count + 1, sizeof(*layers));
 
-    for (size_t i = 0; i < count && layers != NULL; i++) {
+    if (layers == NULL)
+        die("calloc");
+    for (size_t i = 0; i < count; i++) {
         layers[i] = (struct layer){.file = source->tar.file,
                                    .offset = image->layers[i].file->offset,
                                    .size = image->layers[i].file->size,
@@ -146,10 +148,8 @@ static int load_one(const struct source *source, const struct source_image *imag
 {
     struct import import = {.layers = list_layers(source, image),
                             .count = image->config.layer_count};
-    int lock = -1, error = import.layers == NULL ? report("image") : 0;
+    int lock = -1, error = name_image(source, image, name, false, false);
 
-    if (error == 0)
-        error = name_image(source, image, name, false, false);
     if (error == 0)
         error = import_unpack(&import);
     if (error == 0) {

@@ -30,7 +30,8 @@ const char *command_parse(int argc, char **argv, const char *name, const char *u
     if (own.name != NULL && own.val < TOOL_VIEW) /* a letter, too */
         snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
     tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, flags + 1, options + (own.name == NULL), NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, flags + 1, options + (own.name == NULL), NULL)) !=
+           -1) {
         if (own.name != NULL && option == own.val)
             given = own.has_arg ? optarg : "";
         else

@@ -305,6 +305,7 @@ with_resolv() {
 }
 
 @test "--view: links and routes are the box's own" {
+    run -0 "$net" --none --view
     run -0 "$net" --view
     assert_contains "$(grep '^interfaces' <<<"$output")" isolated
     assert_contains "$(grep '^routes' <<<"$output")" isolated
