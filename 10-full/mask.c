@@ -99,8 +99,9 @@ void mask_paths(const struct root *dev, const struct root *proc, const struct ro
     /* EXERCISE 10.3: cover what reveals the whole machine, and keep the box from changing its
        settings. open_tree(2), mount_setattr(2), move_mount(2) */
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        const struct root *root = strncmp(table[i].path, "/proc/", 6) == 0 ? proc : sys;
-        mask(root, strchr(table[i].path + 1, '/'), table[i].fate, dev);
+        bool in_proc = strncmp(table[i].path, "/proc/", 6) == 0;
+        const char *pattern = table[i].path + strlen(in_proc ? "/proc" : "/sys");
+        mask(in_proc ? proc : sys, pattern, table[i].fate, dev);
     }
     /* END */
 }
