@@ -30,7 +30,7 @@ teardown_file() {
     run -0 "$full" exec bridge ping -c1 -W5 "$WORLD"
     run -0 "$full" stop -t 0 none host bridge default
     assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
-    expect_error 125 "is not bridge, none or host" "$full" run --network moon "$ROOTFS" true
+    expect_error 125 "expected bridge, none or host" "$full" run --network moon "$ROOTFS" true
 }
 
 @test "--publish without a port of the host: 'ps' shows which it is" {

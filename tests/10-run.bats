@@ -215,7 +215,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
                 "mount -t tmpfs none /sys/fs/cgroup; exec '$full' run ${alone[*]} ${words[0]} '$ROOTFS' true"
         else
             expect_error 125 "no controller ${words[1]} in" "$full" run "${alone[@]}" "${words[0]}" "$ROOTFS" true
-            assert_hint "tests/vm/run"
+            assert_hint "make shell-vm"
         fi
     done
     expect_error 125 "'much' is not a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
