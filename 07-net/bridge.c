@@ -153,7 +153,7 @@ int bridge_join(struct network *network, struct host *host)
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
     snprintf(accept, sizeof(accept), "ipv6/conf/%s/accept_ra", network->bridge);
     first = claim_share(&network->bridge_claim, claim_home(), name);
-    while (first == 1) {
+    if (first == 1) {
         network->first = true;
         if ((error = read_addresses(host)) != 0)
             return error;

@@ -19,7 +19,7 @@ static int join_table(struct network *network, struct host *host)
 {
     int error, first = claim_share(&network->table_claim, claim_home(), "net");
 
-    while (first == 1) {
+    if (first == 1) {
         error = claim_note(&network->table_claim, "table");
         if (error == 0)
             error = nat_add_table(&host->filter, network->table_claim.token);
@@ -71,7 +71,7 @@ static int join_rules(struct network *network, struct host *host)
     link_address_text(network->bridge_address & link_mask(network->bridge_prefix), range);
     snprintf(range + strlen(range), sizeof("/30"), "/%d", network->bridge_prefix);
     int first = claim_share(claim, claim_home(), name);
-    while (first == 1) {
+    if (first == 1) {
         error = add_element(host, claim, "bridges", network->bridge, NULL);
         if (error == 0)
             error = add_element(host, claim, "same", same, NULL);

@@ -35,11 +35,8 @@ static int import_upper(int upper, int still, struct import *import, digest_text
     off_t size = file < 0 ? file : pack_layer(upper, file, "the new layer", digest);
 
     shutdown(still, SHUT_RDWR);
-    import->layers[0] = (struct layer){.file = file,
-                                       .size = size,
-                                       .label = "the new layer",
-                                       .digest = digest,
-                                       .tar_digest = digest};
+    import->layers[0] =
+        (struct layer){.file = file, .size = size, .label = "the new layer", .tar_digest = digest};
     int error = size < 0 ? (int)size : import_unpack(import);
     if (file >= 0)
         close(file);

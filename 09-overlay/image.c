@@ -133,7 +133,6 @@ static struct layer *list_layers(const struct source *source, const struct sourc
         layers[i] = (struct layer){.file = source->tar.file,
                                    .offset = image->layers[i].file->offset,
                                    .size = image->layers[i].file->size,
-                                   .digest = "",
                                    .hold = -ENOENT,
                                    .tar_digest = image->config.layers[i]};
         snprintf(layers[i].label, sizeof(layers[i].label), "layer %zu of %zu", i + 1, count);

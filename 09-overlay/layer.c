@@ -29,10 +29,12 @@ static bool write_to(int pipe, const char *bytes, ssize_t length)
 }
 
 /*
- * The one loop: read, hash, write. SIZE bytes from OFFSET of a file, or all of a pipe. When the
- * reader has gone, the rest is hashed all the same: a wrong digest is the better reason.
+ * The one loop: read, hash if it is the tar, write. SIZE bytes from OFFSET of a file, or all of a
+ * pipe. When the reader has gone, the rest is hashed all the same: a wrong digest is the better
+ * reason.
  */
-static noreturn void pump(int input, off_t offset, off_t size, int output, struct stream *stream)
+static noreturn void pump(int input, off_t offset, off_t size, int output, struct stream *stream,
+                          bool is_tar)
 {
     static char bytes[BUFFER];
     struct sha256 sum;
@@ -47,7 +49,8 @@ static noreturn void pump(int input, off_t offset, off_t size, int output, struc
             die("read a layer");
         if (got == 0)
             break;
-        sha256_add(&sum, bytes, (size_t)got);
+        if (is_tar)
+            sha256_add(&sum, bytes, (size_t)got);
         is_read = is_read && write_to(output, bytes, got);
         done += got;
         stream->bytes = (uint64_t)done;
@@ -57,7 +60,7 @@ static noreturn void pump(int input, off_t offset, off_t size, int output, struc
 }
 
 /* In the box. A process that pumps INPUT, which is closed here. Returns what reads its output. */
-static int start_pump(int input, off_t offset, off_t size, struct stream *stream)
+static int start_pump(int input, off_t offset, off_t size, struct stream *stream, bool is_tar)
 {
     int ends[2];
 
@@ -67,7 +70,7 @@ static int start_pump(int input, off_t offset, off_t size, struct stream *stream
         die("fork");
     if (process == 0) {
         close(ends[0]);
-        pump(input, offset, size, ends[1], stream);
+        pump(input, offset, size, ends[1], stream, is_tar);
     }
     close(ends[1]);
     work_close(input);
@@ -115,13 +118,12 @@ static struct worker start_tar(bool keep_owners, int *into)
     return worker;
 }
 
-static int compare(const struct layer *layer, const char *what, const char *promised,
-                   const struct stream *stream)
+static int check_digest(const struct layer *layer, const struct stream *tar)
 {
-    if (promised[0] == '\0' || strcmp(promised, stream->digest) == 0)
+    if (strcmp(layer->tar_digest, tar->digest) == 0)
         return 0;
-    return refuse("%s: the digest of %s is %.12s..., and %.12s... was promised", layer->label, what,
-                  stream->digest, promised);
+    return refuse("%s: the digest of the tar is %.12s..., and %.12s... was promised", layer->label,
+                  tar->digest, layer->tar_digest);
 }
 
 /*
@@ -135,10 +137,10 @@ static int unpack(const struct layer *layer, const char *program, bool keep_owne
     struct worker decompressor = {.pid = 0};
     int into, failed = 0, status;
 
-    int from = start_pump(STDIN_FILENO, layer->offset, layer->size, file);
+    int from = start_pump(STDIN_FILENO, layer->offset, layer->size, file, program == NULL);
     if (program != NULL) {
         from = start_decompressor(command, from, &decompressor);
-        from = start_pump(from, 0, TO_ITS_END, tar);
+        from = start_pump(from, 0, TO_ITS_END, tar, true);
     }
     struct worker untar = start_tar(keep_owners, &into);
     struct whiteouts whiteouts = whiteouts_pass(from, into);
@@ -149,11 +151,9 @@ static int unpack(const struct layer *layer, const char *program, bool keep_owne
         if (status != 0)
             return -1; /* a pump, which has said why */
 
-    int error = compare(layer, "the file", layer->digest, file);
-    if (error == 0 && failed)
-        error = worker_tell(&decompressor, layer->label, failed);
+    int error = failed ? worker_tell(&decompressor, layer->label, failed) : 0;
     if (error == 0)
-        error = compare(layer, "the tar", layer->tar_digest, tar);
+        error = check_digest(layer, tar);
     if (error == 0 && tar_failed)
         error = worker_tell(&untar, layer->label, tar_failed);
     if (error == 0)

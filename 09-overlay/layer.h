@@ -11,14 +11,13 @@
 /* The bytes that have run by at some place, in memory that processes share. */
 struct stream {
     uint64_t bytes;
-    char digest[SHA256_HEX + 1]; /* at their end */
+    char digest[SHA256_HEX + 1]; /* at their end, if they are a tar */
 };
 
 struct layer {
     int file; /* where its tar is: SIZE bytes from OFFSET */
     off_t offset, size;
     char label[64];         /* what errors begin with */
-    const char *digest;     /* promised for those bytes; "": nothing is */
     const char *tar_digest; /* promised for the tar that they are, uncompressed */
 
     /* During an import: see import.h */
@@ -30,7 +29,7 @@ struct layer {
 
 /*
  * Host. Begin to unpack LAYER, which may be compressed by gzip, zstd, xz or bzip2, into DIRECTORY,
- * and to check its digests. Returns a process that ends with 0 if all is well, and otherwise after
+ * and to check its digest. Returns a process that ends with 0 if all is well, and otherwise after
  * one line that says what is wrong; or -errno after report().
  */
 pid_t layer_unpack(const struct layer *layer, const char *directory);
