@@ -47,7 +47,7 @@ override CPPFLAGS += $(HEADERS)
 # The course in its order. A chapter's modules are its .c files but main.c (and HELPERS), and it
 # may use those of the chapters before it: that is what the growing list $(modules) is for.
 CHAPTERS := $(sort $(patsubst %/main.c,%,$(wildcard [01][0-9]-*/main.c)))
-HELPERS  := 01-chroot/mkrootfs 01-chroot/escape 02-uts/enter
+HELPERS  := 01-chroot/escape 02-uts/enter
 TOOLS    := $(foreach c,$(CHAPTERS),$(c)/$(lastword $(subst -, ,$(c)))) $(HELPERS)
 BUILD    := .build
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,11 @@ static bool find_along_path(const char *name, int mode, char *path, size_t size)
     }
 }
 
-bool program_find(const char *name, char *path, size_t size)
+/*
+ * Look NAME up along $PATH, unless there is a "/" in it: PATH becomes the first file of that name
+ * that can be executed, or else the first. False with errno if no such file is there.
+ */
+static bool find_program(const char *name, char *path, size_t size)
 {
     if (strchr(name, '/') != NULL) {
         snprintf(path, size, "%s", name);
@@ -89,7 +94,7 @@ noreturn void exec_command(char **command)
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
         die("close_range");
     /* Not execvp(3), which hands what the kernel can't execute to a shell. */
-    bool found = program_find(command[0], path, sizeof(path));
+    bool found = find_program(command[0], path, sizeof(path));
     if (found)
         execv(path, command);
 

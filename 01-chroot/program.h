@@ -2,15 +2,7 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdnoreturn.h>
-
-/*
- * Either side. Look NAME up along $PATH, unless there is a "/" in it: PATH becomes the first file
- * of that name that can be executed, or else the first. False with errno if no such file is there.
- */
-bool program_find(const char *name, char *path, size_t size);
 
 /* Box. Unblock each signal and set it to its default: a command begins like that. */
 void signals_reset(void);

@@ -41,15 +41,11 @@ void tool_start(char **argv, const char *name, const char *usage)
     open_missing_streams();
 }
 
-/* The usage text has a line "@" where the options of every tool belong; mkrootfs has none. */
+/* The usage text has a line "@" where the options of every tool belong. */
 static void print_usage(void)
 {
     const char *rest = strstr(tool_usage, "@\n");
 
-    if (rest == NULL) {
-        printf("%s", tool_usage);
-        return;
-    }
     printf("%.*s%s%s", (int)(rest - tool_usage), tool_usage, common_usage, rest + strlen("@\n"));
 }
 
