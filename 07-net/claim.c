@@ -58,18 +58,22 @@ static const char *path_of(const struct claim *claim)
 static int open_claim(struct claim *claim, int create)
 {
     struct stat status;
+    bool new_home = create && mkdir(claim->home, 0700) == 0;
 
-    if (create && mkdir(claim->home, 0700) == -1 && errno != EEXIST)
+    if (create && !new_home && errno != EEXIST)
         return -errno;
     int directory = open(claim->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory == -1)
-        return -errno;
-    errno = EPERM;
-    if (fstat(directory, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & 077))
-        claim->file = openat(directory, claim->name,
-                             create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
+    if (directory != -1 && fstat(directory, &status) == 0) {
+        errno = EPERM;
+        if (status.st_uid == geteuid() && !(status.st_mode & 077))
+            claim->file = openat(directory, claim->name,
+                                 create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
+    }
     int error = claim->file == -1 ? -errno : 0;
-    close(directory);
+    if (directory != -1)
+        close(directory);
+    if (error != 0 && new_home)
+        (void)rmdir(claim->home);
     return error;
 }
 

@@ -32,8 +32,6 @@ enum {
     PATIENCE = 20,      /* tries, 5 milliseconds apart, until an address that goes has gone */
 };
 
-/* --- what is asked for ------------------------------------------------------------------------ */
-
 void network_start(struct network *network)
 {
     *network = (struct network){
@@ -146,8 +144,6 @@ void network_read_dns(struct network *network, const char *text)
         fail("dns: more than %d nameservers, which is all that a resolver asks", NETWORK_DNS);
     network_read_address(text, "dns", &network->dns[network->dns_count++]);
 }
-
-/* --- the host's part -------------------------------------------------------------------------- */
 
 /* Does a link of the host have ADDRESS? */
 static bool is_of_host(const struct host *host, uint32_t address)
@@ -290,8 +286,6 @@ int network_name(struct network *network, pid_t box)
     hint("'ip netns' lists the names");
     return report("name %s", network->name);
 }
-
-/* --- the box's part, and the end -------------------------------------------------------------- */
 
 void network_configure(const struct network *network)
 {

@@ -60,6 +60,9 @@ static int undo_symlink(const char *target, char *path)
     char now[PATH_MAX];
     ssize_t length = readlink(path, now, sizeof(now) - 1);
 
+    /* It is gone, or something else has its name by now. */
+    if (length == -1 && errno != ENOENT && errno != ENOTDIR && errno != EINVAL)
+        return report("readlink %s", path);
     now[length > 0 ? length : 0] = '\0';
     if (length > 0 && strcmp(now, target) == 0 && unlink(path) == -1 && errno != ENOENT)
         return report("remove %s", path);

@@ -261,6 +261,19 @@ times_called() {
     nothing_of_ours
 }
 
+@test "a directory of claims that could be made, but not opened, goes again; one that was there stays" {
+    requires command:strace
+    local each
+    for each in 1 2; do # the directory, and the claim in it
+        run -125 strace -f -qq -o /dev/null -P /run/ten-steps -e inject=openat:error=EMFILE:when="$each" "$net" true
+        assert_contains "$output" "Too many open files"
+        nothing_of_ours
+    done
+    mkdir -m 700 /run/ten-steps
+    run -125 strace -f -qq -o /dev/null -P /run/ten-steps -e inject=openat:error=EMFILE:when=1 "$net" true
+    rmdir /run/ten-steps
+}
+
 # leave_behind NAME LINE…: a claim as a tool leaves it that was killed.
 leave_behind() {
     local name=$1
@@ -304,6 +317,17 @@ leave_behind() {
     assert_contains "$output" "undo 'no'"
     [ -e /run/ten-steps/dead ]
     rm -r /run/ten-steps
+}
+
+@test "a symbolic link that can't be looked at counts as there: its claim stays until it can" {
+    ln -s loop "$BATS_TEST_TMPDIR/loop"
+    leave_behind dead "symlink /proc/1/ns/net $BATS_TEST_TMPDIR/loop/name"
+    run -0 "$net" --no-nat true
+    assert_contains "$output" "Too many levels of symbolic links"
+    [ -e /run/ten-steps/dead ]
+    rm "$BATS_TEST_TMPDIR/loop"
+    run -0 "$net" --no-nat true
+    nothing_of_ours
 }
 
 @test "a shared claim whose things are only half there: nobody joins it, and a killed undoer leaves it so" {
