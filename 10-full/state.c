@@ -157,20 +157,24 @@ int state_write(const struct spec *spec)
     return 0;
 }
 
-/* What can't be read is as if nothing had been written yet. */
-static void read_file(struct spec *spec)
+/* A file that isn't there has not been written yet; of any other error nothing may be concluded. */
+static int read_file(struct spec *spec)
 {
     const char *name = spec->name;
     FILE *file = fopen(state_path(spec, "state"), "re");
     char *text = NULL;
     size_t size = 0;
-    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
+    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : 0;
+    bool failed = file != NULL ? ferror(file) != 0 : errno != ENOENT;
 
+    if (failed)
+        (void)report("read %s", state_path(spec, "state"));
     spec_parse(spec, length > 0 ? text : "", length > 0 ? (size_t)length : 0);
     spec->name = name;
     free(text);
     if (file != NULL)
         fclose(file);
+    return failed ? -EIO : 0;
 }
 
 /* Is there a box called SPEC's name, in the store or not? */
@@ -196,7 +200,8 @@ int state_read(const char *name, struct spec *spec)
         hint("'full ps -a' lists the boxes");
         return report("box %s", name);
     }
-    read_file(spec);
+    if (read_file(spec) != 0)
+        return -EIO;
     spec->running = runs;
     if (runs || spec->ended != 0)
         return 0;

@@ -157,6 +157,18 @@ half_made() {
     run -0 "$full" run "${alone[@]}" "$ROOTFS" true # finds the group, which no state names any more
 }
 
+@test "a state file that can't be opened just now is an error, and stays as it is" {
+    requires command:strace
+    local state before
+    detached bird sleep 60
+    run -0 "$full" stop -t 0 bird
+    state=$TEN_STEPS_HOME/boxes/bird/state
+    before=$(cksum <"$state")
+    expect_error 125 "Cannot allocate memory" strace --quiet=all --output=/dev/null --trace-path="$state" \
+        --inject=openat:error=ENOMEM "$full" inspect bird
+    assert_equal "$(cksum <"$state")" "$before"
+}
+
 @test "commands on one box at the same time: no box is half there, and no error but that it has gone" {
     local i
     for i in 1 2 3 4 5 6; do
