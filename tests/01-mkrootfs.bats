@@ -112,20 +112,20 @@ a_script() {
     mine=$(random_name)
     echo "$mine" >"$new/etc/hosts"
     run -0 "$(tool mkrootfs)" "$new" true cat
-    assert_contains "$output" "is there already"
+    assert_contains "$output" "exists already"
     assert_equal "$(cat "$new/etc/hosts")" "$mine"
     [ ! -e "$new$(realpath "$(type -P cat)")" ]
 }
 
 @test "any other directory, a file, and a place that isn't there are refused and left alone" {
     mkdir "$new"
-    expect_error 125 "$new: is there already, and was not made by mkrootfs" "$(tool mkrootfs)" "$new"
+    expect_error 125 "$new: exists already, and was not made by mkrootfs" "$(tool mkrootfs)" "$new"
     assert_hint "new directory"
     assert_equal "$(ls -A "$new")" ""
     [ ! -e "$new.new" ]
-    expect_error 125 "is there already" "$(tool mkrootfs)" /
+    expect_error 125 "exists already" "$(tool mkrootfs)" /
     touch "$BATS_TEST_TMPDIR/file"
-    expect_error 125 "is there already" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/file"
+    expect_error 125 "exists already" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/file"
     expect_error 125 "No such file" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/missing/new"
     expect_error 125 "a directory is missing" "$(tool mkrootfs)"
     rmdir "$new"
