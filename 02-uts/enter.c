@@ -1,9 +1,8 @@
 /*
- * enter: run a command in the namespaces of a process that is there already.
+ * enter: run a command in the namespaces of a process that exists already.
  *
- * The third of the three calls that have to do with namespaces: setns(2). A descriptor of the
- * process (pidfd_open(2)) stands for all its namespaces, and a set of flags says which ones to
- * join.
+ * This is the third of the three calls that deal with namespaces: setns(2). A descriptor of the
+ * process (pidfd_open(2)) stands for all its namespaces, and a set of flags selects those to join.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +39,7 @@ static const struct {
     {"cgroup", CLONE_NEWCGROUP},
 };
 
-/* Is the namespace of this kind another one than ours? Two links to one have the same inode. */
+/* Is PID in another namespace of this kind than we are? Two links to one have the same inode. */
 static bool differs(pid_t pid, const char *name)
 {
     struct stat own, other;
@@ -59,7 +58,7 @@ static void join(pid_t pid)
 
     if (process == -1)
         die("process %d", pid);
-    /* EXERCISE 2.3: go into all namespaces in which PID differs from us, at once. setns(2) */
+    /* EXERCISE 2.3: join all namespaces in which PID differs from us, at once. setns(2) */
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (differs(pid, kinds[i].name))
             flags |= kinds[i].flag;
@@ -81,10 +80,10 @@ int main(int argc, char **argv)
         tool_option(option);
     long pid = optind < argc ? strtol(argv[optind++], &end, 10) : 0;
     if (pid <= 0 || *end != '\0')
-        fail("a process is missing: enter PID [COMMAND]");
+        fail("missing process: enter PID [COMMAND]");
 
     join((pid_t)pid);
-    struct child child = spawn(0); /* a pid namespace is for children: they are born in it */
+    struct child child = spawn(0); /* only children enter a pid namespace: they are born in it */
     if (child.pid == 0) {
         view_in_place_of_command();
         spawn_exec(&child, tool_command(argc, argv));

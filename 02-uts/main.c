@@ -2,7 +2,7 @@
  * uts: run a command with a host name of its own.
  *
  * The first namespace of the course and the smallest. The child is born in a new UTS namespace,
- * which begins as a copy of the old one; then it changes its names, and the host never notices.
+ * which begins as a copy of the old one. Then it changes its names, and the host never notices.
  */
 #include <sched.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 static const char usage[] =
     "Usage: uts [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) with host and domain name of its own.\n"
+    "Run COMMAND (/bin/sh if none is given) with a host and domain name of its own.\n"
     "\n"
     "  -H, --hostname=NAME    host name inside, 1 to 64 bytes (default: as outside)\n"
     "  -D, --domainname=NAME  NIS domain name inside (default: as outside)\n"
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     struct options options = parse_options(argc, argv);
     uint64_t namespaces = 0;
 
-    /* EXERCISE 2.1: name the namespace that the child shall have of its own. clone(2) */
+    /* EXERCISE 2.1: choose the namespace that the child should have to itself. clone(2) */
     namespaces = CLONE_NEWUTS;
     /* END */
     struct child child = spawn(namespaces);

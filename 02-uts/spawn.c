@@ -50,7 +50,7 @@ static void explain_clone(uint64_t flags, uint64_t cgroup)
     snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)cgroup);
     ssize_t length = readlink(link, path, sizeof(path) - 1);
     path[length > 0 ? length : 0] = '\0';
-    /* A shell goes into a cgroup by itself, and its children with it. */
+    /* A shell moves itself into the cgroup, and its children are born there. */
     explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
 }
 
@@ -64,7 +64,7 @@ sigset_t spawn_signals(void)
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&set, signals[i]);
-    /* Blocked, it would arrive although it is ignored. Under nohup(1) the command goes on, too. */
+    /* Blocked, it would arrive although it is ignored. Under nohup(1) the command keeps running. */
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
         sigdelset(&set, SIGHUP);
     return set;
@@ -104,16 +104,16 @@ void spawn_block_signals(void)
     if (signals_are_blocked)
         return;
     signals_are_blocked = true;
-    sigaddset(&blocked, SIGPIPE); /* who reads our errors may go: there still is what to undo */
-    signal(SIGCHLD, SIG_DFL);     /* if our parent has us ignore it, there is no exit status */
+    sigaddset(&blocked, SIGPIPE); /* even if nobody reads our errors, we must still undo things */
+    signal(SIGCHLD, SIG_DFL);     /* if our parent made us ignore it, there is no exit status */
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     spawn_hold_stops(true);
 }
 
-/* The box's end of the socket, and what is said there if the box ends by exit(3): it has failed. */
+/* The box's end of the socket. If the box ends by exit(3), it has failed, and sends a word. */
 static int to_host = -1;
 
-static void tell_failure(void)
+static void report_failure(void)
 {
     (void)send(to_host, "failed", 6, MSG_NOSIGNAL);
 }
@@ -137,17 +137,17 @@ struct child spawn_with(struct clone_args arguments)
     if (asked != 0)
         explain_clone(asked, arguments.cgroup);
     child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
-    /* Engines' seccomp filters hide clone3, whose flags they can't see; chapter 10's too. */
+    /* Seccomp filters, chapter 10's too, can't see the flags of clone3 and so hide the call. */
     if (child.pid == -1 && errno == ENOSYS && !(asked & CLONE_INTO_CGROUP))
         child.pid = (pid_t)syscall(SYS_clone, arguments.flags | SIGCHLD, NULL, &child.pidfd);
     if (child.pid == -1) {
         if (errno == EACCES && (asked & CLONE_INTO_CGROUP))
-            hint("the way to that cgroup leads out of your branch of the tree: start this, too, by "
-                 "'systemd-run --user --scope'");
+            hint("that cgroup is outside your branch of the tree: start this with "
+                 "'systemd-run --user --scope' too");
         if (errno == EPERM && (asked & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
         if (errno == ENOMEM)
-            hint("a pid namespace whose first process has ended takes no others: has the box "
+            hint("a pid namespace accepts no process after its first one has ended: has the box "
                  "ended?");
         report("clone3");
         return child;
@@ -160,7 +160,7 @@ struct child spawn_with(struct clone_args arguments)
         child.pidfd = -1;
         tool_side("box");
         if (to_host == -1)
-            atexit(tell_failure);
+            atexit(report_failure);
         to_host = child.sync;
         spawn_tie(&child);
     }
@@ -179,9 +179,9 @@ void spawn_go(const struct child *child)
 {
     if (send(child->sync, "go", 2, MSG_NOSIGNAL) != -1)
         return;
-    if (errno != EPIPE && errno != ECONNRESET) /* else the box has died, and spawn_wait() tells */
-        (void)report("tell the box to go on");
-    shutdown(child->sync, SHUT_RDWR); /* it will never hear "go", and must not wait for it */
+    if (errno != EPIPE && errno != ECONNRESET) /* otherwise the box has died: see spawn_wait() */
+        (void)report("send \"go\" to the box");
+    shutdown(child->sync, SHUT_RDWR); /* "go" will never arrive, and the box must not wait */
 }
 
 void spawn_wait_go(const struct child *child)
@@ -245,9 +245,9 @@ int spawn_wait(const struct child *child)
         if (sigwaitinfo(&signals, &info) == -1)
             continue; /* EINTR: stopped and continued */
         /*
-         * What the terminal sends (SI_KERNEL), it sends to the whole foreground group: the command
-         * has got it already, unless it has left the group. Only a hangup goes to the leader of the
-         * session alone.
+         * The terminal sends its signals (SI_KERNEL) to the whole foreground group, so the command
+         * has received this one already, unless it has left the group. Only a hangup goes to the
+         * session leader alone.
          */
         bool from_terminal = info.si_code == SI_KERNEL && info.si_signo != SIGHUP &&
                              getpgid(child->pid) == getpgrp();

@@ -2,9 +2,9 @@
  * A child in new namespaces, made like fork: spawn() returns twice, once on the host and once in
  * the box.
  *
- * From then on the two sides run at the same time. What one must not do before the other has done
- * its part is kept in step by spawn_go() on the host and spawn_wait_go() in the box. An error on
- * either side is told by the side that met it; the other side then ends without a word.
+ * From then on the two sides run at the same time. Where the box must not continue before the host
+ * has done its part, spawn_go() on the host and spawn_wait_go() in the box keep them in step. An
+ * error is reported by the side where it happened; the other side exits silently.
  */
 #ifndef SPAWN_H
 #define SPAWN_H
@@ -23,47 +23,47 @@ struct child {
 };
 
 /*
- * Host. Make a child with clone3(2); NAMESPACES is made of CLONE_NEW* flags and may be 0. The
- * signals that are passed on stay blocked on both sides from here on. The child dies when the tool
+ * Host. Create a child with clone3(2). NAMESPACES is a set of CLONE_NEW* flags and may be 0. From
+ * here on, the signals that are passed on stay blocked on both sides. The child dies when the tool
  * dies. An error ends the tool.
  */
 struct child spawn(uint64_t namespaces);
 
 /*
- * Host. The same with all of clone3(2)'s ARGUMENTS, of which .flags, and with CLONE_INTO_CGROUP
- * .cgroup, are the caller's: for tools that have something to undo. So an error does not end the
+ * Host. The same with clone3(2)'s ARGUMENTS, of which the caller sets .flags and, with
+ * CLONE_INTO_CGROUP, .cgroup. For tools that have something to undo, so an error does not end the
  * tool: it is reported, and the child's pid is -1.
  */
 struct child spawn_with(struct clone_args arguments);
 
 /*
- * Host. Block the signals that are passed on, and SIGPIPE, here already: for tools that make
- * something before the child, which a signal must not keep them from undoing. What is passed on
- * reaches the child when it is there.
+ * Host. Block the signals that are passed on, and SIGPIPE, ahead of spawn(): for tools that create
+ * something before the child, so that no signal keeps them from undoing it. The child receives the
+ * blocked signals once it exists.
  */
 void spawn_block_signals(void);
 
 /*
- * Host. The signals that reach the command, and SIGCHLD, for which spawn_wait() waits. A hangup is
+ * Host. The signals that reach the command, and SIGCHLD, which spawn_wait() waits for. SIGHUP is
  * not among them if the tool was started with it ignored.
  */
 sigset_t spawn_signals(void);
 
 /*
  * Host. Hold off Ctrl-Z and the like (SIGTSTP, SIGTTIN, SIGTTOU), or let them through again; calls
- * nest. A tool that holds what others wait for, such as a lock, must not be stopped there: they
- * would wait until it is continued. spawn_block_signals() holds them off, and spawn_wait() lets
- * them through while it waits.
+ * nest. A tool must not be stopped while it holds something that others wait for, such as a lock:
+ * they would wait until it is continued. spawn_block_signals() holds these signals off, and
+ * spawn_wait() lets them through while it waits.
  */
 void spawn_hold_stops(bool hold);
 
-/* Host. The host has done its part: the box may go on. Anything else than this lets it end. */
+/* Host. The host has done its part: the box may go on. Without this call it ends. */
 void spawn_go(const struct child *child);
 
 /*
- * Host. Wait until the box has executed its command, or has ended without. Returns 1, also if it
- * was killed before; or 0 if it could not: it has told why, and spawn_wait() will tell its exit
- * status; or, after report(), -errno.
+ * Host. Wait until the box has executed its command, or has ended before that. Returns 1 if it did
+ * or was killed; 0 if it could not, in which case it has reported why, and spawn_wait() returns its
+ * exit status; or, after report(), -errno.
  */
 int spawn_wait_exec(const struct child *child);
 
@@ -71,8 +71,9 @@ int spawn_wait_exec(const struct child *child);
 void spawn_wait_go(const struct child *child);
 
 /*
- * Box. Die when the tool dies, by SIGKILL. spawn() and spawn_exec() see to it; only who changes
- * credentials and does not exec needs to call it again, as the change clears it. prctl(2)
+ * Box. Die when the tool dies, by SIGKILL. spawn() and spawn_exec() take care of this. Call it
+ * again only after a change of credentials that no exec follows, because the change clears it.
+ * prctl(2)
  */
 void spawn_tie(const struct child *child);
 
@@ -80,7 +81,7 @@ void spawn_tie(const struct child *child);
 noreturn void spawn_exec(const struct child *child, char **command);
 
 /*
- * Host. Pass signals on until the child ends; reap whatever else is this process's child. Returns
+ * Host. Pass signals on until the child ends, and reap any other children of this process. Returns
  * the exit status that the tool should have: the child's own, or 128+N if signal N killed it.
  */
 int spawn_wait(const struct child *child);

@@ -5,15 +5,14 @@
 
 #include "../01-chroot/tool.h"
 
-enum { LONGEST_NAME = 64 }; /* __NEW_UTS_LEN of the kernel, without the final zero */
+enum { MAX_NAME = 64 }; /* __NEW_UTS_LEN of the kernel, without the final zero */
 
 void uts_check_name(const char *name, const char *what)
 {
     size_t length = strlen(name);
-    if (length == 0)
-        fail("%s: empty; it takes 1 to %d bytes", what, LONGEST_NAME);
-    if (length > LONGEST_NAME)
-        fail("%s: %zu bytes long; it takes 1 to %d", what, length, LONGEST_NAME);
+
+    if (length == 0 || length > MAX_NAME)
+        fail("invalid %s '%s': expected 1 to %d bytes, got %zu", what, name, MAX_NAME, length);
 }
 
 void uts_set_hostname(const char *name)

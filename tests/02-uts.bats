@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Chapter 2: host and domain name.
+# Chapter 2: host name and domain name.
 load lib/helpers
 
 # The names in the namespace of a process, asked from outside.
@@ -17,7 +17,7 @@ domainname_of() {
     assert_isolated "$BOX_PID" uts
 }
 
-@test "and in no other namespace of its own" {
+@test "all other namespaces are shared with the host" {
     start_box uts sleep 60
     assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
@@ -72,7 +72,7 @@ domainname_of() {
 }
 
 # bats test_tags=ex:2-2
-@test "a name of 64 bytes is taken whole" {
+@test "a name of 64 bytes is accepted and not cut" {
     local name
     name=$(printf '%064d' 7)
     run -0 "$(tool uts)" --hostname "$name" --domainname "$name" uname -n
@@ -82,17 +82,17 @@ domainname_of() {
 @test "a name of 65 bytes is a clear error" {
     local name
     name=$(printf '%065d' 7)
-    expect_error 125 "host name: 65 bytes long" "$(tool uts)" --hostname "$name" true
-    expect_error 125 "domain name: 65 bytes long" "$(tool uts)" --domainname "$name" true
+    expect_error 125 "invalid host name '$name': expected 1 to 64 bytes, got 65" "$(tool uts)" --hostname "$name" true
+    expect_error 125 "invalid domain name '$name': expected 1 to 64 bytes, got 65" "$(tool uts)" --domainname "$name" true
 }
 
 @test "an empty name is a clear error" {
-    expect_error 125 "host name: empty" "$(tool uts)" --hostname '' true
-    expect_error 125 "domain name: empty" "$(tool uts)" --domainname '' true
+    expect_error 125 "invalid host name ''" "$(tool uts)" --hostname '' true
+    expect_error 125 "invalid domain name ''" "$(tool uts)" --domainname '' true
 }
 
 # bats test_tags=ex:2-1
-@test "an ordinary user learns why not and the way out" {
+@test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool uts)" true
     assert_hint root
 }
@@ -112,7 +112,7 @@ domainname_of() {
 }
 
 # bats test_tags=ex:2-3
-@test "enter: a pid namespace, in which the command is a process of the box's" {
+@test "enter: in a pid namespace the command is a process of the box" {
     requires tool:pid
     start_box pid sleep 60
     run -0 "$(tool enter)" "$BOX_PID" ps -eo args=
@@ -120,8 +120,8 @@ domainname_of() {
     assert_equal "${#lines[@]}" 2
 }
 
-@test "enter: no process, and what isn't one" {
+@test "enter: an unknown process, none, and a word in its place are clear errors" {
     expect_error 125 "No such process" "$(tool enter)" 4194304 true
-    expect_error 125 "a process is missing" "$(tool enter)"
-    expect_error 125 "a process is missing" "$(tool enter)" x true
+    expect_error 125 "missing process" "$(tool enter)"
+    expect_error 125 "missing process" "$(tool enter)" x true
 }
