@@ -8,8 +8,8 @@
 #include "../01-chroot/tool.h"
 
 /*
- * What a process of the box finds in /proc/1/fd it could use, even a directory of the host: close
- * all descriptors but the standard three and those to KEEP.
+ * A process of the box could use whatever it finds in /proc/1/fd, even a directory of the host. So
+ * close all descriptors but the standard three and those to KEEP.
  */
 static void close_all_but(const int *keep, int count)
 {
@@ -27,8 +27,8 @@ static void close_all_but(const int *keep, int count)
 }
 
 /*
- * All that an init has to do the tool does already for its box: spawn_wait() passes signals on and
- * reaps every child. So init is the same once more, one level down and without new namespaces.
+ * The tool already does for its box all that an init has to do: spawn_wait() passes signals on and
+ * reaps every child. So init is the same again, one level down and without new namespaces.
  */
 void init_stay_behind(struct child *box)
 {
@@ -48,7 +48,7 @@ void init_stay_behind(struct child *box)
     if (executed < 0)
         exit(EXIT_TOOL);
     tool_errors_to(STDERR_FILENO);
-    /* The host learns from the socket's end that the command runs, or by a word that it failed. */
+    /* If the socket closes, the host knows that the command runs; a word on it means failure. */
     close_all_but((int[]){child.pidfd, box->sync}, executed ? 1 : 2);
     exit(spawn_wait(&child));
     /* END */

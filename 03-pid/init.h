@@ -1,6 +1,6 @@
 /*
  * A small init, as PID 1 of a pid namespace. The kernel hands every orphan of the namespace to PID
- * 1, which must reap it, and spares PID 1 each signal that it has no handler for.
+ * 1, which must reap it, and doesn't deliver signals to PID 1 that it has no handler for.
  */
 #ifndef INIT_H
 #define INIT_H
@@ -9,8 +9,8 @@
 
 /*
  * Box, as PID 1. Returns in a new process, which goes on to run the command with spawn_exec(BOX).
- * PID 1 stays behind as init: it passes signals on to that process, reaps what is orphaned, and
- * ends with the command's status; the kernel then ends whatever is left.
+ * PID 1 stays behind as init: it passes signals on to that process, reaps orphans, and ends with
+ * the command's status. The kernel then kills whatever is left.
  */
 void init_stay_behind(struct child *box);
 

@@ -2,7 +2,7 @@
  * pid: run a command as process 1 of its own.
  *
  * The child is the first process of a new pid namespace. It cannot name a process outside, so it
- * cannot signal one. But ps reads /proc, and the old /proc still shows the host: so the box gets a
+ * cannot signal one. But ps reads /proc, and the old /proc still shows the host. So the box gets a
  * mount namespace too, and mounts a /proc of its own there.
  */
 #include <sched.h>
@@ -16,11 +16,11 @@
 
 static const char usage[] =
     "Usage: pid [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) as PID 1 of a pid namespace with a /proc of its own.\n"
+    "Run COMMAND (/bin/sh if none is given) as PID 1 of its own pid namespace, with its\n"
+    "own /proc.\n"
     "\n"
-    "  -k, --keep-proc        leave the host's /proc in place (default: mount a new one)\n"
-    "  -i, --init             PID 1 is a small init and COMMAND its child (default: COMMAND "
-    "itself)\n"
+    "  -k, --keep-proc        keep the host's /proc (default: mount a new one)\n"
+    "  -i, --init             PID 1 is a small init, COMMAND its child (default: COMMAND is)\n"
     "@\n"
     "\n"
     "Example: pid ps ax\n"
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     struct options options = parse_options(argc, argv);
     uint64_t namespaces = options.keep_proc ? 0 : CLONE_NEWNS;
 
-    /* EXERCISE 3.1: let the child be the first process of a pid namespace. clone(2) */
+    /* EXERCISE 3.1: make the child the first process of a new pid namespace. clone(2) */
     namespaces |= CLONE_NEWPID;
     /* END */
     struct child child = spawn(namespaces);

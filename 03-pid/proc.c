@@ -17,8 +17,8 @@ int proc_check(void)
     self[length > 0 ? length : 0] = '\0';
     if (atoi(self) == getpid())
         return 0;
-    hint("the host's /proc has to be mounted, and to show this pid namespace");
-    return refuse("/proc is not of this pid namespace");
+    hint("mount one that does: mount -t proc proc /proc");
+    return refuse("/proc does not show this pid namespace");
 }
 
 void mounts_make_private(void)
@@ -59,9 +59,8 @@ void mount_hint(const char *type, const char *options)
     if (errno == ENODEV)
         hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
     else if (errno == EINVAL && options != NULL)
-        hint("the kernel refuses '%s': an option that %s does not have, a value it does not take, "
-             "or "
-             "a user or group that the box does not have",
+        hint("one of the options '%s' is unknown to %s, has an invalid value, or names a user or "
+             "group that does not exist in the box",
              options, type);
 }
 
@@ -78,7 +77,7 @@ void mount_new(const char *type, const char *target, const char *shown, unsigned
     if (mount(type, target, type, flags, options) == 0)
         return;
     if (errno == ENOENT)
-        hint("the directory %s has to be there first, and the host's /proc", shown);
+        hint("the directory %s must exist, and the host's /proc must be mounted", shown);
     else
         mount_hint(type, options);
     die("mount %s on %s", type, shown);

@@ -3,16 +3,17 @@
 #define PROC_H
 
 /*
- * Either side. Is there a /proc, and is it that of this process's pid namespace? In another the
- * number of the box would be that of some other process. Returns 0 or, after refuse(), -EINVAL.
+ * Either side. Is there a /proc, and does it belong to this process's pid namespace? In another
+ * one, the number of the box would be that of some other process. Returns 0 or, after refuse(),
+ * -EINVAL.
  */
 int proc_check(void);
 
 /*
- * Box, in a new mount namespace, before any mount. The namespace begins as a copy, and where the
- * host's mounts are shared (systemd makes them so) a change in the copy still reaches the host: a
- * new /proc would cover the host's own. Make all of them private. mount_namespaces(7). An error
- * ends the tool.
+ * Box, in a new mount namespace, before any mount. The namespace begins as a copy. Where the host's
+ * mounts are shared (systemd makes them so), a change in the copy still reaches the host: a new
+ * /proc would cover the host's own. Make all of them private. mount_namespaces(7). An error ends
+ * the tool.
  */
 void mounts_make_private(void);
 
@@ -24,7 +25,8 @@ struct mount_words {
 /* Either side. PREFIX is "MS_", or "MOUNT_ATTR_" for the newer calls, with the same four flags. */
 struct mount_words mount_words(const char *prefix, unsigned long flags);
 
-/* Box, before die(). A hint on why, by errno, a file system of TYPE with OPTIONS was refused. */
+/* Box, before die(). A hint on why (errno) the kernel refused a file system of TYPE with OPTIONS.
+ */
 void mount_hint(const char *type, const char *options);
 
 /*
@@ -35,8 +37,8 @@ void mount_new(const char *type, const char *target, const char *shown, unsigned
                const char *options);
 
 /*
- * Box. Mount a new /proc on TARGET. It shows the processes of the pid namespace in which the caller
- * is. proc(5). SHOWN as above. An error ends the tool.
+ * Box. Mount a new /proc on TARGET. It shows the processes of the caller's pid namespace. proc(5).
+ * SHOWN as above. An error ends the tool.
  */
 void proc_mount(const char *target, const char *shown);
 

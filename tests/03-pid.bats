@@ -19,7 +19,7 @@ sees() {
     [[ $(numbers_of "$BOX_PID") =~ ^"$BOX_PID"[[:space:]]+1$ ]]
 }
 
-@test "it has a mount namespace for its /proc, and shares all the others" {
+@test "it has its own mount namespace for its /proc, and shares all others with the host" {
     start_box pid sleep 60
     assert_isolated "$BOX_PID" mnt
     assert_shared "$BOX_PID" uts ipc user net cgroup
@@ -74,7 +74,7 @@ sees() {
 }
 
 # bats test_tags=ex:3-3
-@test "orphans become children of PID 1; one that does not reap leaves zombies" {
+@test "orphans become children of PID 1; if it does not reap them they stay as zombies" {
     run -0 "$(tool pid)" "$PROBE" zombie
     assert_equal "$output" "zombie"
 }
@@ -103,7 +103,7 @@ sees() {
 }
 
 # bats test_tags=ex:3-4
-@test "nor SIGTERM from the host; with --init the command gets it" {
+@test "PID 1 does not get SIGTERM from the host either; with --init the command gets it" {
     start_box pid sleep 60
     kill -TERM "$TOOL_PID"
     run -1 wait_until 1 ended "$BOX_PID"
@@ -129,7 +129,7 @@ sees() {
 }
 
 # bats test_tags=ex:3-1
-@test "--init: when the command ends, what it left behind ends too" {
+@test "--init: when the command ends, the processes it left behind end too" {
     local others
     mkfifo "$BATS_TEST_TMPDIR/end"
     start_box pid --init sh -c 'setsid sleep 67 & read -r _ <"$0"' "$BATS_TEST_TMPDIR/end"
@@ -161,7 +161,7 @@ sees() {
     done
 }
 
-@test "an ordinary user learns why not and the way out" {
+@test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool pid)" true
     assert_hint root
 }

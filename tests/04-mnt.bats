@@ -446,7 +446,7 @@ zero character special file 1:5 666"
     rm "$ROOTFS/file"
 }
 
-@test "an ordinary user learns why not and the way out" {
+@test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool mnt)" true
     assert_hint root
 }

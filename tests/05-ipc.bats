@@ -94,7 +94,7 @@ objects_of() {
     "$PROBE" mq-unlink "/$theirs"
 }
 
-@test "an ordinary user learns why not and the way out" {
+@test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool ipc)" true
     assert_hint root
 }

@@ -201,8 +201,8 @@ on_machine_with() {
 
 @test "where /proc is another pid namespace's, the hint says so" {
     requires tool:pid
-    expect_error 125 "/proc is not of this pid namespace" "$(tool pid)" --keep-proc "$(tool user)" true
-    assert_hint "/proc has to be mounted"
+    expect_error 125 "/proc does not show this pid namespace" "$(tool pid)" --keep-proc "$(tool user)" true
+    assert_hint "mount -t proc proc /proc"
 }
 
 # bats test_tags=ex:6-2

@@ -266,9 +266,9 @@ with_resolv() {
 
 @test "/proc of another pid namespace, where the box's number is somebody else's" {
     requires tool:pid
-    expect_error 125 "/proc is not of this pid namespace" "$(tool pid)" --keep-proc "$net" true
-    assert_hint "/proc has to be mounted"
-    expect_error 125 "/proc is not of this pid namespace" \
+    expect_error 125 "/proc does not show this pid namespace" "$(tool pid)" --keep-proc "$net" true
+    assert_hint "mount -t proc proc /proc"
+    expect_error 125 "/proc does not show this pid namespace" \
         "$(tool pid)" --keep-proc "$net" --none --name "$(random_name n)" true
 }
 
