@@ -20,16 +20,16 @@ static const struct {
 };
 
 /*
- * Let the host's device of that name, taken as TREE, appear in DEV. A read-only mount still lets
- * everybody write to a device, but nobody change its owner or mode, which are the host's. Nobody
- * else has seen this /dev yet: NAME there is what it was made as, and no link.
+ * Mount the host's device NAME, open as TREE, in DEV. Read-only still allows writing to the device,
+ * but not changing its owner or mode, which are the host's. Nobody else has seen this /dev yet, so
+ * NAME there is still the file just created, not a link.
  */
 static void bind_device(const struct root *dev, int tree, const char *name)
 {
     explain("touch %s/%s\tmknodat(\"%s\")", dev->path, name, name);
     if (mknodat(dev->directory, name, S_IFREG | 0644, 0) == -1)
         die("make %s/%s", dev->path, name);
-    explain("# read-only, for its owner and mode\tmount_setattr(MOUNT_ATTR_RDONLY)");
+    explain("# keep its owner and mode\tmount_setattr(MOUNT_ATTR_RDONLY)");
     if (tree_set(tree, TREE_READ_ONLY, 0, false) == -1)
         die("make /dev/%s read-only", name);
     explain("mount --rbind -o ro /dev/%s %s/%s\tmove_mount(\"%s\")", name, dev->path, name, name);
@@ -50,8 +50,7 @@ struct root mount_devices(const struct root *root)
     int trees[DEVICES];
     char path[32];
 
-    /* mknod(2) could make them, but not in a user namespace. Taken before the new /dev hides them.
-     */
+    /* mknod(2) fails in a user namespace, so bind the host's before the new /dev hides them. */
     for (int i = 0; i < DEVICES; i++) {
         snprintf(path, sizeof(path), "/dev/%s", devices[i]);
         trees[i] = mount_take(path);

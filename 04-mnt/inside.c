@@ -17,7 +17,7 @@ int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve)
     };
     int file, tries = 100;
 
-    /* EAGAIN: something was renamed meanwhile, and the kernel can't tell that we are still in. */
+    /* EAGAIN: after a rename, the kernel can't be sure that the path is still inside the root. */
     do
         file = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
     while (file == -1 && errno == EAGAIN && --tries > 0);
@@ -30,7 +30,7 @@ int open_file(const char *path)
 
     if (stat(path, &status) == -1 || !S_ISREG(status.st_mode))
         return -1;
-    /* It could be another one by now. */
+    /* By now it may be another file: so don't block, and take no terminal. */
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 

@@ -1,9 +1,9 @@
 /*
  * mnt: run a command with mounts, and a root, of its own.
  *
- * Chapter 1 changed the root of a process and left the old one within reach. Here the root of a
- * whole mount namespace is exchanged by pivot_root(2) and the old one unmounted: there is nothing
- * left in it to get out to. (A process outside is a door, if /proc shows it, as the lesson does.)
+ * Chapter 1 changed the root of a process and left the old one within reach. Here pivot_root(2)
+ * exchanges the root of a whole mount namespace, and the old one is unmounted: nothing is left to
+ * escape to. (A process outside is a door if /proc shows it: see the lesson.)
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -21,19 +21,19 @@ static const char usage[] =
     "Usage: mnt [OPTION]... [--] [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) in a mount namespace of its own.\n"
     "\n"
-    "  -r, --root=DIR         make DIR the root by pivot_root (default: keep the root)\n"
+    "  -r, --root=DIR         make DIR the root (default: keep the root)\n"
     "  -b, --bind=SRC:DST[:ro]\n"
-    "                         let SRC appear at DST; with :ro read-only; repeatable\n"
+    "                         mount SRC at DST; with :ro read-only; repeatable\n"
     "  -t, --tmpfs=DST[:OPTION,...]\n"
     "                         a new, empty tmpfs at DST; repeatable\n"
     "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"
     "                         dev (default: rw,noexec,nosuid,nodev,mode=1777)\n"
     "  -d, --dev              a /dev of its own (default: what the root has)\n"
     "  -R, --read-only        make the root read-only (default: as it is)\n"
-    "  -p, --propagation=KIND private: no mount travels between host and box (default)\n"
-    "                         slave: the host's mounts appear in the box; shared: both ways\n"
+    "  -p, --propagation=KIND private: no mount travels (default); slave: the host's\n"
+    "                         mounts appear in the box; shared: both ways\n"
     "@\n"
-    "DST is a path in the root. With --root it is made if it is missing.\n"
+    "DST is a path in the root. With --root it is created if it is missing.\n"
     "Device files in DIR and SRC do not work; --dev brings the usual ones.\n"
     "\n"
     "Example: mnt --root rootfs --dev --bind /proc:/proc /bin/sh\n"
@@ -70,10 +70,11 @@ static void check_options(const struct options *options)
     const char *kind = options->propagation;
 
     if (strcmp(kind, "private") != 0 && strcmp(kind, "slave") != 0 && strcmp(kind, "shared") != 0)
-        fail("propagation '%s': is not private, slave or shared", kind);
+        fail("invalid propagation '%s': expected private, slave or shared", kind);
     if (strcmp(kind, "shared") == 0 &&
         (options->root || options->mount_count || options->devices || options->read_only))
-        fail("propagation shared: the other options' mounts would be made on the host too");
+        fail("propagation 'shared' excludes options that mount: the host would get their mounts "
+             "too");
     targets_check(options->mounts, options->mount_count);
 }
 
@@ -136,7 +137,7 @@ static noreturn void run_box(const struct options *options, const struct child *
 
 int main(int argc, char **argv)
 {
-    static struct options options; /* what it points to is kept until the end */
+    static struct options options; /* what it points to stays allocated until the end */
 
     options = parse_options(argc, argv);
     struct child child = spawn(CLONE_NEWNS);

@@ -30,18 +30,18 @@ struct bind bind_parse(const char *text)
     bind.source = strsep(&rest, ":");
     bind.target = strsep(&rest, ":");
     if (bind.target == NULL || bind.source[0] == '\0' || bind.target[0] == '\0')
-        fail("'%s': is not SOURCE:TARGET or SOURCE:TARGET:ro", text);
+        fail("invalid bind '%s': expected SOURCE:TARGET or SOURCE:TARGET:ro", text);
     for (char *word; (word = strsep(&rest, ",")) != NULL;) {
         bind.flags |= strcmp(word, "ro") == 0 ? MS_RDONLY : 0;
-        /* z and Z ask docker for labels of SELinux, of which there are none here. */
+        /* z and Z ask docker for SELinux labels, which we don't set. */
         if (strcmp(word, "ro") != 0 && strcmp(word, "rw") != 0 && strcasecmp(word, "z") != 0)
-            fail("'%s': invalid option '%s': expected ro, rw, z or Z", text, word);
+            fail("bind '%s': invalid option '%s': expected ro, rw, z or Z", text, word);
     }
     bind.target = target_parse(bind.target);
     return bind;
 }
 
-/* Put the flag that WORD names into FLAGS, or take it out. False if it names none. */
+/* Set or clear the flag that WORD names in FLAGS. False if it names none. */
 static bool take_flag(unsigned long *flags, const char *word)
 {
     static const struct {
@@ -111,11 +111,11 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
     int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
     const char *there = target_shown(root, target);
     if (flags != 0) {
-        explain("# %s, with all below it\tmount_setattr(%s, AT_RECURSIVE)", words.options,
+        explain("# %s, with all mounts below\tmount_setattr(%s, AT_RECURSIVE)", words.options,
                 words.names);
         if (tree_set(tree, flags, 0, true) == -1)
             die("make %s %s", there, words.options);
-        /* -o ro of mount(8) would be for the uppermost mount alone */
+        /* mount(8)'s -o ro would apply to the topmost mount alone */
         explain("mount --rbind %s %s && findmnt -Rlno TARGET %s | xargs -n1 mount -o "
                 "remount,bind,%s\tmove_mount(\"%s\")",
                 source, there, there, words.options, target);
@@ -132,8 +132,8 @@ int mount_inside(const struct root *root, const char *target, const char *type, 
 {
     struct mount_words words = mount_words("MOUNT_ATTR_", flags);
 
-    explain("# a %s to be mounted\tfsopen(\"%s\")", type, type);
-    explain("# ... a mount that has no place yet\tfsmount(%s)", words.names);
+    explain("# a new %s\tfsopen(\"%s\")", type, type);
+    explain("# ... as a mount without a place\tfsmount(%s)", words.names);
     int tree = tree_new(type, flags, options);
     if (tree == -1) {
         mount_hint(type, options);
@@ -149,7 +149,7 @@ int mount_inside(const struct root *root, const char *target, const char *type, 
     return tree;
 }
 
-/* ROOT for the mounts of the tool's own. */
+/* ROOT for the mounts that the tool itself needs. */
 static struct root without_links(const struct root *root)
 {
     struct root strict = *root;
@@ -158,7 +158,7 @@ static struct root without_links(const struct root *root)
     return strict;
 }
 
-/* The mount TREE at TARGET in ROOT as a root itself. Its name is needed to the end. */
+/* The mount TREE at TARGET in ROOT as a root itself. Its name is needed until the end. */
 static struct root as_root(const struct root *root, const char *target, int tree)
 {
     struct root mounted = {.directory = tree, .make_missing = true, .no_links = true};

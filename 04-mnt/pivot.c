@@ -21,7 +21,7 @@ void mounts_set_propagation(const char *kind)
         explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
         if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
             die("make the mounts slaves");
-    } /* shared: a new mount namespace keeps what its mounts had */
+    } /* shared: the mounts of a new namespace keep their propagation */
 }
 
 struct root root_at(const char *directory)
@@ -43,7 +43,7 @@ struct root root_current(void)
     return root;
 }
 
-/* For a root that somebody else has filled. */
+/* Somebody else may have filled this root. */
 static void forbid_devices(const struct root *root)
 {
     explain("findmnt -Rlno TARGET %s | xargs -n1 mount -o remount,bind,nodev\t"
@@ -51,19 +51,19 @@ static void forbid_devices(const struct root *root)
             root->path, root->path);
     if (tree_set(root->directory, TREE_NODEV, 0, true) == -1) {
         if (errno == EINVAL)
-            hint("only a mount point can be 'nodev': is the directory bound to itself?");
+            hint("only a mount can be 'nodev': is the directory bound to itself?");
         die("make %s nodev", root->path);
     }
 }
 
 struct root root_prepare(const char *directory)
 {
-    /* Once there is a mount on it "." still leads below that, and its whole path to the mount. */
+    /* After the bind "." still leads below the new mount; only the full path leads to it. */
     if (directory[0] != '\0' && directory[strspn(directory, "./")] == '\0')
         directory = realpath(directory, NULL);
     if (directory == NULL)
         die("root directory");
-    /* EXERCISE 4.1: pivot_root(2) wants a mount point: bind DIRECTORY to itself. mount(2) */
+    /* EXERCISE 4.1: pivot_root(2) needs a mount point: bind DIRECTORY to itself. mount(2) */
     explain("mount --rbind %s %s\tmount(\"%s\", \"%s\", NULL, MS_BIND|MS_REC, NULL)", directory,
             directory, directory, directory);
     if (mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) == -1)
@@ -89,7 +89,7 @@ struct root root_adopt(int tree, const char *source, const char *directory)
 
 void mount_read_only(const struct root *root)
 {
-    /* EXERCISE 4.3: let nobody in the box write to its root. mount_setattr(2), tree.h */
+    /* EXERCISE 4.3: make the root read-only. mount_setattr(2), tree.h */
     explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
             root->path);
     if (tree_set(root->directory, TREE_READ_ONLY, 0, false) == -1)
@@ -104,15 +104,15 @@ void root_pivot(const struct root *root)
         die("go to %s", root->path);
 
     /*
-     * With "." for both, the old root ends up mounted on top of the new one, and needs no directory
-     * of its own. The next call takes the topmost away. pivot_root(2) has it under NOTES.
+     * With "." for both, the old root ends up mounted on top of the new one and needs no directory
+     * of its own. The next call unmounts the topmost. pivot_root(2) describes this in its NOTES.
      */
     /* EXERCISE 4.2: exchange the roots, then detach the old one. pivot_root(2), umount2(2) */
     explain("pivot_root . .\tpivot_root(\".\", \".\")");
     if (syscall(SYS_pivot_root, ".", ".") == -1) {
         if (errno == EINVAL)
-            hint("the new root must be a mount point, neither it nor its parent shared, and the "
-                 "old root not the initramfs");
+            hint("the new root must be a mount point, neither it nor its parent may be shared, and "
+                 "the old root can't be the initramfs");
         else if (errno == EBUSY)
             hint("it is the root already");
         die("pivot_root to %s", root->path);

@@ -14,7 +14,7 @@
 #include "../01-chroot/tool.h"
 #include "inside.h"
 
-enum { MAX_MISSING = 200 }; /* directories to make and links to follow for one target */
+enum { MAX_MISSING = 200 }; /* directories to create and links to follow for one target */
 
 const char *target_shown(const struct root *root, const char *target)
 {
@@ -32,15 +32,15 @@ char *target_parse(const char *text)
     if (rest == NULL || target == NULL)
         die("target '%s'", text);
     if (text[0] != '/')
-        fail("target '%s': has to be an absolute path inside the root", text);
+        fail("invalid target '%s': expected an absolute path in the root", text);
     while ((name = strsep(&rest, "/")) != NULL) {
         if (strcmp(name, "..") == 0)
-            fail("target '%s': leads out of the root", text);
+            fail("invalid target '%s': '..' leads out of the root", text);
         if (name[0] != '\0' && strcmp(name, ".") != 0)
             end = stpcpy(stpcpy(end, "/"), name);
     }
     if (end == target)
-        fail("target '%s': is the root itself", text);
+        fail("invalid target '%s': it is the root itself", text);
     return target;
 }
 
@@ -61,8 +61,8 @@ int root_look(const struct root *root, const char *path)
 static int find_target(const struct root *root, const char *path, mode_t kind, int steps);
 
 /*
- * Make PATH, and first the directories above it that are missing too. A link stays as it is, and
- * what it leads to is made: a path inside the root like any other.
+ * Create PATH, and first any missing directories above it. A link stays as it is; instead, create
+ * what it leads to, which is a path inside the root like any other.
  */
 static void make_target(const struct root *root, const char *path, mode_t kind, int steps)
 {
@@ -78,7 +78,7 @@ static void make_target(const struct root *root, const char *path, mode_t kind, 
     } else {
         explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", target_shown(root, path),
                 kind == S_IFDIR ? "mkdirat" : "mknodat", name);
-        mode_t mask = umask(022); /* the caller's is not for what others will use */
+        mode_t mask = umask(022); /* the caller's may be too strict for the users of the box */
         made =
             kind == S_IFDIR ? mkdirat(above, name, 0755) : mknodat(above, name, S_IFREG | 0644, 0);
         umask(mask);
@@ -88,7 +88,7 @@ static void make_target(const struct root *root, const char *path, mode_t kind, 
     close(above);
 }
 
-/* As root_target(), after so many STEPS towards it. */
+/* Like root_target(), after STEPS steps on the way there. */
 static int find_target(const struct root *root, const char *path, mode_t kind, int steps)
 {
     int target = root_find(root, path);
@@ -96,23 +96,23 @@ static int find_target(const struct root *root, const char *path, mode_t kind, i
 
     if (target == -1 && errno == ENOENT && root->make_missing) {
         if (steps > MAX_MISSING)
-            fail("too many missing directories, or links in circles, on the way to %s",
+            fail("too many missing directories or a loop of links on the way to %s",
                  target_shown(root, path));
         make_target(root, path, kind, steps);
         target = root_find(root, path);
     }
     if (target == -1 && errno == ELOOP && root->no_links) {
-        hint("a link could lead the mount, and what protects it, anywhere: make it a directory");
+        hint("a link could lead the mount anywhere: replace it with a directory");
         fail("target %s: expected a directory, found a symbolic link", target_shown(root, path));
     }
     if (target == -1 && errno == ENOENT)
-        hint("what is mounted on has to exist: make it with mkdir (or touch, for a file)");
+        hint("a mount point must exist: create it with mkdir (or touch, for a file)");
     if (target == -1 || fstat(target, &status) == -1)
         die("target %s", target_shown(root, path));
     if (S_ISDIR(status.st_mode) != (kind == S_IFDIR))
-        fail("target %s: is %sa directory, and what is mounted there is %sone",
-             target_shown(root, path), S_ISDIR(status.st_mode) ? "" : "not ",
-             kind == S_IFDIR ? "" : "not ");
+        fail("target %s: expected a %s, found a %s", target_shown(root, path),
+             kind == S_IFDIR ? "directory" : "file",
+             S_ISDIR(status.st_mode) ? "directory" : "file");
     return target;
 }
 

@@ -1,8 +1,7 @@
 /*
  * Mounts held by a descriptor, the newer half of the mount interface: take a mount, change it while
- * nobody sees it, put it in its place. Thin wrappers, as not every libc has these calls yet.
- *
- * All return -1 with errno set if the kernel refuses.
+ * nobody sees it, put it in its place. These are thin wrappers, because not every libc has the
+ * calls yet. All return -1 with errno set on error.
  */
 #ifndef TREE_H
 #define TREE_H
@@ -10,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. Mount(2)'s MS_* of the first four names are equal.
+/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. The first four equal mount(2)'s MS_*.
  */
 enum {
     TREE_READ_ONLY = 0x1,
@@ -20,19 +19,19 @@ enum {
     TREE_ID_MAPPED = 0x100000
 };
 
-/* A copy of the mount at PATH and of all below it: a bind without a place. open_tree(2) */
+/* A copy of the mount at PATH and of all mounts below it: a bind without a place. open_tree(2) */
 int tree_copy(const char *path);
 
 /*
  * A new file system of TYPE with its own OPTIONS (as mount(8) takes them; NULL for none), as a
- * mount with ATTRIBUTES that has no place yet. Unlike with mount(2), there is a descriptor of this
- * very file system from the first moment on. fsopen(2), fsconfig(2), fsmount(2)
+ * mount with ATTRIBUTES that has no place yet. Unlike mount(2), this gives us a descriptor of the
+ * very file system from the start. fsopen(2), fsconfig(2), fsmount(2)
  */
 int tree_new(const char *type, uint64_t attributes, const char *options);
 
 /*
- * Set ATTRIBUTES (TREE_READ_ONLY, …) on the mount open as TREE, or with RECURSIVE on all below
- * it too. USER_NAMESPACE goes with TREE_ID_MAPPED, which also makes it private, and is 0
+ * Set ATTRIBUTES (TREE_READ_ONLY, …) on the mount open as TREE, and with RECURSIVE on all mounts
+ * below it. USER_NAMESPACE goes with TREE_ID_MAPPED, which also makes the mount private, and is 0
  * otherwise. mount_setattr(2)
  */
 int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive);

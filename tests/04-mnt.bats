@@ -15,7 +15,7 @@ in_box() {
     inside "$BOX_PID" mount -- "$@"
 }
 
-@test "the command has a mount namespace of its own, and shares all the others" {
+@test "the command has its own mount namespace, and shares all others with the host" {
     start_box mnt sleep 60
     assert_isolated "$BOX_PID" mnt
     assert_shared "$BOX_PID" uts pid ipc user net cgroup
@@ -60,9 +60,9 @@ in_box() {
     umount "$BATS_TEST_TMPDIR/outside" "$BATS_TEST_TMPDIR/inside"
 }
 
-@test "--propagation: another word, or shared along with mounts, is an error" {
-    expect_error 125 "is not private, slave or shared" "$(tool mnt)" --propagation none true
-    expect_error 125 "propagation shared" "$(tool mnt)" --propagation shared --tmpfs /tmp true
+@test "--propagation: an unknown word is an error, and so is shared together with mounts" {
+    expect_error 125 "expected private, slave or shared" "$(tool mnt)" --propagation none true
+    expect_error 125 "propagation 'shared'" "$(tool mnt)" --propagation shared --tmpfs /tmp true
 }
 
 # bats test_tags=ex:4-2
@@ -74,7 +74,7 @@ in_box() {
 }
 
 # bats test_tags=ex:4-2
-@test "--root: the working directory, too, by whatever name" {
+@test "--root: the working directory under any name" {
     make_bare_root
     cd "$ROOT/bin"
     run -0 "$(tool mnt)" --root .. /bin/probe exit 0
@@ -129,7 +129,7 @@ in_box() {
 }
 
 # bats test_tags=ex:4-2
-@test "--bind: a directory of the host is seen inside, and written to" {
+@test "--bind: a directory of the host can be read and written inside" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
     local secret
@@ -144,7 +144,7 @@ in_box() {
 }
 
 # bats test_tags=ex:4-2
-@test "--bind with :ro: it can be read and not written to; the host still writes" {
+@test "--bind with :ro: the box can read but not write; the host still writes" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
     echo text >"$BATS_TEST_TMPDIR/data/file"
@@ -177,7 +177,7 @@ in_box() {
     assert_equal "$output" one
 }
 
-@test "--bind without --root: on the host's own directory, and the host sees nothing of it" {
+@test "--bind without --root: it covers the host's own directory, and the host does not notice" {
     mkdir "$BATS_TEST_TMPDIR"/{from,to}
     echo inside >"$BATS_TEST_TMPDIR/from/file"
     run -0 "$(tool mnt)" --bind "$BATS_TEST_TMPDIR/from:$BATS_TEST_TMPDIR/to" \
@@ -186,7 +186,7 @@ in_box() {
     [ ! -e "$BATS_TEST_TMPDIR/to/file" ]
 }
 
-@test "--bind without --root: a target that is missing is an error, and is not made" {
+@test "--bind without --root: a missing target is an error, and is not created" {
     expect_error 125 "No such file or directory" \
         "$(tool mnt)" --bind "/usr:$BATS_TEST_TMPDIR/none" true
     [ ! -e "$BATS_TEST_TMPDIR/none" ]
@@ -206,7 +206,7 @@ in_box() {
 @test "a target with '..' or that is not absolute is an error" {
     make_bare_root
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --bind /usr:/a/../../b true
-    expect_error 125 "absolute path" "$(tool mnt)" --root "$ROOT" --bind /usr:usr true
+    expect_error 125 "expected an absolute path" "$(tool mnt)" --root "$ROOT" --bind /usr:usr true
     expect_error 125 "leads out of the root" "$(tool mnt)" --root "$ROOT" --tmpfs /.. true
 }
 
@@ -222,21 +222,21 @@ in_box() {
 # bats test_tags=ex:4-1
 @test "a malformed bind, or one whose source is missing, is an error" {
     make_bare_root
-    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr true
-    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind :/usr true
-    expect_error 125 "is not SOURCE:TARGET" "$(tool mnt)" --bind /usr: true
+    expect_error 125 "expected SOURCE:TARGET" "$(tool mnt)" --bind /usr true
+    expect_error 125 "expected SOURCE:TARGET" "$(tool mnt)" --bind :/usr true
+    expect_error 125 "expected SOURCE:TARGET" "$(tool mnt)" --bind /usr: true
     expect_error 125 "expected ro, rw, z or Z" "$(tool mnt)" --bind /usr:/mnt:rx true
     expect_error 125 "No such file or directory" \
         "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/none:/mnt" true
 }
 
 # bats test_tags=ex:4-1
-@test "a file on a directory, or the other way round, is an error" {
+@test "a file mounted on a directory is an error, and the other way round" {
     make_bare_root
     mkdir "$ROOT/directory"
     echo >"$ROOT/file"
-    expect_error 125 "is not a directory" "$(tool mnt)" --root "$ROOT" --bind /usr:/file true
-    expect_error 125 "is a directory" "$(tool mnt)" --root "$ROOT" --bind /etc/passwd:/directory true
+    expect_error 125 "expected a directory, found a file" "$(tool mnt)" --root "$ROOT" --bind /usr:/file true
+    expect_error 125 "expected a file, found a directory" "$(tool mnt)" --root "$ROOT" --bind /etc/passwd:/directory true
 }
 
 @test "a root that is missing, or a file, is an error" {
@@ -262,7 +262,7 @@ in_box() {
 }
 
 # bats test_tags=ex:4-2
-@test "--tmpfs with docker's options: as asked for, and by default neither programs nor devices" {
+@test "--tmpfs with docker's options: they take effect; by default no programs and no devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --tmpfs /a --tmpfs /b:size=64k,mode=0710,uid=12,gid=34,exec,suid,dev \
         --tmpfs /c:ro,size=50% --tmpfs /d:ro,rw,noexec,exec /bin/probe pause
@@ -277,7 +277,7 @@ in_box() {
     assert_equal "$(ls "$ROOT" | tr '\n' ' ')" "a b bin c d "
 }
 
-@test "--tmpfs: unknown and malformed options are errors, and nothing is made" {
+@test "--tmpfs: unknown and malformed options are errors, and nothing is created" {
     make_bare_root
     local options
     for options in nonsense size= size=1x size=1mb size=-1 mode=8 uid=root gid= '' ro,,rw; do
@@ -287,7 +287,7 @@ in_box() {
 }
 
 # bats test_tags=ex:4-2
-@test "two mounts at one target, by whatever name, are an error; one below the other is not" {
+@test "two mounts at one target are an error under any name; one below the other is not" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
     local mounts
@@ -317,7 +317,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-1
-@test "--dev: a /dev that is a link is an error, wherever it leads" {
+@test "--dev: it is an error if /dev is a link, wherever it leads" {
     make_bare_root
     mkdir "$ROOT/elsewhere"
     local goal
@@ -325,14 +325,14 @@ zero character special file 1:5 666"
         ln -sfn "$goal" "$ROOT/dev"
         expect_error 125 "target $ROOT/dev: expected a directory, found a symbolic link" \
             "$(tool mnt)" --root "$ROOT" --dev /bin/probe pwd
-        assert_hint "make it a directory"
+        assert_hint "replace it with a directory"
     done
     assert_equal "$(ls -A "$ROOT/elsewhere")" ""
     [ ! -e "$ROOT/nowhere" ]
 }
 
 # bats test_tags=ex:4-2
-@test "a device file in the root, or in what is bound, opens no device; one in the box's own /dev does" {
+@test "a device file in the root or in a bind opens no device; one in the box's own /dev does" {
     make_bare_root
     local place options
     mkdir -p "$ROOT/below" "$BATS_TEST_TMPDIR/data/below"
@@ -373,7 +373,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-2
-@test "--dev: root in the box writes to the host's devices, and can't change their owner or mode" {
+@test "--dev: root in the box can write to the host's devices but not change their owner or mode" {
     make_rootfs
     local before
     before=$(stat -c '%a %u:%g' /dev/null)
@@ -384,7 +384,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-2
-@test "--dev: pseudo-terminals and shared memory of its own" {
+@test "--dev: the box has its own pseudo-terminals and shared memory" {
     make_rootfs
     start_box mnt --root "$ROOTFS" --dev sleep 60
     grep -q ' /dev/pts .* - devpts ' "/proc/$BOX_PID/mountinfo"
@@ -406,7 +406,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-2
-@test "--dev in a user namespace: the host's devices, bound, and they work" {
+@test "--dev in a user namespace: the host's devices are bound, and work" {
     requires userns
     make_rootfs user
     run -0 as_user "$(tool user)" "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
@@ -416,7 +416,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-2
-@test "--dev in a user namespace without --root: the host's devices, though /dev is another" {
+@test "--dev in a user namespace without --root: the host's devices in a new /dev" {
     requires userns
     run -0 as_user "$(tool user)" "$(tool mnt)" --dev sh -c \
         'echo gone >/dev/null && head -c 3 /dev/zero | wc -c && echo own >/dev/shm/own'
@@ -425,7 +425,7 @@ zero character special file 1:5 666"
 }
 
 # bats test_tags=ex:4-3
-@test "--read-only: nobody writes to the root, but to what is mounted below" {
+@test "--read-only: the root can't be written to, but mounts below it can" {
     make_bare_root
     run -1 "$(tool mnt)" --root "$ROOT" --read-only /bin/probe write /file text
     assert_contains "$output" "Read-only file system"

@@ -25,7 +25,7 @@ lacks_mount() {
 }
 
 # bats test_tags=ex:4-2
-@test "a target is looked up again if the kernel could not tell that it lies in the root" {
+@test "a target is looked up again if the kernel can't be sure that it lies in the root" {
     requires command:strace
     make_bare_root
     run -0 strace -f -o /dev/null -e inject=openat2:error=EAGAIN:when=1..3 \
@@ -44,7 +44,7 @@ lacks_mount() {
 }
 
 # bats test_tags=ex:4-2
-@test "a target that is a link to nothing: what it leads to is made, inside the root" {
+@test "a target that is a dangling link: what it leads to is created, inside the root" {
     make_bare_root
     local victim=$BATS_TEST_TMPDIR/victim secret link
     secret=$(random_name)
@@ -70,14 +70,14 @@ lacks_mount() {
 }
 
 # bats test_tags=ex:4-1
-@test "a target that is a link in circles, or to where nothing can be made, is an error" {
+@test "a target that is a loop of links is an error, and so is one that can't be created" {
     make_bare_root
     ln -s circle2 "$ROOT/circle"
     ln -s circle "$ROOT/circle2"
     ln -s "$(printf 'a/%.0s' {1..1000})b" "$ROOT/deep"
     ln -s /bin/probe/below "$ROOT/file"
     expect_error 125 "Too many levels of symbolic links" "$(tool mnt)" --root "$ROOT" --tmpfs /circle true
-    expect_error 125 "too many missing directories" "$(tool mnt)" --root "$ROOT" --tmpfs /deep true
+    expect_error 125 "too many missing directories or a loop of links" "$(tool mnt)" --root "$ROOT" --tmpfs /deep true
     expect_error 125 "Not a directory" "$(tool mnt)" --root "$ROOT" --tmpfs /file true
     ln -s "$BATS_TEST_TMPDIR/none" "$BATS_TEST_TMPDIR/link"
     expect_error 125 "No such file or directory" "$(tool mnt)" --tmpfs "$BATS_TEST_TMPDIR/link" true
@@ -85,7 +85,7 @@ lacks_mount() {
 }
 
 # bats test_tags=ex:4-2
-@test "a target that is a link exchanged all the time stays inside the root" {
+@test "a target that is replaced with a link again and again stays inside the root" {
     make_bare_root
     local victim=$BATS_TEST_TMPDIR/victim
     mkdir "$victim"
@@ -106,7 +106,7 @@ lacks_mount() {
 }
 
 # bats test_tags=ex:4-2
-@test "a missing target is made with mode 755 or 644 whatever the caller's umask, which the command keeps" {
+@test "a missing target is created with mode 755 or 644 under any umask, which the command keeps" {
     local mask
     make_bare_root
     for mask in 0077 0000; do

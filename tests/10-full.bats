@@ -193,7 +193,7 @@ in_full() {
 @test "--volume: a source that is missing, and malformed ones, are errors" {
     expect_error 125 "No such file or directory" \
         "$full" run "${alone[@]}" --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
-    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr: "$ROOTFS" true
+    expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr: "$ROOTFS" true
     expect_error 125 "leads out of the root" "$full" run "${alone[@]}" --volume /usr:/../data "$ROOTFS" true
     expect_error 125 "absolute path" "$full" run "${alone[@]}" --volume /usr:data "$ROOTFS" true
 }
@@ -221,7 +221,7 @@ in_full() {
             ln -sfn "$goal" "$ROOT/$name"
             expect_error 125 "/$name: expected a directory, found a symbolic link" \
                 "$full" run "${alone[@]}" "$ROOT" /bin/probe ids
-            assert_hint "make it a directory"
+            assert_hint "replace it with a directory"
         done
         assert_equal "$(ls -A "$victim")$(ls "$ROOT/bin")" probe
         assert_equal "$(</proc/self/mountinfo)" "$before"
@@ -260,8 +260,8 @@ in_full() {
     expect_error 125 "$BATS_TEST_TMPDIR/file" "$full" run "${alone[@]}" "$BATS_TEST_TMPDIR/file" true
     expect_error 127 "No such file or directory" "$full" run "${alone[@]}" "$ROOTFS" /no/such/program
     expect_error 126 "Permission denied" "$full" run "${alone[@]}" "$ROOTFS" /etc/passwd
-    expect_error 125 "host name: 65 bytes" "$full" run "${alone[@]}" --hostname "$(printf %065d 1)" "$ROOTFS" true
-    expect_error 125 "host name: empty" "$full" run "${alone[@]}" --hostname "" "$ROOTFS" true
+    expect_error 125 "expected 1 to 64 bytes, got 65" "$full" run "${alone[@]}" --hostname "$(printf %065d 1)" "$ROOTFS" true
+    expect_error 125 "invalid host name" "$full" run "${alone[@]}" --hostname "" "$ROOTFS" true
 }
 
 @test "without a shell in the root the hint says how to get one" {

@@ -118,7 +118,7 @@ shm_size() {
     for option in x ro,x '' 'ro,' zz; do
         expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$data:/mnt:$option" "$ROOTFS" true
     done
-    expect_error 125 "is not SOURCE:TARGET" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
+    expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
     rm -rf "$ROOTFS/data"
     expect_error 125 "data: No such file or directory" "$full" run "${alone[@]}" -v data:/data "$ROOTFS" true
     [ ! -e "$ROOTFS/data" ]
