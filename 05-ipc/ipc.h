@@ -6,9 +6,9 @@
 
 /*
  * Box, in new IPC and mount namespaces. Mount the namespace's own POSIX message queues on PATH in
- * ROOT, which is /dev/mqueue, where they are seen as files: mq_overview(7). System V objects need
- * no mount. Where there is no /dev/mqueue nothing is mounted; the queues are the box's own all the
- * same. An error ends the tool.
+ * ROOT, normally /dev/mqueue, where they appear as files: mq_overview(7). System V objects need no
+ * mount. If PATH is missing, nothing is mounted, but the queues are the box's own anyway. An error
+ * ends the tool.
  */
 void ipc_mount_queues(const struct root *root, const char *path);
 

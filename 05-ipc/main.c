@@ -1,8 +1,8 @@
 /*
  * ipc: run a command with System V objects and POSIX message queues of its own.
  *
- * Shared memory, semaphores and message queues are found by a key or a name that anybody can guess.
- * In a new IPC namespace all keys and names are free again, and nobody else's objects can be found.
+ * A process finds shared memory, semaphores and message queues by a key or name that anybody can
+ * guess. In a new IPC namespace all keys and names are free, and nobody else's objects exist.
  */
 #include <sched.h>
 #include <stddef.h>
