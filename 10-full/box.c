@@ -128,16 +128,6 @@ static void bind_names(const struct root *root, const struct root *dev, const st
     free(hosts);
 }
 
-/* Give up all power that the command must not have. Each step needs what a later one takes away. */
-static void drop_privileges(const struct spec *spec, const struct account *account)
-{
-    capability_bound(spec->capabilities);
-    account_become(account, spec->user_namespace && spec->first_id == 0);
-    capability_hold(spec->capabilities, &spec->choice, account->user);
-    harden_undumpable();
-    harden_no_new_privileges();
-}
-
 /*
  * The environment passes through every layer of isolation (chapter 1), so begin a new one: PATH,
  * HOME, HOSTNAME and TERM, and what is in LIST, where later ones count.
@@ -171,11 +161,18 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
     harden_new_session();
     if (spec->terminal)
         terminal_become(terminal);
-    drop_privileges(spec, account);
+    /* EXERCISE 10.3: give up all power that the command must not have. Each step needs what a later
+       one takes away. capability.h, account.h, harden.h, ../03-pid/init.h, seccomp.h */
+    capability_bound(spec->capabilities);
+    account_become(account, spec->user_namespace && spec->first_id == 0);
+    capability_hold(spec->capabilities, &spec->choice, account->user);
+    harden_undumpable();
+    harden_no_new_privileges();
     if (spec->init)
-        init_stay_behind(child); /* 03 */
+        init_stay_behind(child);
     if (spec->seccomp)
         seccomp_install(spec->capabilities);
+    /* END */
     view_in_place_of_command();
     spawn_exec(child, spec->command); /* 02, 01 */
 }

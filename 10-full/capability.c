@@ -98,7 +98,7 @@ uint64_t capability_chosen(const struct capability_choice *choice)
 void capability_bound(uint64_t set)
 {
     explain("capsh --drop=...\tprctl(PR_CAPBSET_DROP, all but 0x%llx)", (unsigned long long)set);
-    /* EXERCISE 10.1: take all that is not in SET out of the bounding set. prctl(2) */
+    /* EXERCISE 10.4: take all that is not in SET out of the bounding set. prctl(2) */
     for (int i = 0; i < 64; i++) {
         if (set >> i & 1 || prctl(PR_CAPBSET_DROP, i) == 0)
             continue;

@@ -86,8 +86,6 @@ void harden_nosuid(const struct root *root)
 
 void harden_no_new_privileges(void)
 {
-    /* EXERCISE 10.4: let set-user-ID programs give no privileges. prctl(2) */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         die("prctl PR_SET_NO_NEW_PRIVS");
-    /* END */
 }

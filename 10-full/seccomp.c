@@ -105,10 +105,12 @@ void seccomp_compile(uint64_t capabilities, struct filter *filter)
     int count = 0;
 
     syscalls_answers(capabilities, answers);
+    filter->length = 0;
+    /* EXERCISE 10.2: which processor's numbers are these, x32's, or which range of equal answers is
+       it in? Write that program; put_tree() has the third question. seccomp(2), bpf(4) */
     for (int number = 0; number < SYSCALLS; number++)
         if (number == 0 || answers[number] != answers[number - 1])
             firsts[count++] = (uint16_t)number;
-    filter->length = 0;
     put(filter, LOAD, FIELD(arch), 0, 0);
     put(filter, JUMP_IF(BPF_JEQ), OUR_ARCH, 1, 0);
     put(filter, RETURN, SECCOMP_RET_KILL_PROCESS, 0, 0); /* the numbers mean other calls there */
@@ -118,6 +120,7 @@ void seccomp_compile(uint64_t capabilities, struct filter *filter)
     put(filter, RETURN, REFUSE_WITH(ENOSYS), 0, 0);
 #endif
     put_tree(filter, answers, firsts, count);
+    /* END */
 }
 
 void seccomp_install(uint64_t capabilities)
@@ -127,9 +130,7 @@ void seccomp_install(uint64_t capabilities)
     seccomp_compile(capabilities, &filter);
     struct sock_fprog program = {.len = filter.length, .filter = filter.code};
     explain("\tseccomp(SECCOMP_SET_MODE_FILTER, %u instructions)", filter.length);
-    /* EXERCISE 10.2: let the kernel ask the filter about each call from here on. seccomp(2) */
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) ==
         -1)
         die("seccomp");
-    /* END */
 }
