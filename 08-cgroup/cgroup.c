@@ -47,7 +47,6 @@ static void choose(const char *names, const char *list, bool has, char *chosen)
 static int enable(const char *group, const char *order)
 {
     char type[64];
-    int error = 0;
 
     /*
      * For memory and io the kernel refuses this by itself. With cpu, cpuset and pids it makes the
@@ -56,10 +55,7 @@ static int enable(const char *group, const char *order)
     if (group_read(group, "cgroup.type", type, sizeof(type)) == 0 &&
         group_number(group, "cgroup.procs", "") > 0)
         return -EBUSY;
-    /* EXERCISE 8.1: have the controllers handed down to the groups below. cgroups(7) */
-    error = group_write(group, "cgroup.subtree_control", order);
-    /* END */
-    return error;
+    return group_write(group, "cgroup.subtree_control", order);
 }
 
 /* Why it has failed: the group holds processes, or isn't ours. */
@@ -99,7 +95,9 @@ static int hand_down(const char *path, const char *parent, const char *names, bo
     }
     choose(missing, list, true, missing);
 
-    /* The top of the tree first, then one name more each time, the parent itself last. */
+    /* EXERCISE 8.1: have each group from the top of the tree to PARENT hand down what is MISSING
+       and it doesn't hand down yet. If that fails, GROUP and ORDER are for the report. cgroups(7)
+     */
     for (size_t end = strlen(tree_top()); missing[0] != '\0' && error == 0;
          end += 1 + strcspn(parent + end + 1, "/")) {
         snprintf(group, sizeof(group), "%.*s", (int)end, parent);
@@ -110,6 +108,7 @@ static int hand_down(const char *path, const char *parent, const char *names, bo
         if (parent[end] == '\0')
             break;
     }
+    /* END */
     return error != 0 && needed ? report_enable(group, order, error) : 0;
 }
 

@@ -117,7 +117,7 @@ int main(int argc, char **argv)
         return EXIT_TOOL;
     }
     struct clone_args arguments = {.flags = namespaces};
-    /* EXERCISE 8.3: let the child be born in the group. clone(2), CLONE_INTO_CGROUP */
+    /* EXERCISE 8.3: let the child be born in the group, not moved there later. clone(2) */
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = (uint64_t)group.directory;
     /* END */

@@ -74,12 +74,13 @@ static void print_counted(int file, const char *group, const char *controller, c
     read_cell(group, controller, when, used);
     read_cell(group, controller, "max", limit);
     if (strcmp(controller, "memory") == 0) {
-        long long reached = group_number(group, "memory.events", "max"), killed = -1;
-        /* EXERCISE 8.4: how many processes did the kernel kill to keep the limit? cgroups(7) */
-        killed = group_number(group, "memory.events", "oom_kill");
-        /* END */
+        /* EXERCISE 8.4: how often was the limit reached, and how many processes died of that? If
+           either happened, HELD becomes such as "limit reached 36 times, 1 killed". cgroups(7) */
+        long long reached = group_number(group, "memory.events", "max");
+        long long killed = group_number(group, "memory.events", "oom_kill");
         if (reached > 0 || killed > 0)
             snprintf(held, sizeof(held), "limit reached %lld times, %lld killed", reached, killed);
+        /* END */
     } else {
         long long refused = group_number(group, "pids.events", "max");
         if (refused > 0)
