@@ -96,8 +96,7 @@ static int hand_down(const char *path, const char *parent, const char *names, bo
     choose(missing, list, true, missing);
 
     /* EXERCISE 8.1: have each group from the top of the tree to PARENT hand down what is MISSING
-       and it doesn't hand down yet. If that fails, GROUP and ORDER are for the report. cgroups(7)
-     */
+       and it doesn't hand down yet. If that fails, GROUP and ORDER are reported. cgroups(7) */
     for (size_t end = strlen(tree_top()); missing[0] != '\0' && error == 0;
          end += 1 + strcspn(parent + end + 1, "/")) {
         snprintf(group, sizeof(group), "%.*s", (int)end, parent);
