@@ -51,17 +51,20 @@ assert_between() {
 
 spin='while :; do :; done'
 
+# bats test_tags=ex:8-3
 @test "the command lives in a group of its own, and this shell does not" {
     start_box cgroup sleep 60
     assert_differ "$(group_of "$BOX_PID")" "$(group_of $$)"
     assert_equal "$(cat "$(group_of "$BOX_PID")/cgroup.procs")" "$BOX_PID"
 }
 
+# bats test_tags=ex:8-3
 @test "its files can be looked at by all, whatever the caller's umask" {
     run -0 with_umask 077 "$(tool cgroup)" sh -c "stat -c %a $top\$(sed -n s/^0:://p /proc/self/cgroup)"
     assert_equal "$output" 755
 }
 
+# bats test_tags=ex:8-3
 @test "it is born there, so that no instruction of it is beyond the limits" {
     requires command:strace
     run -0 strace -f -e trace=clone3,write -o "$BATS_TEST_TMPDIR/trace" "$(tool cgroup)" true
@@ -75,6 +78,7 @@ spin='while :; do :; done'
     assert_shared "$BOX_PID" uts pid ipc user net
 }
 
+# bats test_tags=ex:8-3
 @test "inside, the group is the root of the tree" {
     start_box cgroup sleep 60
     run -0 "$(tool cgroup)" cat /proc/self/cgroup
@@ -83,6 +87,7 @@ spin='while :; do :; done'
     assert_contains "$(group_of "$BOX_PID")" "$top/"
 }
 
+# bats test_tags=ex:8-3
 @test "inside, the mounted tree is the group's branch alone, and read-only" {
     start_box cgroup sleep 60
     assert_equal "$(stat -c %i "/proc/$BOX_PID/root$top/")" "$(stat -c %i "$(group_of "$BOX_PID")")"
@@ -98,6 +103,7 @@ spin='while :; do :; done'
     assert_equal "$(grep cgroup2 /proc/self/mountinfo)" "$before"
 }
 
+# bats test_tags=ex:8-3
 @test "--cpus: the processor time used is what was allowed, within a tenth" {
     start_box cgroup --cpus 0.2 sh -c "$spin"
     local group
@@ -111,6 +117,7 @@ spin='while :; do :; done'
     assert_between "$(cpu_share "$(group_of "$BOX_PID")" 2)" 400 2000
 }
 
+# bats test_tags=ex:8-3
 @test "--cpus limits all processes in the box together" {
     start_box cgroup --cpuset-cpus 0 --cpus 0.3 sh -c "for i in 1 2 3; do sh -c '$spin' & done; exec sleep 60"
     local group
@@ -119,6 +126,7 @@ spin='while :; do :; done'
     assert_cpu "$group" 30
 }
 
+# bats test_tags=ex:8-3
 @test "--set cpu.max: quota and period as the kernel takes them" {
     start_box cgroup --set "cpu.max=200000 1000000" sh -c "$spin"
     local group
@@ -128,6 +136,7 @@ spin='while :; do :; done'
     assert_cpu "$group" 20
 }
 
+# bats test_tags=ex:8-3
 @test "--set cpu.weight: two that want the same processor share it by weight" {
     start_box cgroup --cpuset-cpus 0 --set cpu.weight=100 sh -c "$spin"
     local light heavy
@@ -142,6 +151,7 @@ spin='while :; do :; done'
     assert_between $((100 * heavy / light)) 250 650
 }
 
+# bats test_tags=ex:8-3
 @test "--cpuset-cpus: the scheduler keeps to it, and the host keeps all processors" {
     local last before
     second_processor 1
@@ -158,6 +168,7 @@ hog() {
     dd if=/dev/zero of=/dev/null bs="$1" count=1
 }
 
+# bats test_tags=ex:8-3
 @test "--memory: a process beyond it is killed, and that is counted" {
     start_box cgroup --memory 32M sh -c \
         'dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?; exec sleep 60'
@@ -174,6 +185,7 @@ hog() {
     run -0 hog 100M
 }
 
+# bats test_tags=ex:8-3
 @test "the exit status tells of the kill" {
     run -137 "$(tool cgroup)" --memory 32M dd if=/dev/zero of=/dev/null bs=100M count=1
 }
@@ -182,6 +194,7 @@ hog() {
     run -0 "$(tool cgroup)" --memory 128M dd if=/dev/zero of=/dev/null bs=32M count=1
 }
 
+# bats test_tags=ex:8-3
 @test "--memory: sizes as people write them" {
     local each words
     for each in "64mb 67108864" "1.5g 1610612736" "2048k 2097152" "3MiB 3145728" "4194304 4194304"; do
@@ -191,6 +204,7 @@ hog() {
     done
 }
 
+# bats test_tags=ex:8-3
 @test "--memory without --memory-swap means no swap; with it, that much" {
     [ -e /proc/swaps ] || fail "cannot run here: this kernel has no swap"
     start_box cgroup --memory 32M sleep 60
@@ -203,7 +217,11 @@ one_group_is_there() {
     [ "$(our_groups | wc -l)" -eq 1 ]
 }
 
+# bats test_tags=ex:8-3
 @test "--pids: a fork bomb comes to nothing, and the host can fork" {
+    # Not where nothing would stop it.
+    run -0 "$(tool cgroup)" --pids 20 cat $top/pids.max
+    assert_equal "$output" 20
     "$(tool cgroup)" --pids 20 sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 60' \
         </dev/null >/dev/null 2>&1 3>&- &
     TOOL_PIDS+=($!)
@@ -239,20 +257,23 @@ time_of_write() {
     echo $(((time + ${EPOCHREALTIME/./}) / 1000))
 }
 
+# bats test_tags=ex:8-3
 @test "--set io.max: a disk takes so many bytes a second" {
     find_disk
     assert_between "$(time_of_write --set "io.max=$disk wbps=524288")" 1500 6000
     assert_between "$(time_of_write)" 0 1400
 }
 
+# bats test_tags=ex:8-2
 @test "--set: any other file of the interface" {
     start_box cgroup --set memory.high=16M --set cgroup.max.descendants=7 sleep 60
     local group
-    group=$(group_of "$BOX_PID")
+    group=$(our_groups)
     assert_equal "$(<"$group/memory.high")" $((16 << 20))
     assert_equal "$(<"$group/cgroup.max.descendants")" 7
 }
 
+# bats test_tags=ex:8-3
 @test "a child can't leave, by the tree in the box, a new mount of it, or the host's" {
     start_box cgroup sh -c "
         echo \$\$ > $top/cgroup.procs
@@ -266,6 +287,7 @@ time_of_write() {
     assert_contains "$(group_of "$BOX_PID")" "$top/ten-steps/"
 }
 
+# bats test_tags=ex:8-2
 @test "values out of range, and no values" {
     local wrong
     for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpuset-cpus=x \
@@ -283,6 +305,7 @@ time_of_write() {
     assert_equal "$(our_groups)" ""
 }
 
+# bats test_tags=ex:8-4
 @test "--stat: what was used, and how often a limit held it back" {
     # The inner shell is the one that gives up when its forks are refused for good.
     run -0 --separate-stderr "$(tool cgroup)" --stat --cpus 0.2 --memory 32M --pids 8 bash -c \
@@ -295,6 +318,7 @@ time_of_write() {
     [[ $stderr =~ pids\ +8\ +8\ +[0-9]+\ forks\ refused ]] || fail "pids"
 }
 
+# bats test_tags=ex:8-3
 @test "--stat without limits only counts" {
     run -0 --separate-stderr "$(tool cgroup)" --stat true
     [[ $stderr =~ pids\ +1\ +- ]] || fail "pids"

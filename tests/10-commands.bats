@@ -46,6 +46,7 @@ load lib/boxes
     assert_hint "--detach"
 }
 
+# bats test_tags=ex:10-5
 @test "inspect: what is known of a box, and the view, show what can be seen from outside" {
     local pid
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -76,6 +77,7 @@ load lib/boxes
 
 # --- exec ----------------------------------------------------------------------------------------
 
+# bats test_tags=ex:10-5
 @test "exec: in all namespaces of the box, with its user, variables and directory, or others" {
     local pid
     mkfifo "$BATS_TEST_TMPDIR/go"
@@ -96,6 +98,7 @@ load lib/boxes
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -L -c %d:%i "/proc/$pid/root")"
 }
 
+# bats test_tags=ex:10-5
 @test "exec: exit statuses, standard input and output, descriptors, signals" {
     detached bird --network=none --init sleep 60
     run -42 "$full" exec bird sh -c 'exit 42'
@@ -122,6 +125,7 @@ load lib/boxes
     assert_equal "$status" 0
 }
 
+# bats test_tags=ex:10-5
 @test "exec: killed outright, its command dies, and the box lives" {
     detached bird --network=none sleep 60
     start_box full exec bird sleep 61
@@ -130,6 +134,7 @@ load lib/boxes
     run -0 "$full" exec bird true
 }
 
+# bats test_tags=ex:10-5
 @test "exec: the box ends, and so does what was started in it" {
     detached bird --network=none sleep 60
     start_box full exec bird sleep 61

@@ -90,6 +90,7 @@ is_held() {
     assert_equal "$(sha256sum "$program")" "$sum"
 }
 
+# bats test_tags=ex:10-1
 @test "escape: a program for the kernel to start, by core_pattern and others in /proc/sys" {
     local file
     for file in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe \
@@ -106,14 +107,19 @@ is_held() {
     stopped_in_all open /proc/sysrq-trigger
 }
 
-@test "escape: what is covered in /proc and /sys" {
-    local path
+# bats test_tags=ex:10-1
+@test "what reveals the machine in /proc and /sys is empty in the box" {
     run -0 "$(tool full)" run --userns host "$ROOTFS" /bin/sh -c \
         'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c
          ls -A /sys/firmware /proc/scsi /proc/acpi 2>/dev/null | grep -v : | grep -c .; true'
     assert_equal "${lines[*]}" "0 0"
     run -0 sh -c 'cat /proc/keys /proc/timer_list | wc -c'
     assert_differ "$output" 0
+}
+
+# bats test_tags=ex:10-3
+@test "escape: what is covered or read-only in /proc, uncovered or made writable" {
+    local path
     for path in /proc/timer_list /proc/keys /proc/sys; do
         stopped_in_all uncover "$path"
         stopped_in_all remount "$path"
@@ -123,12 +129,14 @@ is_held() {
     done
 }
 
+# bats test_tags=ex:10-1
 @test "escape: the mode of the host's /dev/null through what it covers" {
     run "$(tool full)" run --userns host "$ROOTFS" /bin/chmod 600 /proc/timer_list
     assert_contains "$output" "Read-only file system"
     assert_equal "$(stat -c %a /dev/null)" 666
 }
 
+# bats test_tags=ex:10-3
 @test "escape: mounts" {
     run -0 unshare --mount chroot "$ROOTFS" /escape mount
     stopped_in_all mount
@@ -156,6 +164,7 @@ is_held() {
     rmdir "$ROOTFS/volume"
 }
 
+# bats test_tags=ex:10-3
 @test "escape: pivot_root" {
     run -0 "$(tool mnt)" --root "$ROOTFS" /escape pivot_root
     stopped_in_all pivot_root
@@ -231,6 +240,7 @@ is_held() {
     stopped --userns host -v "$volume:/volume" -- cat /volume/climbing
 }
 
+# bats test_tags=ex:10-3
 @test "escape: setns into the host's namespaces" {
     local kind
     "$PROBE" pause 3>&- &
@@ -313,6 +323,7 @@ in_group() {
     stopped_in_all kill "$!"
 }
 
+# bats test_tags=ex:10-3
 @test "escape: raw sockets to the neighbours" {
     local way
     for way in raw packet; do
@@ -323,6 +334,7 @@ in_group() {
     done
 }
 
+# bats test_tags=ex:10-3
 @test "escape: a namespace inside, to regain capabilities" {
     local way
     for way in unshare clone clone3; do
@@ -334,6 +346,7 @@ in_group() {
     assert_contains "$output" "Function not implemented" # so that libc tries clone
 }
 
+# bats test_tags=ex:10-3
 @test "escape: a set-user-ID program inside, to regain capabilities" {
     run -0 "$(tool full)" run "$ROOTFS" /bin/grep -E 'CapBnd|NoNewPrivs|CapInh|CapAmb' \
         /proc/self/status

@@ -83,6 +83,7 @@ in_full() {
 /proc/1"
 }
 
+# bats test_tags=ex:10-3
 @test "--init: the command is the child of a PID 1 that reaps" {
     run -0 "$full" run "${alone[@]}" --init "$ROOTFS" /probe zombie
     assert_equal "$output" reaped

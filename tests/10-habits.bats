@@ -11,6 +11,7 @@ setup() {
     alone=(--network none)
 }
 
+# bats test_tags=ex:10-5
 @test "exec -d: the command runs on in the box, without input or output, and ends with it" {
     local pid word
     word=$(random_name)

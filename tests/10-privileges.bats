@@ -40,6 +40,7 @@ capabilities() {
     assert_equal "$(status_of "$BOX_PID" CapPrm)" "$(status_of "$BOX_PID" CapEff)"
 }
 
+# bats test_tags=ex:10-4
 @test "capabilities: the short list, and nothing inheritable or ambient" {
     local options
     for options in "" "--userns host"; do
@@ -50,6 +51,7 @@ capabilities() {
     done
 }
 
+# bats test_tags=ex:10-4
 @test "capabilities: --cap-add and --cap-drop, in any order and spelling" {
     capabilities --cap-add net_raw --cap-drop CAP_CHOWN
     assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits "${USUAL[@]:1}" 13)"
@@ -62,6 +64,7 @@ capabilities() {
     [ "$((0x$(status_of "$BOX_PID" CapBnd) >> 21 & 1))" -eq 1 ] || fail "no CAP_SYS_ADMIN in ALL"
 }
 
+# bats test_tags=ex:10-4
 @test "capabilities: those that the tool was started with, inheritable and ambient, stay behind" {
     start_command setpriv --inh-caps +chown,+net_raw --ambient-caps +chown,+net_raw \
         "$full" run --network none --userns host "$ROOTFS" sleep 60
@@ -70,6 +73,7 @@ capabilities() {
     assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits "${USUAL[@]}")"
 }
 
+# bats test_tags=ex:10-3
 @test "capabilities: one that the tool itself lacks can't be added; ALL takes what is there" {
     expect_error 125 "the box can't have CAP_SYS_TIME" \
         setpriv --bounding-set -sys_time "$full" run --network none --userns host --cap-add SYS_TIME "$ROOTFS" true
@@ -83,12 +87,14 @@ capabilities() {
     assert_hint capabilities
 }
 
+# bats test_tags=ex:10-3
 @test "capabilities: a user other than root has none" {
     start_box full run --network none --user ann --cap-add NET_RAW "$ROOTFS" sleep 60
     assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits)"
     assert_equal "$(status_of "$BOX_PID" CapPrm)" "$(bits)"
 }
 
+# bats test_tags=ex:10-3
 @test "no_new_privs and the filter are on; --seccomp off takes the filter away" {
     start_box full run --network none "$ROOTFS" sleep 60
     assert_equal "$(status_of "$BOX_PID" NoNewPrivs)" 1
@@ -109,6 +115,7 @@ capabilities() {
     assert_equal "$output" "$bound"
 }
 
+# bats test_tags=ex:10-2
 @test "the filter as compiled says what the list says, for each call number" {
     local filter=$BIN_DIR/.build/filter
     [ -x "$filter" ] || filter=$COURSE/.build/filter # tools without their sources
@@ -118,6 +125,7 @@ capabilities() {
     [ "${BASH_REMATCH[2]}" -lt 30 ] || fail "too many steps for a tree"
 }
 
+# bats test_tags=ex:10-3
 @test "the filter lets the kernel's answer through, or its own" {
     # keyctl, add_key, io_uring_setup, swapoff, userfaultfd; others than x86-64 have the same numbers
     local call calls=(219 217 425 225 282)
@@ -131,6 +139,7 @@ capabilities() {
     assert_contains "$output" "Function not implemented"
 }
 
+# bats test_tags=ex:10-3
 @test "--user: names and numbers, as the box's own files have them" {
     start_box full run --network none --userns host --user ann "$ROOTFS" sleep 60
     assert_equal "$(status_of "$BOX_PID" Uid)" $'1000\t1000\t1000\t1000'
@@ -146,11 +155,13 @@ capabilities() {
     assert_equal "${lines[*]}" "1000 1001 1001 50 /home/ann"
 }
 
+# bats test_tags=ex:10-3
 @test "--user: the host's groups don't come along" {
     start_command setpriv --groups 7777 "$full" run --network none --userns host "$ROOTFS" sleep 60
     refute_contains "$(status_of "$BOX_PID" Groups)" 7777
 }
 
+# bats test_tags=ex:10-3
 @test "--user: those that are not there, malformed or not mapped are errors" {
     local user
     for user in nobody bad worse '-1' 4294967295 99999999999 'ann:nogroup'; do
@@ -248,6 +259,7 @@ on_terminal() {
     assert_equal "${output%$'\r'}" y
 }
 
+# bats test_tags=ex:10-3
 @test "-t: the host's terminal is raw, and as before once a signal has ended the box" {
     run on_terminal "before=\$(stty -g); $full run --network none --init -t $ROOTFS sleep 60 </dev/tty & tool=\$!;
         until [ \"\$(stty -g)\" != \"\$before\" ]; do sleep 0.05; done; echo raw;

@@ -65,6 +65,7 @@ new_proc_is_there() {
     done
 }
 
+# bats test_tags=ex:10-1
 @test "escape: how hot the processors are, as they tell of others' work" {
     local processors=/sys/devices/system/cpu place options
     # Not every machine has the counters. Without a network of its own the box sees the host's /sys.

@@ -101,6 +101,7 @@ terminal_is_as_before() {
     terminal_is_as_before
 }
 
+# bats test_tags=ex:10-5
 @test "exec -t: the same in a box that runs" {
     requires command:tmux
     detached bird --network=none sleep 60

@@ -41,7 +41,8 @@ stopped() {
         shift
     done
     shift
-    run -1 "$(tool full)" run "${options[@]}" "$ROOTFS" /escape "$@"
+    run "$(tool full)" run "${options[@]}" "$ROOTFS" /escape "$@"
+    [ "$status" -eq 1 ] || fail "expected the box to stop 'escape $*' (exit status 1), got exit status $status"
     assert_contains "$output" "escape: "
     refute_contains "$output" "$SECRET"
 }

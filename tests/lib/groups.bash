@@ -24,6 +24,7 @@ teardown() {
 }
 
 hand_down_as_before() {
+    [ -e $top/cgroup.subtree_control ] || return 0
     local name
     for name in $(<$top/cgroup.subtree_control); do
         [[ " $handed_down " == *" $name "* ]] || echo "-$name" >$top/cgroup.subtree_control
