@@ -15,7 +15,8 @@
 #: make check      the checks of the first open exercise, or of EX=2.2; make watch does so at each save
 #: make hint       a hint to it, the next of three
 #: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
-#: make test-exercises   leave out each exercise and see whether the checks notice
+#: make mutants    leave out each exercise, and make each fault of tests/bin/mutants: do the checks
+#:                 notice? CHAPTER=06 for one chapter, ONLY=REGEX for some faults
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
 #: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
@@ -113,8 +114,8 @@ test-%: all probes
 	@tests/bin/setup --check $*
 	@ONLY='$(ONLY)' tests/bin/run tests/$*-*.bats
 
-test-exercises: setup all probes
-	@tests/bin/unsolved
+mutants: setup all probes
+	@ONLY='$(ONLY)' tests/bin/unsolved $(CHAPTER)
 
 check: all probes
 	@tests/bin/check $(EX)
@@ -159,4 +160,4 @@ clean:
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all probes setup run doctor test test-exercises check hint watch grade test-vm test-arm64 shell-vm playhost starter sweep bench lint clean help
+.PHONY: all probes setup run doctor test mutants check hint watch grade test-vm test-arm64 shell-vm playhost starter sweep bench lint clean help

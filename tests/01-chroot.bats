@@ -185,6 +185,13 @@ setup() {
     expect_error 127 "No such file or directory" env PATH=/first "$(tool chroot)" "$root" ""
 }
 
+@test "without PATH the command is looked for in the usual directories" {
+    run -0 env --unset=PATH "$(tool chroot)" "$root" probe exit 0
+    mkdir -p "$root/usr/local/bin"
+    mv "$root/bin/probe" "$root/usr/local/bin/there"
+    run -0 env --unset=PATH "$(tool chroot)" "$root" there exit 0
+}
+
 # bats test_tags=ex:1-1
 @test "an ordinary user may not chroot, and learns the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool chroot)" /usr true

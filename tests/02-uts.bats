@@ -120,6 +120,24 @@ domainname_of() {
     assert_equal "${#lines[@]}" 2
 }
 
+# shellcheck disable=SC2317 # called by wait_until
+sleeps() {
+    BOX_PID=$(last_descendant "$TOOL_PID")
+    grep -q sleep "/proc/$BOX_PID/comm"
+}
+
+@test "enter: namespaces of every kind, all at once" {
+    local box kind
+    start_command unshare --user --map-root-user --mount --uts --ipc --net --cgroup --pid --fork --kill-child sleep 60
+    wait_until 5 sleeps # unshare isn't the command
+    box=$BOX_PID
+    start_box enter "$box" sleep 61
+    for kind in mnt uts ipc net pid cgroup user; do
+        assert_equal "$(namespace_of "$BOX_PID" $kind)" "$(namespace_of "$box" $kind)"
+        assert_differ "$(namespace_of "$BOX_PID" $kind)" "$(namespace_of $$ $kind)"
+    done
+}
+
 @test "enter: an unknown process, none, and a word in its place are clear errors" {
     expect_error 125 "No such process" "$(tool enter)" 4194304 true
     expect_error 125 "missing process" "$(tool enter)"

@@ -58,6 +58,13 @@ sees() {
     run -1 grep -E ' (shared|master):' "/proc/$BOX_PID/mountinfo"
 }
 
+# bats test_tags=ex:3-3
+@test "/proc is mounted without set-user-ID programs, devices, or programs at all" {
+    start_box pid sleep 60
+    assert_equal "$(awk '$5 == "/proc" { print $6 }' "/proc/$BOX_PID/mountinfo" | tail -n 1)" \
+        rw,nosuid,nodev,noexec,relatime
+}
+
 # bats test_tags=ex:3-1
 @test "--keep-proc: a pid namespace, but /proc still shows the host" {
     start_box pid --keep-proc sleep 60
@@ -147,6 +154,15 @@ sees() {
     run -7 "$(tool pid)" --init "$PROBE" exit 7
     run -137 "$(tool pid)" --init sh -c 'kill -KILL $$'
     expect_error 127 "No such file or directory" "$(tool pid)" --init /no/such/program
+}
+
+# bats test_tags=ex:3-4
+@test "--init: init holds no file that the caller had open" {
+    exec 9<"$BATS_TEST_TMPDIR"
+    start_box pid --init sleep 60
+    exec 9<&-
+    run -0 find "/proc/$(status_of "$BOX_PID" PPid)/fd" -lname "$BATS_TEST_TMPDIR"
+    assert_equal "$output" ""
 }
 
 # bats test_tags=ex:3-4

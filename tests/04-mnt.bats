@@ -162,6 +162,9 @@ in_box() {
     make_bare_root
     mkdir -p "$BATS_TEST_TMPDIR/data/below"
     mount -t tmpfs none "$BATS_TEST_TMPDIR/data/below"
+    echo below >"$BATS_TEST_TMPDIR/data/below/there"
+    run -0 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data:ro" \
+        /bin/probe cat /data/below/there
     run -1 "$(tool mnt)" --root "$ROOT" --bind "$BATS_TEST_TMPDIR/data:/data:ro" \
         /bin/probe write /data/below/file text
     assert_contains "$output" "Read-only file system"
@@ -394,6 +397,23 @@ zero character special file 1:5 666"
     assert_contains "$output" 0
     inside "$BOX_PID" mount -- touch /dev/shm/inside
     [ ! -e /dev/shm/inside ]
+}
+
+# bats test_tags=ex:4-2
+@test "--dev: the flags, modes and sizes of what is mounted, whatever the caller's umask" {
+    make_bare_root
+    # shellcheck disable=SC2016 # for that shell
+    start_command sh -c 'umask 077; exec "$@"' sh "$(tool mnt)" --root "$ROOT" --dev /bin/probe pause
+    assert_equal "$(awk '$5 ~ "^/dev(/pts|/shm)?$" { print $5, $6 }' "/proc/$BOX_PID/mountinfo")" \
+        '/dev rw,nosuid,noexec,relatime
+/dev/pts rw,nosuid,noexec,relatime
+/dev/shm rw,nosuid,nodev,relatime'
+    assert_contains "$(grep ' /dev/pts ' "/proc/$BOX_PID/mountinfo")" "mode=620,ptmxmode=666"
+    cd "/proc/$BOX_PID/root"
+    assert_equal "$(stat -c '%n %a' dev dev/mqueue dev/pts dev/shm | xargs)" \
+        "dev 755 dev/mqueue 755 dev/pts 755 dev/shm 1777"
+    assert_equal "$(($(stat -fc '%b * %S' dev))) $(($(stat -fc '%b * %S' dev/shm)))" "65536 67108864"
+    assert_equal "$(status_of "$BOX_PID" Umask)" 0077
 }
 
 # bats test_tags=ex:4-2

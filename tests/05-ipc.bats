@@ -94,6 +94,13 @@ objects_of() {
     "$PROBE" mq-unlink "/$theirs"
 }
 
+# bats test_tags=ex:5-2
+@test "/dev/mqueue inside has neither programs nor devices" {
+    start_box ipc sleep 60
+    assert_equal "$(awk '$5 == "/dev/mqueue" { print $6 }' "/proc/$BOX_PID/mountinfo" | tail -n 1)" \
+        rw,nosuid,nodev,noexec,relatime
+}
+
 @test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool ipc)" true
     assert_hint root

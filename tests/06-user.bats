@@ -46,6 +46,18 @@ map_of() {
 }
 
 # bats test_tags=ex:6-2
+@test "a user and a group whose numbers differ" {
+    local user=$((RANDOM + 10000)) group=$((RANDOM + 50000))
+    local AS_USER=(setpriv --reuid "$user" --regid "$group" --clear-groups --inh-caps=-all --)
+    start_command as_user "$(tool user)" sleep 60
+    assert_equal "$(map_of "$BOX_PID" uid_map), $(map_of "$BOX_PID" gid_map)" "0 $user 1, 0 $group 1"
+    assert_equal "$(status_of "$BOX_PID" Uid | xargs)" "$user $user $user $user"
+    assert_equal "$(status_of "$BOX_PID" Gid | xargs)" "$group $group $group $group"
+    run -0 as_user "$(tool user)" sh -c "id -u; id -g; echo >$place/file"
+    assert_equal "$output $(stat -c %u:%g "$place/file")" $'0\n0 '"$user:$group"
+}
+
+# bats test_tags=ex:6-2
 @test "a file made by root inside belongs to the user outside" {
     run -0 as_user "$(tool user)" sh -c "echo >$place/file && stat -c %u:%g $place/file"
     assert_equal "$output" 0:0
@@ -88,6 +100,9 @@ map_of() {
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 65536"
     assert_equal "$(map_of "$BOX_PID" gid_map)" "0 200000 65536"
     assert_equal "$(stat -c %u:%g "/proc/$BOX_PID")" 100000:200000
+    # All four numbers: one that stayed the host's could be taken again.
+    assert_equal "$(status_of "$BOX_PID" Uid | xargs)" "100000 100000 100000 100000"
+    assert_equal "$(status_of "$BOX_PID" Gid | xargs)" "200000 200000 200000 200000"
     run -0 "$(tool user)" --uid-map 0:100000:65536 --gid-map 0:200000:65536 \
         sh -c "echo >$place/file && stat -c %u:%g $place/file"
     assert_equal "$output" 0:0

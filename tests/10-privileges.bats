@@ -118,7 +118,7 @@ capabilities() {
 # bats test_tags=ex:10-2
 @test "the filter as compiled says what the list says, for each call number" {
     local filter=$BIN_DIR/.build/filter
-    [ -x "$filter" ] || filter=$COURSE/.build/filter # tools without their sources
+    [ -x "$filter" ] || filter=$COURSE/.build/filter # ready programs, without their sources
     run -0 "$filter"
     [[ $output =~ ^([0-9]+)\ instructions,\ at\ most\ ([0-9]+)\ steps$ ]]
     # A tree: a list of this length would need as many steps as there are calls.

@@ -135,6 +135,18 @@ load lib/boxes
     rm -rf "$ROOTFS/deep" "$ROOTFS/etc/file"
 }
 
+@test "a mount in a volume stays in the box, and one on the host does not come in" {
+    local data=$BATS_TEST_TMPDIR/data
+    mkdir -p "$data"/{inside,outside}
+    detached bird --network=none --cap-add=SYS_ADMIN --volume="$data:/mnt" sh -c \
+        'mount -t tmpfs none /mnt/inside && echo mounted; exec sleep 60'
+    wait_until 5 sh -c "'$full' logs bird | grep -q mounted"
+    run -1 grep -F "$data/inside" /proc/self/mountinfo
+    mount -t tmpfs none "$data/outside"
+    run -1 grep -F "/mnt/outside" "/proc/$(of bird pid)/mountinfo"
+    umount "$data/outside"
+}
+
 @test "--tmpfs: empty, writable by all, gone afterwards, made where it is missing" {
     echo old >"$ROOTFS/tmp/old"
     detached bird --network=none --tmpfs=/tmp --tmpfs=/new/place sh -c 'ls -A /tmp; echo >/tmp/file; exec sleep 60'

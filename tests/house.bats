@@ -185,7 +185,7 @@ END
 @test "make help has a line for each goal that a reader types" {
     local goal help
     help=$(make -s help)
-    for goal in run doctor test test-02 test-exercises grade lint clean help; do
+    for goal in run doctor test test-02 mutants grade lint clean help; do
         assert_contains "$help" "make $goal" || return
     done
 }

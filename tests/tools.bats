@@ -150,6 +150,19 @@ reports_once() {
     assert_equal "$(uname -n)" "$name"
 }
 
+@test "where clone3 is hidden, as engines do, the box is made by the older call" {
+    requires command:strace tool:uts
+    run -0 strace -f -o /dev/null -e inject=clone3:error=ENOSYS "$(tool uts)" readlink /proc/self/ns/uts
+    assert_differ "$output" "$(namespace_of $$ uts)"
+}
+
+@test "control characters in what an error quotes don't reach the terminal" {
+    requires tool:uts
+    run -127 --separate-stderr "$(tool uts)" $'/no/\e[31msuch\x9b\nthing'
+    refute_contains "$stderr" $'\e'
+    assert_equal "$(grep -c . <<<"$stderr")" 1
+}
+
 # --- signals -----------------------------------------------------------------------------------
 
 # Where the probe is for the command of the tool in tool_line.
@@ -221,6 +234,57 @@ dies_with_the_tool() {
     run -7 bash -c 'trap "" CHLD; "$@"' bash "$(tool uts)" sh -c 'exit 7'
 }
 
+# on_terminal COMMAND…: run a tool on a terminal of its own, as the leader of its session. What is written to
+# descriptor 8 is typed; what the command prints comes to the file seen.
+on_terminal() {
+    requires command:script
+    mkfifo "$BATS_TEST_TMPDIR/keys.$((++BOX_COUNT))"
+    : >"$BATS_TEST_TMPDIR/seen"
+    script --quiet --command "exec $* >$BATS_TEST_TMPDIR/seen" /dev/null <"$BATS_TEST_TMPDIR/keys.$BOX_COUNT" \
+        >/dev/null 2>&1 3>&- 4>&- &
+    SCRIPT_PID=$!
+    exec 8>"$BATS_TEST_TMPDIR/keys.$BOX_COUNT"
+    wait_until 5 grep -q ready "$BATS_TEST_TMPDIR/seen"
+    TOOL_PID=$(xargs <"/proc/$SCRIPT_PID/task/$SCRIPT_PID/children")
+    TOOL_PIDS+=("$SCRIPT_PID" "$TOOL_PID")
+}
+
+has_seen() {
+    [ "$(xargs <"$BATS_TEST_TMPDIR/seen")" = "$*" ]
+}
+
+@test "Ctrl-C from a terminal reaches the command once, and also one that has left the group" {
+    requires tool:uts tool:pid
+    local line seen
+    for line in "$(tool uts)" "$(tool uts) setsid" "$(tool pid) --init" "$(tool pid) --init setsid"; do
+        on_terminal "$line" "$PROBE" signals
+        seen=ready
+        for _ in {1..5}; do
+            printf '\003' >&8
+            wait_until 5 has_seen "$seen 2"
+            kill -USR1 "$TOOL_PID" # what comes twice comes before this
+            wait_until 5 has_seen "$seen 2 10" || fail "seen: $(xargs <"$BATS_TEST_TMPDIR/seen")"
+            seen="$seen 2 10"
+        done
+        kill -TERM "$TOOL_PID"
+        exec 8>&-
+        wait_until 5 ended "$SCRIPT_PID"
+    done
+}
+
+@test "a hangup of the terminal reaches the command" {
+    requires tool:uts tool:pid
+    local line
+    for line in "$(tool uts)" "$(tool pid) --init"; do
+        on_terminal "$line" "$PROBE" signals
+        kill -KILL "$SCRIPT_PID"
+        wait_until 5 grep -qx 1 "$BATS_TEST_TMPDIR/seen"
+        kill -TERM "$TOOL_PID"
+        exec 8>&-
+        wait_until 5 ended "$TOOL_PID"
+    done
+}
+
 # --- what is passed on ---------------------------------------------------------------------------
 
 keeps_descriptors_to_itself() {
@@ -232,6 +296,13 @@ keeps_descriptors_to_itself() {
 
 @test "no file descriptor but 0, 1 and 2 reaches the command" {
     for_each keeps_descriptors_to_itself
+}
+
+@test "a tool that is started with closed streams opens none of its own files in their place" {
+    requires tool:uts
+    # shellcheck disable=SC2016 # for that shell
+    start_command sh -c 'exec "$@" <&- >&- 2>&-' sh "$(tool uts)" sleep 60
+    assert_equal "$(readlink "/proc/$BOX_PID/fd"/{0,1,2} | xargs)" "/dev/null /dev/null /dev/null"
 }
 
 passes_streams_on() {
