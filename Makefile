@@ -82,7 +82,7 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # What the checks let run inside a box; no part of the course. The filter's check runs outside.
-$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject: $(BUILD)/%: tests/probes/%.c Makefile
+$(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject $(BUILD)/stage: $(BUILD)/%: tests/probes/%.c Makefile
 	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt)
 
 $(BUILD)/stopwatch: tests/bench/stopwatch.c Makefile
@@ -93,7 +93,7 @@ $(BUILD)/bare $(BUILD)/bare_net: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(modules)
 $(BUILD)/filter $(BUILD)/bare $(BUILD)/bare_net:
 	$(call build,link,$(LINK) $^)
 
-probes: $(BUILD)/inject $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter
+probes: $(BUILD)/inject $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/filter $(BUILD)/stage
 
 setup:
 	@tests/bin/setup

@@ -8,13 +8,13 @@ setup() {
     root=$ROOT
 }
 
-# bats test_tags=ex:1-1
+# bats test_tags=core,ex:1-1
 @test "the command's root directory is NEWROOT, as seen from outside" {
     start_box chroot "$root" /bin/probe pause
     assert_equal "$(readlink "/proc/$BOX_PID/root")" "$root"
 }
 
-# bats test_tags=ex:1-2
+# bats test_tags=core,ex:1-2
 @test "its working directory lies inside the new root" {
     cd /usr
     start_box chroot "$root" /bin/probe pause
@@ -80,13 +80,22 @@ setup() {
     local secret before
     secret=$(random_name)
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
-    install "$(tool escape)" "$root/bin"
+    install "$(program escape)" "$root/bin"
     before=$(ls "$root")
     run -0 "$(tool chroot)" "$root" /bin/escape cat "$BATS_TEST_TMPDIR/secret"
     assert_equal "$output" "$secret"
     run -0 "$(tool chroot)" "$root" /bin/escape <<<"cat $BATS_TEST_TMPDIR/secret"
     assert_equal "$output" "$secret"
     assert_equal "$(ls "$root")" "$before"
+}
+
+# bats test_tags=core,ex:1-3
+@test "what escape starts has the host's root directory, as seen from outside" {
+    requires tool:escape
+    install "$(program escape)" "$root/bin"
+    start_command on_host chroot "$root" /bin/escape "$PROBE" pause
+    wait_until 5 cmp -s "/proc/$BOX_PID/exe" "$PROBE"
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -L -c %d:%i "$HOST_PROC/root")"
 }
 
 # bats test_tags=ex:1-1

@@ -11,7 +11,7 @@ domainname_of() {
     inside "$1" uts -- cat /proc/sys/kernel/domainname
 }
 
-# bats test_tags=ex:2-1
+# bats test_tags=core,ex:2-1
 @test "the command lives in a UTS namespace of its own" {
     start_box uts sleep 60
     assert_isolated "$BOX_PID" uts
@@ -22,7 +22,7 @@ domainname_of() {
     assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
 
-# bats test_tags=ex:2-2
+# bats test_tags=core,ex:2-2
 @test "--hostname: the box has the name, and the host keeps its own" {
     local name before
     name=$(random_name) before=$(uname -n)
@@ -31,7 +31,7 @@ domainname_of() {
     assert_equal "$(uname -n)" "$before"
 }
 
-# bats test_tags=ex:2-1
+# bats test_tags=core,ex:2-1
 @test "--domainname: the box has the name, and the host keeps its own" {
     local name before
     name=$(random_name) before=$(</proc/sys/kernel/domainname)
@@ -40,7 +40,7 @@ domainname_of() {
     assert_equal "$(</proc/sys/kernel/domainname)" "$before"
 }
 
-# bats test_tags=ex:2-1
+# bats test_tags=core,ex:2-1
 @test "without options both names begin as copies of the host's" {
     local name before
     name=$(random_name) before=$(uname -n)
@@ -61,7 +61,7 @@ domainname_of() {
     assert_equal "$(uname -n)" "$before"
 }
 
-# bats test_tags=ex:2-2
+# bats test_tags=core,ex:2-2
 @test "two boxes do not share their names" {
     local first
     start_box uts --hostname one sleep 60
@@ -102,20 +102,31 @@ domainname_of() {
     local name
     name=$(random_name)
     start_box uts --hostname "$name" sleep 60
-    run -0 "$(tool enter)" "$BOX_PID" uname -n
+    run -0 "$(tool enter)" "$(host_number "$BOX_PID")" uname -n
     assert_equal "$output" "$name"
-    run -0 "$(tool enter)" "$BOX_PID" readlink /proc/self/ns/uts /proc/self/ns/pid
+    run -0 "$(tool enter)" "$(host_number "$BOX_PID")" readlink /proc/self/ns/uts /proc/self/ns/pid
     assert_equal "${lines[0]}" "$(namespace_of "$BOX_PID" uts)"
-    assert_equal "${lines[1]}" "$(namespace_of $$ pid)"
+    assert_equal "${lines[1]}" "$(host_namespace pid)"
     assert_differ "$(uname -n)" "$name"
-    run -7 "$(tool enter)" "$BOX_PID" sh -c 'exit 7'
+    run -7 "$(tool enter)" "$(host_number "$BOX_PID")" sh -c 'exit 7'
+}
+
+# bats test_tags=core,ex:2-3
+@test "enter: the command is in the namespaces of the box, and for the others the host's, as seen from outside" {
+    local box
+    start_box uts sleep 60
+    box=$BOX_PID
+    assert_isolated "$box" uts
+    start_box enter "$(host_number "$box")" sleep 61
+    assert_equal "$(namespace_of "$BOX_PID" uts)" "$(namespace_of "$box" uts)"
+    assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
 
 # bats test_tags=ex:2-3
 @test "enter: in a pid namespace the command is a process of the box" {
     requires tool:pid
     start_box pid sleep 60
-    run -0 "$(tool enter)" "$BOX_PID" ps -eo args=
+    run -0 "$(tool enter)" "$(host_number "$BOX_PID")" ps -eo args=
     assert_contains "$output" "sleep 60"
     assert_equal "${#lines[@]}" 2
 }

@@ -85,12 +85,13 @@ in_box() {
     done
 }
 
-# bats test_tags=ex:4-2
+# bats test_tags=core,ex:4-1,ex:4-2
 @test "--root: the old root is gone, nothing of the host is mounted any more" {
     make_bare_root
     start_box mnt --root "$ROOT" /bin/probe pause
     assert_equal "$(wc -l <"/proc/$BOX_PID/mountinfo")" 1
     assert_equal "$(cut -d' ' -f5 "/proc/$BOX_PID/mountinfo")" /
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOT")"
 }
 
 # bats test_tags=ex:4-2
@@ -122,10 +123,10 @@ in_box() {
 @test "--root: the host's own root and mounts stay as they were" {
     make_bare_root
     local before
-    before=$(</proc/self/mountinfo)
+    before=$(<"$HOST_PROC/mountinfo")
     start_box mnt --root "$ROOT" --dev --tmpfs /tmp --bind /usr:/usr /bin/probe pause
-    assert_equal "$(</proc/self/mountinfo)" "$before"
-    assert_equal "$(readlink "/proc/$$/root")" /
+    assert_equal "$(<"$HOST_PROC/mountinfo")" "$before"
+    assert_equal "$(readlink "$HOST_PROC/root")" /
 }
 
 # bats test_tags=ex:4-2
@@ -450,6 +451,17 @@ zero character special file 1:5 666"
     run -1 "$(tool mnt)" --root "$ROOT" --read-only /bin/probe write /file text
     assert_contains "$output" "Read-only file system"
     run -0 "$(tool mnt)" --root "$ROOT" --read-only --tmpfs /tmp /bin/probe write /tmp/file text
+    touch "$ROOT/file"
+}
+
+# bats test_tags=core,ex:4-3
+@test "--read-only: the box's mount of its root is, as seen from outside, and the host's directory is not" {
+    make_bare_root
+    start_box mnt --root "$ROOT" --read-only /bin/probe pause
+    assert_isolated "$BOX_PID" mnt
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOT")"
+    run -0 cut -d' ' -f5,6 "/proc/$BOX_PID/mountinfo"
+    [[ $output == "/ ro,"* ]]
     touch "$ROOT/file"
 }
 

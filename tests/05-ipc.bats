@@ -11,14 +11,14 @@ objects_of() {
     inside "$1" ipc -- sed 1d "/proc/sysvipc/$2"
 }
 
-# bats test_tags=ex:5-1
+# bats test_tags=core,ex:5-1
 @test "the command has an IPC namespace of its own, and a mount namespace for its /dev/mqueue" {
     start_box ipc sleep 60
     assert_isolated "$BOX_PID" ipc mnt
     assert_shared "$BOX_PID" uts pid user net cgroup
 }
 
-# bats test_tags=ex:5-1
+# bats test_tags=core,ex:5-1
 @test "the host's queue, semaphores and shared memory are not in the box" {
     requires command:ipcmk
     ipcmk --queue
@@ -33,7 +33,7 @@ objects_of() {
     ipcrm --all
 }
 
-# bats test_tags=ex:5-1
+# bats test_tags=core,ex:5-1
 @test "the box's queue, semaphores and shared memory are not on the host, and go with the box" {
     requires command:ipcmk
     start_box ipc sh -c 'ipcmk -Q; ipcmk -S 3; ipcmk -M 4096; echo made; exec sleep 60'
@@ -99,6 +99,19 @@ objects_of() {
     start_box ipc sleep 60
     assert_equal "$(awk '$5 == "/dev/mqueue" { print $6 }' "/proc/$BOX_PID/mountinfo" | tail -n 1)" \
         rw,nosuid,nodev,noexec,relatime
+}
+
+# bats test_tags=core,ex:5-2
+@test "/dev/mqueue of the box has its queue and not the host's, as seen from outside" {
+    local theirs ours
+    theirs=$(random_name theirs) ours=$(random_name ours)
+    "$PROBE" mq-make "/$theirs"
+    start_box ipc sh -c "'$PROBE' mq-make /$ours && exec sleep 60"
+    wait_until 5 test -e "/proc/$BOX_PID/root/dev/mqueue/$ours"
+    assert_isolated "$BOX_PID" ipc
+    assert_equal "$(stat -f -c %T "/proc/$BOX_PID/root/dev/mqueue") $(ls "/proc/$BOX_PID/root/dev/mqueue")" "mqueue $ours"
+    assert_equal "$(ls /dev/mqueue)" "$theirs"
+    "$PROBE" mq-unlink "/$theirs"
 }
 
 @test "an ordinary user learns why it fails, and the way out" {

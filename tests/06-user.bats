@@ -15,14 +15,14 @@ map_of() {
     tr -s ' ' <"/proc/$1/$2" | sed 's/^ //'
 }
 
-# bats test_tags=ex:6-1
+# bats test_tags=core,ex:6-1
 @test "the command has a user namespace of its own, and shares all the others" {
     start_box user sleep 60
     assert_isolated "$BOX_PID" user
     assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
 }
 
-# bats test_tags=ex:6-1
+# bats test_tags=core,ex:6-1
 @test "the same for an ordinary user" {
     start_command as_user "$(tool user)" sleep 60
     assert_isolated "$BOX_PID" user
@@ -37,7 +37,7 @@ map_of() {
     assert_equal "$(stat -c %u:%g "/proc/$BOX_PID")" 65534:65534
 }
 
-# bats test_tags=ex:6-2
+# bats test_tags=core,ex:6-2
 @test "the maps, as the host sees them" {
     start_command as_user "$(tool user)" sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 65534 1"
@@ -71,7 +71,7 @@ map_of() {
     # The host name, the mounts and root's processes are the host's, so they are out of reach:
     run ! as_user "$(tool user)" hostname "$(random_name)"
     run ! as_user "$(tool user)" mount -t tmpfs none /mnt
-    run -1 as_user "$(tool user)" "$PROBE" kill $$ CONT
+    run -1 as_user "$(tool user)" "$PROBE" kill "$HOST_ITSELF" CONT
     assert_contains "$output" "Operation not permitted"
 }
 
@@ -94,7 +94,7 @@ map_of() {
     assert_equal "$output" "$name"
 }
 
-# bats test_tags=ex:6-3
+# bats test_tags=core,ex:6-3
 @test "as root: a range of ids that nobody else has" {
     start_box user --uid-map 0:100000:65536 --gid-map 0:200000:65536 sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 65536"
@@ -109,7 +109,7 @@ map_of() {
     assert_equal "$(stat -c %u:%g "$place/file")" 100000:200000
 }
 
-# bats test_tags=ex:6-2
+# bats test_tags=core,ex:6-2
 @test "as root: several ranges" {
     start_box user --uid-map 0:100000:10 --uid-map 1000:5000:1 --gid-map 0:0:1 sleep 60
     assert_equal "$(map_of "$BOX_PID" uid_map)" "0 100000 10

@@ -30,6 +30,7 @@ AS_USER=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --)
 load lib/asserts
 load lib/seen
 load lib/host
+[ -z "${JUDGE_HOST-}" ] || load lib/judged
 
 setup() {
     host_remember

@@ -8,6 +8,33 @@ status_of() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
+# The host whose tools are checked is this one, where the checks themselves run; when a tree is graded it is
+# another, see judged.bash. There its mounts are read, its namespaces, the number by which its own
+# processes know one of them, the numbers that one has further inside; and commands of its own start.
+HOST_PROC=/proc/self
+HOST_ITSELF=$$
+
+host_namespace() {
+    namespace_of $$ "$1"
+}
+
+host_number() {
+    echo "$1"
+}
+
+numbers_inside() {
+    status_of "$1" NSpid | cut -f2-
+}
+
+on_host() {
+    "$@"
+}
+
+# The program that a tool is, to be copied.
+program() {
+    tool "$1"
+}
+
 # Its children, their children, …
 descendants_of() {
     local children child
@@ -76,7 +103,7 @@ box_runs() {
     local exe
     exe=$(readlink "/proc/$(last_descendant "$1")/exe") || return 1
     case $exe in
-    "$BIN_DIR"/* | "$COURSE"/[01][0-9]-*/* | */bash | */setpriv | *memfd:*) return 1 ;;
+    "$BIN_DIR"/* | "$COURSE"/[01][0-9]-*/* | */stage | */on-host | */bash | */setpriv | *memfd:*) return 1 ;;
     esac
 }
 
@@ -132,7 +159,7 @@ assert_isolated() {
     shift
     for kind in "$@"; do
         namespace=$(namespace_of "$pid" "$kind") || fail "no process $pid to look at" || return
-        [ "$namespace" != "$(namespace_of $$ "$kind")" ] ||
+        [ "$namespace" != "$(host_namespace "$kind")" ] ||
             fail "process $pid shares the $kind namespace with the host" || return
     done
 }
@@ -143,7 +170,7 @@ assert_shared() {
     shift
     for kind in "$@"; do
         assert_equal "$kind of the box $(namespace_of "$pid" "$kind")" \
-            "$kind of the box $(namespace_of $$ "$kind")" || return
+            "$kind of the box $(host_namespace "$kind")" || return
     done
 }
 

@@ -1,0 +1,123 @@
+# When a tree is graded (see bin/judge), the checks stand outside the host that its tools run on. Loaded by
+# helpers.bash last; it replaces what they would find on their own host.
+#
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables set for, and by, bats and the bats files
+
+PATIENCE=$((${IN_VM:-0} ? 8 : 2))
+RUN_LIMIT=$((${IN_VM:-0} ? 60 : 20))
+HOST_PROC=/proc/$JUDGE_HOST
+HOST_ITSELF=1 # a process of the host's root, as its own processes name it
+
+# From a seed, so that a grade can be had again; the names in one check differ by where they are asked for.
+random_name() {
+    RANDOM=$((JUDGE_SEED + BATS_SUITE_TEST_NUMBER * 1009 + BASH_LINENO[0] * 31 + ${#1}))
+    printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
+}
+
+# The numbers of namespaces were written down before the first tool ran.
+host_namespace() {
+    case $1 in
+    mnt | pid) cat "/run/judge/$1.number" ;;
+    *) namespace_of $$ "$1" ;;
+    esac
+}
+
+host_number() {
+    local numbers
+    read -r -a numbers < <(status_of "$1" NSpid)
+    echo "${numbers[1]}"
+}
+
+numbers_inside() {
+    status_of "$1" NSpid | cut -f3-
+}
+
+program() {
+    echo "$HOST_PROC/root$(tool "$1")"
+}
+
+on_host() {
+    /run/judge/on-host "$@"
+}
+
+# Where a program of the box's might run, its own namespaces must not be the judge's.
+inside() {
+    local pid=$1 kinds=() run=(/run/judge/on-host)
+    shift
+    [[ " ${*%% -- *} " == *" mount "* || " ${*%% -- *} " == *" pid "* ]] || run=()
+    [ ${#run[@]} -eq 0 ] || pid=$(host_number "$pid")
+    while [ "$1" != -- ]; do kinds+=("--$1") && shift; done
+    shift
+    timeout --foreground --kill-after=1 "$RUN_LIMIT" "${run[@]}" nsenter --target "$pid" "${kinds[@]}" "$@"
+}
+
+make_rootfs() {
+    ROOTFS=/run/tmp/rootfs.${1:-root}/rootfs
+    [ ! -d "$ROOTFS" ] || return 0
+    local user=()
+    [ "${1:-root}" = root ] || user=("${AS_USER[@]}")
+    install -d ${user[0]:+-o 65534 -g 65534} "${ROOTFS%/*}"
+    "${user[@]}" "$COURSE/01-chroot/mkrootfs" "$ROOTFS"
+    install "$PROBE" "$ROOTFS/probe"
+}
+
+host_snapshot() {
+    cat "$HOST_PROC/mountinfo" /proc/sys/kernel/{hostname,domainname} /proc/sysvipc/*
+    echo /sys/class/net/* /dev/mqueue/*
+}
+
+# What has more than one number is not the judge's. The first of the host's own processes stays.
+host_processes() {
+    grep -lsE '^NSpid:(\s[0-9]+){2}' /proc/[1-9]*/status | grep -vx "$HOST_PROC/status"
+}
+
+no_process_is_left() {
+    local status
+    status=$(host_processes)
+    [ -z "$status" ] || {
+        # shellcheck disable=SC2086 # several files
+        ! sed -n 's/^State:\t[^Z].*/&/p' $status 2>/dev/null | grep -q .
+    }
+}
+
+end_all_processes() {
+    local status
+    for status in $(host_processes); do
+        status=${status#/proc/}
+        kill -KILL "${status%/status}" 2>/dev/null || true
+    done
+    no_process_is_left
+}
+
+exercises_of_check() {
+    printf '%s\n' "${BATS_TEST_TAGS[@]}" | sed -n 's/^ex://p'
+}
+
+# An exercise ends with its first red check; without the first one of a chapter the others show nothing.
+host_remember() {
+    local exercise
+    for exercise in $(exercises_of_check); do
+        [ ! -e "/run/judge/red.$exercise" ] || skip "red before"
+        [ ! -e "/run/judge/red.${exercise%-*}-1" ] || skip "needs ${exercise%-*}.1"
+    done
+    BATS_TEST_TMPDIR=/run/tmp/check.$BATS_SUITE_TEST_NUMBER
+    mkdir "$BATS_TEST_TMPDIR"
+    host_before=$(host_snapshot)
+    setup_done=yes
+}
+
+# What is left running is ended, and is no fault: dying with the tool has checks of its own.
+host_compare() {
+    local failed=0
+    [ -n "${setup_done-}" ] || return 0
+    stop_boxes
+    wait_until 1 end_all_processes || kill -KILL "$JUDGE_HOST" # then nothing is checked any more
+    [ -n "${BATS_TEST_COMPLETED-}" ] || failed=1
+    if [ "$failed" -eq 0 ] && ! wait_until 1 nothing_is_left; then
+        tell_difference "the host" "$host_before" "$host_after"
+        failed=1
+    fi
+    [ "$failed" -eq 0 ] || for exercise in $(exercises_of_check); do : >"/run/judge/red.$exercise"; done
+    return "$failed"
+}

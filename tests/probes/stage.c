@@ -1,0 +1,102 @@
+/*
+ * stage: run a program on the host of a tree that is graded.
+ *
+ * Who judges stands outside that host: in a pid and a mount namespace that nothing there can reach. A copy
+ * of this program lies, setuid, at the path of each tool, and starts what lies at the same path on the
+ * host; as "on-host" it starts its arguments there. Nothing of the judge's goes along: no descriptor, no
+ * session, no variable of bats. The user and the working directory do. It passes signals on and ends as the
+ * program does, which dies with it.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define JUDGE "/run/judge/" /* tests/bin/judge has mounted the namespaces there */
+
+extern char **environ;
+static volatile sig_atomic_t child;
+
+static void pass_on(int number)
+{
+    kill(child, number);
+}
+
+static void join(const char *path, int kind)
+{
+    int namespace = open(path, O_RDONLY | O_CLOEXEC);
+    if (namespace == -1 || setns(namespace, kind) == -1)
+        err(125, "%s", path);
+}
+
+static void forget_variables(void)
+{
+    char **kept = environ;
+
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (strncmp(*variable, "BATS_", 5) != 0 && strncmp(*variable, "JUDGE_", 6) != 0)
+            *kept++ = *variable;
+    *kept = NULL;
+}
+
+static void run(const char *program, char **arguments, const char *directory, const sigset_t *mask)
+{
+    uid_t user = getuid();
+
+    setsid();
+    join(JUDGE "mnt", CLONE_NEWNS);
+    if (chdir(directory) == -1 && chdir("/") == -1)
+        err(125, "%s", directory);
+    forget_variables();
+    if (setresuid(user, user, user) == -1)
+        err(125, "setresuid");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    syscall(SYS_close_range, 3, ~0U, 0);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvp(program, arguments);
+    err(127, "%s", program);
+}
+
+int main(int argc, char **argv)
+{
+    static const int passed[] = {SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+    char program[PATH_MAX] = "", directory[PATH_MAX];
+    sigset_t all, mask;
+    int status;
+
+    if (readlink("/proc/self/exe", program, sizeof(program) - 1) == -1 || getcwd(directory, sizeof(directory)) == NULL)
+        err(125, "stage");
+    int on_host = strcmp(strrchr(program, '/') + 1, "on-host") == 0;
+    if (on_host && argc < 2)
+        errx(125, "on-host: what?");
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &mask);
+    join(JUDGE "pid", CLONE_NEWPID);
+    child = fork();
+    if (child == -1)
+        err(125, "fork");
+    if (child == 0)
+        run(on_host ? argv[1] : program, argv + on_host, directory, &mask);
+    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+        signal(passed[i], pass_on);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    while (waitpid(child, &status, 0) == -1 && errno == EINTR)
+        ; /* a signal came */
+    if (WIFSIGNALED(status)) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+    }
+    return WEXITSTATUS(status);
+}
