@@ -14,7 +14,8 @@
 #:                 with FROM=05 only from chapter 5 on
 #: make check      the checks of the first open exercise, or of EX=2.2; make watch does so at each save
 #: make hint       a hint to it, the next of three
-#: make grade      all checks, then a score card; BIN_DIR=TREE grades the tools in another tree
+#: make grade      DIR=SUBMISSION: grade its exercises in a virtual machine, with points; without
+#:                 DIR, all checks of BIN_DIR=TREE (default: this one) and a score card
 #: make mutants    leave out each exercise, and make each fault of tests/bin/mutants: do the checks
 #:                 notice? CHAPTER=06 for one chapter, ONLY=REGEX for some faults
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
@@ -127,7 +128,7 @@ watch:
 	@tests/bin/watch $(EX)
 
 grade: setup all probes
-	@tests/bin/grade
+	@$(if $(DIR),tests/bin/grade '$(DIR)',tests/bin/card)
 
 test-vm: setup all probes
 	@tests/vm/run --time=20000 tests/bin/run

@@ -50,9 +50,10 @@ setup() {
 
 # bats test_tags=ex:1-1
 @test "processes are shared: the command sees and ends a process of the host" {
-    sleep 60 3>&- &
+    "${ON_HOST[@]}" sleep 60 3>&- &
     local victim=$!
-    run -0 "$(tool chroot)" "$root" /bin/probe kill "$victim" TERM
+    wait_until 5 box_runs "$victim"
+    run -0 "$(tool chroot)" "$root" /bin/probe kill "$(host_number "$(last_descendant "$victim")")" TERM
     wait_until 5 ended "$victim"
     status=0
     wait "$victim" || status=$?
@@ -93,7 +94,7 @@ setup() {
 @test "what escape starts has the host's root directory, as seen from outside" {
     requires tool:escape
     install "$(program escape)" "$root/bin"
-    start_command on_host chroot "$root" /bin/escape "$PROBE" pause
+    start_command "${ON_HOST[@]}" chroot "$root" /bin/escape "$PROBE" pause
     wait_until 5 cmp -s "/proc/$BOX_PID/exe" "$PROBE"
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -L -c %d:%i "$HOST_PROC/root")"
 }

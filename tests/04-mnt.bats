@@ -470,7 +470,7 @@ zero character special file 1:5 666"
     make_rootfs
     # The play host's own root is read-only anyway: here is one that isn't.
     # shellcheck disable=SC2016 # that shell's variables
-    run -0 unshare --mount sh -c '
+    run -0 "${ON_HOST[@]}" unshare --mount sh -c '
         mount --bind "$0" "$0" && mount --bind "$1" "$0/mnt" || exit
         chroot "$0" /mnt/mnt --read-only /probe write /file text
         chroot "$0" /probe write /file text' "$ROOTFS" "$(dirname "$(tool mnt)")"

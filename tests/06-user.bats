@@ -206,7 +206,7 @@ on_machine_with() {
 @test "on a machine that restricts user namespaces, the hint names make doctor, which says how" {
     requires command:strace
     expect_error 125 "clone3: Operation not permitted" \
-        as_user strace -f -o /dev/null -e inject=clone3:error=EPERM "$(tool user)" true
+        as_user "${ON_HOST[@]}" strace -f -o /dev/null -e inject=clone3:error=EPERM "$(tool user)" true
     assert_hint "make doctor"
     run on_machine_with apparmor_restrict_unprivileged_userns=1 "$COURSE/tests/bin/doctor"
     assert_contains "$output" "AppArmor restricts user namespaces"
@@ -223,7 +223,7 @@ on_machine_with() {
 # bats test_tags=ex:6-2
 @test "the command does not start before the maps are written, although standard error is closed" {
     requires command:strace
-    run -0 as_user strace -f -o "$place/trace" -e trace=write -e inject=write:delay_exit=200000 \
+    run -0 as_user "${ON_HOST[@]}" strace -f -o "$place/trace" -e trace=write -e inject=write:delay_exit=200000 \
         sh -c '"$@" 2>&-' sh "$(tool user)" --explain sh -c "id -u >$place/id"
     assert_equal "$(<"$place/id")" 0
 }
@@ -231,7 +231,7 @@ on_machine_with() {
 # bats test_tags=ex:6-2
 @test "the command does not start before the maps are written, even if the tool is killed there" {
     requires command:strace
-    as_user strace -o "$place/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
+    as_user "${ON_HOST[@]}" strace -o "$place/trace" -e trace=write -e inject=write:signal=KILL:when=1 \
         "$(tool user)" touch "$place/ran" || true
     grep -q 'killed by SIGKILL' "$place/trace"
     wait_until 5 no_process_is_left

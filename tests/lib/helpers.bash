@@ -30,7 +30,6 @@ AS_USER=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --)
 load lib/asserts
 load lib/seen
 load lib/host
-[ -z "${JUDGE_HOST-}" ] || load lib/judged
 
 setup() {
     host_remember
@@ -125,3 +124,5 @@ assert_hint() {
     [[ ${stderr_lines[1]-} == "hint: "*"$1"* ]] ||
         fail "expected a hint with '$1', got '${stderr_lines[1]-}'"
 }
+
+[ -z "${JUDGE_HOST-}" ] || load lib/judged

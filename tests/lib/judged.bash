@@ -7,6 +7,7 @@
 PATIENCE=$((${IN_VM:-0} ? 8 : 2))
 RUN_LIMIT=$((${IN_VM:-0} ? 60 : 20))
 HOST_PROC=/proc/$JUDGE_HOST
+ON_HOST=(/run/judge/on-host)
 HOST_ITSELF=1 # a process of the host's root, as its own processes name it
 
 # From a seed, so that a grade can be had again; the names in one check differ by where they are asked for.
@@ -37,13 +38,9 @@ program() {
     echo "$HOST_PROC/root$(tool "$1")"
 }
 
-on_host() {
-    /run/judge/on-host "$@"
-}
-
 # Where a program of the box's might run, its own namespaces must not be the judge's.
 inside() {
-    local pid=$1 kinds=() run=(/run/judge/on-host)
+    local pid=$1 kinds=() run=("${ON_HOST[@]}")
     shift
     [[ " ${*%% -- *} " == *" mount "* || " ${*%% -- *} " == *" pid "* ]] || run=()
     [ ${#run[@]} -eq 0 ] || pid=$(host_number "$pid")
@@ -90,19 +87,26 @@ end_all_processes() {
     no_process_is_left
 }
 
-exercises_of_check() {
-    printf '%s\n' "${BATS_TEST_TAGS[@]}" | sed -n 's/^ex://p'
+# Sets kind and exercises of this check.
+look_up_check() {
+    local file name
+    while IFS=$'\t' read -r file kind exercises name; do
+        [[ $name != "$BATS_TEST_DESCRIPTION" || $file != "${BATS_TEST_FILENAME##*/}":* ]] || break
+    done </run/judge/list
+    exercises=${exercises//,/ }
 }
 
-# An exercise ends with its first red check; without the first one of a chapter the others show nothing.
+# An exercise ends with its first red core check; without the first one of a chapter the others show nothing.
 host_remember() {
     local exercise
-    for exercise in $(exercises_of_check); do
+    look_up_check
+    for exercise in $exercises; do
+        compgen -G "$BIN_DIR/0${exercise%.*}-*/*" >/dev/null || skip "no program"
         [ ! -e "/run/judge/red.$exercise" ] || skip "red before"
-        [ ! -e "/run/judge/red.${exercise%-*}-1" ] || skip "needs ${exercise%-*}.1"
+        [ ! -e "/run/judge/red.${exercise%.*}.1" ] || skip "needs ${exercise%.*}.1"
     done
-    BATS_TEST_TMPDIR=/run/tmp/check.$BATS_SUITE_TEST_NUMBER
-    mkdir "$BATS_TEST_TMPDIR"
+    BATS_TEST_TMPDIR=$(mktemp -d /run/tmp/check.XXXXXX)
+    chmod 755 "$BATS_TEST_TMPDIR"
     host_before=$(host_snapshot)
     setup_done=yes
 }
@@ -118,6 +122,9 @@ host_compare() {
         tell_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
-    [ "$failed" -eq 0 ] || for exercise in $(exercises_of_check); do : >"/run/judge/red.$exercise"; done
+    local exercise colours=(green red)
+    for exercise in $exercises; do
+        [ "$kind" != core ] || : >"/run/judge/${colours[failed]}.$exercise"
+    done
     return "$failed"
 }

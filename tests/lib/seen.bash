@@ -13,6 +13,7 @@ status_of() {
 # processes know one of them, the numbers that one has further inside; and commands of its own start.
 HOST_PROC=/proc/self
 HOST_ITSELF=$$
+ON_HOST=()
 
 host_namespace() {
     namespace_of $$ "$1"
@@ -24,10 +25,6 @@ host_number() {
 
 numbers_inside() {
     status_of "$1" NSpid | cut -f2-
-}
-
-on_host() {
-    "$@"
 }
 
 # The program that a tool is, to be copied.
@@ -65,6 +62,7 @@ start_command() {
     if ! wait_until "${BOX_TIME:-5}" started_or_ended "$TOOL_PID" || ended "$TOOL_PID"; then
         printf 'its output: '
         cat "$BOX_OUT"
+        ! ended "$TOOL_PID" || { wait "$TOOL_PID" || printf '(status %s)\n' "$?"; }
         return 1
     fi
     BOX_PID=$(last_descendant "$TOOL_PID")

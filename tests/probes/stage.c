@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JUDGE "/run/judge/" /* tests/bin/judge has mounted the namespaces there */
+#define JUDGE "/run/judge/" /* tests/bin/judge has links to the namespaces there */
 
 extern char **environ;
 static volatile sig_atomic_t child;
