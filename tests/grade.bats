@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# The grader: honest work gets its points, and whatever a submission does, it gets no others.
+load lib/helpers
+
+# What it graded, in DIR for all submissions of a check.
+setup() {
+    host_remember
+    requires root command:jq command:cc
+    submissions=$BATS_TEST_TMPDIR/submissions
+    mkdir "$submissions"
+}
+
+# grade [OPTION]… SUBMISSION…: grade them on play hosts on this one. A function has more time than a program.
+grade() {
+    (cd "$submissions" && "$COURSE/tests/bin/grade" --here --out "$BATS_TEST_TMPDIR/out" "$@" 2>&1)
+}
+
+# of NAME FILTER: what jq finds in its grade.json
+of() {
+    jq -r "$2" "$BATS_TEST_TMPDIR/out/$1/grade.json"
+}
+
+# submit NAME: a submission whose programs of chapter 2 are the shell script that is read.
+submit() {
+    mkdir -p "$submissions/$1/02-uts"
+    { echo '#!/bin/bash' && cat; } >"$submissions/$1/02-uts/uts"
+    chmod +x "$submissions/$1/02-uts/uts"
+    cp "$submissions/$1/02-uts/uts" "$submissions/$1/02-uts/enter"
+}
+
+submit_mini() {
+    mkdir -p "$submissions/mini/02-uts"
+    cc -static -o "$submissions/mini/02-uts/uts" "$COURSE/tests/grade/mini.c"
+    cp "$submissions/mini/02-uts/uts" "$submissions/mini/02-uts/enter"
+}
+
+@test "a program of 50 lines that isolates, in C or in the shell, gets all of chapter 2's core" {
+    submit_mini
+    submit shell <<'END'
+if [[ $0 == */enter ]]; then exec nsenter --target "$1" --uts "${@:2}"; fi
+script= arguments=()
+while [[ $1 == --* ]]; do
+    [ "$1" = --hostname ] && script+="hostname '$2';" || script+="echo '$2' >/proc/sys/kernel/domainname;"
+    shift 2
+done
+exec unshare --uts sh -c "$script"' "$@"' sh "$@"
+END
+    run -0 grade --bin --chapters 2 mini shell
+    assert_equal "$(of mini '"\(.verdict) \(.core.points) \(.points)"')" "graded 100 100"
+    assert_equal "$(of shell .core.points)" 100
+}
+
+@test "cheats get no point, keep nobody's place, and end with their host" {
+    # shellcheck disable=SC2016
+    submit says-ok <<'END'
+for file in /proc/*/fd/* /dev/pts/* /dev/console /dev/vport*; do
+    timeout 1 bash -c 'printf "ok %s\n" {1..200} >"$0"; printf "record\t1\n02-uts.bats:1\tgreen\t1\nend\t1\nmac\t0\n" >"$0"' "$file"
+done 2>/dev/null
+printf 'ok %s x in 1ms\n' {1..200}
+exec sleep 60
+END
+    submit kills-all <<'END'
+kill -KILL $PPID 0 -1 1
+END
+    submit exits <<'END'
+exit 0
+END
+    submit liar <<'END'
+name=$(uname -n)
+while [[ $1 == --* ]]; do name=$2 && shift 2; done
+[[ $0 != */enter ]] || shift
+[ "$*" != "uname -n" ] || { echo "$name" && exit; }
+"$@" # in a child of its own, as others do
+END
+    submit sleeps <<'END'
+sleep 1000
+END
+    submit leaves-daemons <<'END'
+for _ in {1..50}; do setsid bash -c 'trap "" HUP TERM INT; while :; do sleep 100; done' & done
+sleep 60
+END
+    submit edits <<'END'
+printf '#!/bin/sh\nfor a; do :; done; echo "$a"\n' >/tmp/lie && chmod 755 /tmp/lie
+mount -o remount,rw /usr
+for program in nsenter readlink cat diff bats bash uname; do
+    mount --bind /tmp/lie "/usr/bin/$program"
+    cp /tmp/lie "/usr/bin/$program"
+done
+find / -xdev -name '*.bats' -exec sed -i 's/^    .*/:/' {} +
+find / -xdev -name '*.bash' -exec sed -i 's/^    .*/:/' {} +
+rm -rf /run/* /tmp/* /var/*
+printf '\033]0;pwned\007\033[2J'
+sleep 60
+END
+    submit_mini
+    run -0 grade --bin --chapters 2 --jobs 4 says-ok kills-all exits liar sleeps leaves-daemons edits mini
+    local name
+    for name in says-ok kills-all exits liar sleeps leaves-daemons edits; do
+        assert_equal "$name: $(of "$name" '"\(.verdict) \(.points)"')" "$name: graded 0"
+    done
+    assert_equal "$(of mini .points)" 100
+    assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/out/grades.csv")" 9
+    run ! grep -rl $'\033' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "a tar with links, or with paths that lead elsewhere, is not taken" {
+    cd "$submissions"
+    mkdir -p 02-uts good/02-uts
+    ln -s /etc/passwd 02-uts/uts.c
+    tar -cf link.tar 02-uts
+    echo 'int x;' >good/02-uts/x.c
+    tar -cf absolute.tar -P --transform "s,^,/run/tmp/evil/," good
+    tar -cf up.tar -P --transform "s,^,../../," good
+    mkdir dir && cp -a 02-uts dir
+    run -0 grade --bin --chapters 2 link.tar absolute.tar up.tar dir nothing
+    local name
+    for name in link absolute up dir nothing; do
+        assert_equal "$name: $(of "$name" '"\(.verdict) \(.points)"')" "$name: can't be read 0"
+    done
+    assert_contains "$(of up .why)" ".."
+    assert_contains "$(of link .why)" links
+    [ ! -e /run/tmp/evil ]
+}
+
+@test "sources: exercise by exercise; what doesn't build, what is red, and what was not checked are told apart" {
+    local half=$submissions/half
+    mkdir -p "$half"/{02-uts,03-pid}
+    cp "$COURSE"/02-uts/{uts,enter}.c "$half/02-uts"
+    echo 'int main(void) { return nothing; }' >"$half/03-pid/main.c"
+    mkdir -p "$half/02-uts/evil" && echo 'all: ; touch /run/tmp/evil' >"$half/Makefile"
+    run -0 grade --chapters 2-3 half
+    assert_equal "$(of half '[.exercises[] | "\(.exercise) \(.core.passed)"] | join(" ")')" \
+        "2.1 false 2.2 false 2.3 false 3.1 false 3.2 false 3.3 false 3.4 false"
+    assert_equal "$(of half '[.checks[] | select(.exercise == "2.1" and .kind == "core") | .state] | unique | join(" ")')" "not-checked red"
+    assert_equal "$(of half '[.checks[] | select(.exercise == "2.2" and .kind == "core") | .rationale] | unique | join(" ")')" \
+        "not checked: needs 2.1"
+    assert_equal "$(of half '[.checks[] | select(.exercise[0:1] == "3") | .rationale] | unique | join(" ")')" "doesn't build"
+
+    cp "$COURSE"/02-uts/main.c "$half/02-uts"
+    run -0 grade --chapters 2-3 half
+    assert_equal "$(of half '[.exercises[] | select(.core.passed) | .exercise] | join(" ")')" "2.1 2.2 2.3"
+    run -0 grade --chapters 2-3 half
+    assert_contains "$output" unchanged
+    run -0 jq -e '.tests | length > 3' "$BATS_TEST_TMPDIR/out/half/results.json"
+    run -0 jq -e ".score == $(of half .points)" "$BATS_TEST_TMPDIR/out/half/results.json"
+    assert_contains "$(<"$BATS_TEST_TMPDIR/out/half/diff")" "+    namespaces = CLONE_NEWUTS;"
+    grep -q '<testsuites name="half"' "$BATS_TEST_TMPDIR/out/half/junit.xml"
+}
