@@ -94,6 +94,11 @@ void tool_side(const char *side)
     tool_at = side;
 }
 
+bool tool_explains(void)
+{
+    return explaining;
+}
+
 void explain(const char *format, ...)
 {
     char step[2048];

@@ -57,7 +57,7 @@ const char *network_check_name(const char *what, const char *name, size_t most)
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(name);
 
-    if (length == 0 || length > most || name[0] == '.' || strspn(name, letters) != length)
+    if (length == 0 || length > most || strchr(".-", name[0]) || strspn(name, letters) != length)
         fail("invalid %s '%s': expected at most %zu letters, digits, '_', '-' and '.'", what, name,
              most);
     return name;

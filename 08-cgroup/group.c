@@ -1,5 +1,6 @@
 #include "group.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -46,13 +47,14 @@ int group_write(const char *group, const char *file, const char *value)
 
 long long group_number(const char *group, const char *file, const char *key)
 {
-    char text[8192], *number;
+    char text[16384], *number;
     size_t length = strlen(key);
 
     group_read(group, file, text, sizeof(text));
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, key, length) != 0 || (length > 0 && line[length] != ' '))
+        if (strncmp(line, key, length) != 0 ||
+            (length > 0 && !isblank((unsigned char)line[length])))
             continue;
         long long found = strtoll(line + length, &number, 10);
         return number == line + length ? -1 : found;

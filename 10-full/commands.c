@@ -225,12 +225,6 @@ int command_stop(int argc, char **argv)
             continue;
         int seconds = given != -1 ? given : box.stop_timeout;
         send_signal(box.process, box.stop_signal);
-        if (seconds > 0 && signal_was_dropped(box.pid, box.stop_signal)) {
-            hint("'full run --init' starts boxes that end at once");
-            (void)refuse("box %s: its PID 1 has no handler for the stop signal: SIGKILL follows "
-                         "in %d second%s",
-                         box.name, seconds, seconds == 1 ? "" : "s");
-        }
         if (!ends(box.process, seconds * 1000))
             send_signal(box.process, SIGKILL);
         finish(&box);

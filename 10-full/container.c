@@ -185,11 +185,8 @@ int container_run(struct spec *spec)
     spec->cgroup = spec->grouped ? box.group.path : "";
 
     streams_open(&spec->streams, spec->terminal, spec->interactive, log, spec->first_id); /* 10 */
-    struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME};
-    if (spec->grouped) {
-        arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (uint64_t)box.group.directory;
-    }
+    struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
+                                   .cgroup = (uint64_t)box.group.directory};
     struct child child = spawn_with(arguments); /* 02 */
     if (child.pid == 0) {
         claim_close(&box.claim);

@@ -127,11 +127,9 @@ static struct child enter_and_spawn(const struct spec *box)
     enter(box, "--all", box->process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
     if (clock != -1)
         enter(box, "--time", clock, CLONE_NEWTIME);
-    struct clone_args arguments = {.flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
-                                   .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0};
+    struct clone_args arguments = {.flags = box->namespaces & CLONE_INTO_CGROUP,
+                                   .cgroup = (uint64_t)cgroup};
     child = spawn_with(arguments);
-    if (child.pid == 0 && cgroup != -1)
-        close(cgroup);
     if (child.pid == 0 && group != -1)
         enter(box, "--cgroup", group, CLONE_NEWCGROUP);
     /* END */

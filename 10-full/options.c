@@ -326,10 +326,7 @@ static void set_defaults(struct spec *spec)
     spec->created = time(NULL);
     if (getrandom(&bits, 6, 0) != 6 || asprintf(&name, "%012jx", (uintmax_t)bits) == -1)
         die("getrandom");
-    if (spec->name == NULL)
-        spec->name = name;
-    if (state_check_name(spec->name) != 0)
-        exit(EXIT_TOOL);
+    spec->name = spec->is_named ? state_check_name(spec->name) : name;
     if (spec->hostname == NULL)
         spec->hostname = spec->name;
     uts_check_name(spec->hostname, "host name");

@@ -1,18 +1,12 @@
-#define _GNU_SOURCE
 #include "signals.h"
 
 #include <ctype.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include "../01-chroot/tool.h"
-#include "../08-cgroup/group.h"
 
 /* Real-time signals as most programs in a box count them. libc keeps the first few of them for
  * itself: glibc two, and musl, whose SIGRTMIN would be another number here, three. */
@@ -56,41 +50,4 @@ int signal_option(const char *text)
              "1 to %d",
              text, LAST_REAL_TIME);
     return number;
-}
-
-/*
- * Is SIGNAL neither caught nor blocked nor pending in PID 1 of a namespace? While that is inside
- * sigwait(3), as the init of chapter 3 and others are, /proc doesn't show the signals as
- * blocked. What can't be looked into counts as waiting.
- */
-static bool looks_dropped(pid_t first, int signal)
-{
-    unsigned long long own, shared, blocked, caught;
-    char directory[32], status[4096], call[256];
-
-    snprintf(directory, sizeof(directory), "/proc/%d", first);
-    group_read(directory, "status", status, sizeof(status));
-    const char *line = strstr(status, "SigPnd:");
-    if (line == NULL || group_read(directory, "syscall", call, sizeof(call)) != 0 ||
-        strtol(call, NULL, 10) == SYS_rt_sigtimedwait ||
-        sscanf(line, "SigPnd: %llx ShdPnd: %llx SigBlk: %llx SigIgn: %*x SigCgt: %llx", &own,
-               &shared, &blocked, &caught) != 4)
-        return false;
-    if ((own | shared | blocked | caught) >> (signal - 1) & 1)
-        return false;
-    const char *ids = strstr(status, "\nNSpid:"); /* the last one is its own */
-    return ids != NULL && strncmp(strchrnul(ids + 1, '\n') - 2, "\t1", 2) == 0;
-}
-
-bool signal_was_dropped(pid_t first, int signal)
-{
-    const struct timespec pause = {.tv_nsec = 5000000};
-    int looks = 0;
-
-    /* Between two rounds of sigwait(3) there is a moment in which nothing shows it: look again. */
-    while (looks < 3 && looks_dropped(first, signal)) {
-        looks++;
-        nanosleep(&pause, NULL);
-    }
-    return looks == 3;
 }

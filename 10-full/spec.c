@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "spec.h"
 
-#include <sched.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +85,23 @@ static void parse_field(const struct field *field, void *place, const struct jso
     }
 }
 
-void spec_parse(struct spec *spec, const char *text, size_t length)
+bool spec_read(struct spec *spec, FILE *file)
 {
     struct json json;
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t length = getdelim(&text, &size, '\0', file);
 
-    if (!json_read(&json, text, length, NULL) && !json_read(&json, "{}", 2, NULL))
+    if (ferror(file) != 0)
+        return false;
+    if ((length <= 0 || !json_read(&json, text, (size_t)length, NULL)) &&
+        !json_read(&json, "{}", 2, NULL))
         die("read JSON");
     for (size_t i = 0; i < FIELDS; i++)
         parse_field(&fields[i], (char *)spec + fields[i].place, &json);
     free(json.values); /* the strings are the spec's from here on */
+    free(text);
+    return true;
 }
 
 /* --- from the options and the image ----------------------------------------------------------- */
@@ -209,5 +217,6 @@ int spec_complete(struct spec *spec)
     spec->namespaces |= spec->user_namespace ? CLONE_NEWUSER : 0;
     spec->namespaces |= strcmp(spec->network, "host") != 0 ? CLONE_NEWNET : 0;
     spec->namespaces |= spec->boot_offset != 0 ? CLONE_NEWTIME : 0;
+    spec->namespaces |= spec->grouped ? CLONE_INTO_CGROUP : 0;
     return 0;
 }

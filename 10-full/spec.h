@@ -39,7 +39,7 @@ struct spec {
     bool keep;     /* stays listed after its end: named or detached, and not --rm */
     bool user_namespace, seccomp;
     uint32_t first_id; /* the host's id for user 0 of the box, if it has a range of its own */
-    uint64_t capabilities, namespaces; /* the latter as CLONE_NEW* flags */
+    uint64_t capabilities, namespaces; /* the latter as the flags of clone3(2) */
     int stop_signal, stop_timeout;     /* what 'full stop' sends, and how many seconds it waits */
     pid_t pid, monitor;                /* its first process, and that one's parent, which waits */
     uint64_t pid_namespace;            /* the inode of the namespace that both are counted in */
@@ -90,7 +90,8 @@ int spec_complete(struct spec *spec);
 /* Host. Write what the table has, as a JSON object. */
 void spec_write(const struct spec *spec, FILE *file);
 
-/* Host. Read it back from TEXT: a field that is missing or malformed is as if empty. */
-void spec_parse(struct spec *spec, const char *text, size_t length);
+/* Host. Read it back: a field that is missing or malformed is as if empty. False if FILE can't be
+ * read. */
+bool spec_read(struct spec *spec, FILE *file);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../08-cgroup/group.h"
 #include "../09-overlay/store.h"
 
 enum {
@@ -55,19 +56,9 @@ static const char *claim_name(const struct spec *spec)
     return name;
 }
 
-static bool name_is_valid(const char *name)
+const char *state_check_name(const char *name)
 {
-    static const char signs[] = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    return strlen(name) <= 63 && strspn(name, signs) == strlen(name) && strcspn(name, "-._") > 0;
-}
-
-int state_check_name(const char *name)
-{
-    return name_is_valid(name) ? 0
-                               : refuse("box '%s': a name is made of letters, digits, '_', '.' "
-                                        "and '-', 63 at most",
-                                        name);
+    return network_check_name("box name", name, 63);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
@@ -162,19 +153,14 @@ static int read_file(struct spec *spec)
 {
     const char *name = spec->name;
     FILE *file = fopen(state_path(spec, "state"), "re");
-    char *text = NULL;
-    size_t size = 0;
-    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : 0;
-    bool failed = file != NULL ? ferror(file) != 0 : errno != ENOENT;
 
-    if (failed)
-        (void)report("read %s", state_path(spec, "state"));
-    spec_parse(spec, length > 0 ? text : "", length > 0 ? (size_t)length : 0);
-    spec->name = name;
-    free(text);
+    if (file == NULL && errno == ENOENT)
+        file = fopen("/dev/null", "re");
+    int error = file == NULL || !spec_read(spec, file) ? report("read the state of %s", name) : 0;
     if (file != NULL)
         fclose(file);
-    return failed ? -EIO : 0;
+    spec->name = name;
+    return error;
 }
 
 /* Is there a box called SPEC's name, in the store or not? */
@@ -190,8 +176,7 @@ static bool find(struct spec *spec, const char *store)
 int state_read(const char *name, struct spec *spec)
 {
     *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
-    if (state_check_name(name) != 0)
-        return -EINVAL;
+    state_check_name(name);
     bool found = find(spec, NULL) || (store_find() != NULL && find(spec, store_find()));
     /* First the claim, then the file: a monitor that ends meanwhile has written it. */
     bool runs = found && claim_lives(spec->claims, claim_name(spec));
@@ -200,11 +185,10 @@ int state_read(const char *name, struct spec *spec)
         hint("'full ps -a' lists the boxes");
         return report("box %s", name);
     }
-    if (read_file(spec) != 0)
-        return -EIO;
+    int error = read_file(spec);
     spec->running = runs;
-    if (runs || spec->ended != 0)
-        return 0;
+    if (error != 0 || runs || spec->ended != 0)
+        return error;
     spec->ended = time(NULL); /* its monitor was killed, or the machine went down */
     spec->status = EXIT_SIGNAL + SIGKILL;
     spec->pid = 0;
@@ -221,36 +205,20 @@ uint64_t state_pid_namespace(void)
     return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-    char path[32], text[512] = "";
-    pid_t parent = -1;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file == -1)
-        return -1;
-    (void)!read(file, text, sizeof(text) - 1);
-    close(file);
-    const char *rest = strrchr(text, ')'); /* the name before it may hold parentheses, too */
-    if (rest != NULL)
-        sscanf(rest, ") %*c %d", &parent);
-    return parent;
-}
-
 /*
  * Numbers of processes are used again. But as long as the claim is locked the monitor lives, so its
  * number is right; and the only child of that number that it can have is its box's first process.
  */
 static bool open_running(struct spec *spec)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], process[32];
 
+    snprintf(process, sizeof(process), "/proc/%d", spec->pid);
     snprintf(path, sizeof(path), "%s/%s", spec->claims, claim_name(spec));
     spec->ending = open(path, O_RDONLY | O_CLOEXEC);
     spec->keeper = (int)syscall(SYS_pidfd_open, spec->monitor, 0);
     spec->process = (int)syscall(SYS_pidfd_open, spec->pid, 0);
-    if (spec->process != -1 && parent_of(spec->pid) != spec->monitor) {
+    if (spec->process != -1 && group_number(process, "status", "PPid:") != spec->monitor) {
         close(spec->process);
         spec->process = -1;
     }
@@ -285,19 +253,17 @@ int state_open(const char *name, struct spec *spec)
 
 int state_status(const struct spec *spec)
 {
-    char text[32768];
-    ssize_t got = pread(spec->ending, text, sizeof(text) - 1, 0);
+    char file[16];
 
-    text[got > 0 ? got : 0] = '\0';
-    const char *last = strstr(text, "status ");
-    return last != NULL ? atoi(last + strlen("status ")) : -1;
+    snprintf(file, sizeof(file), "%d", spec->ending);
+    return (int)group_number("/proc/self/fd", file, "status"); /* the claim, which is removed */
 }
 
 /* --- all, and the end ------------------------------------------------------------------------- */
 
 static int is_box(const struct dirent *entry)
 {
-    return entry->d_type == DT_LNK && name_is_valid(entry->d_name);
+    return entry->d_type == DT_LNK;
 }
 
 char **state_list(void)

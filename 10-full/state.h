@@ -19,9 +19,8 @@
 #include "../07-net/claim.h"
 #include "spec.h"
 
-/* NAME may be a box's: 1 to 63 letters, digits, "_", "." and "-", the first no sign. Else -EINVAL.
- */
-int state_check_name(const char *name);
+/* NAME, if a box may be called so; else the tool ends. */
+const char *state_check_name(const char *name);
 
 /*
  * Begin a box: CLAIM its name, and make its directory, as CLAIM's lines then say. -EEXIST

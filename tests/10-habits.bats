@@ -150,14 +150,3 @@ reads_in_a_box() {
     assert_equal "$stderr" ""
     assert_equal "$(of bird status)" 0
 }
-
-@test "stop: says at once why it has to wait" {
-    detached bird "${alone[@]}" sleep 60
-    run -0 --separate-stderr "$full" stop -t 1 bird
-    assert_equal "$output" bird
-    assert_contains "$stderr" "no handler for the stop signal: SIGKILL follows in 1 second"
-    detached swift "${alone[@]}" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
-    wait_until 5 sh -c "'$full' exec swift grep -q 'SigCgt:.*4' /proc/1/status"
-    run -0 --separate-stderr "$full" stop swift
-    assert_equal "$stderr" ""
-}

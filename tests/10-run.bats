@@ -97,7 +97,7 @@ load lib/boxes
     assert_hint "full rm bird"
     local name
     for name in "" . .. a/b -x "a b" "$(printf %064d 1)"; do
-        expect_error 125 "a name is made of" "$full" run "${alone[@]}" "--name=$name" "$ROOTFS" true
+        expect_error 125 "invalid box name" "$full" run "${alone[@]}" "--name=$name" "$ROOTFS" true
     done
     run -0 "$full" run "${alone[@]}" --rm --name A_.-9 "$ROOTFS" uname -n
     assert_equal "$output" A_.-9
