@@ -9,61 +9,37 @@
 #include "../01-chroot/tool.h"
 #include "setting.h"
 
-enum { DEFAULT_ADDRESS = 0xac1b0001 /* 172.27.0.1 */, DEFAULT_PREFIX = 16 };
+enum { DEFAULT_ADDRESS = 0xac1b0001 /* 172.27.0.1 */, DEFAULT_PREFIX = 16, LONGEST_PREFIX = 30 };
 
-int bridge_report(const struct host *host, int error)
-{
-    if (error == -EOPNOTSUPP)
-        hint("this kernel lacks that kind of link; 'modprobe -a bridge veth' may help");
-    return netlink_report(&host->route, error);
-}
-
-static int send_route(struct host *host)
-{
-    int error = netlink_send(&host->route);
-
-    return error == 0 ? 0 : bridge_report(host, error);
-}
-
-static int read_addresses(struct host *host)
+/* What is there: the addresses of this host, and the bridge. Returns -ENODEV, without report(), if
+ * there is none yet. */
+static int look(const struct network *network, struct host *host)
 {
     free(host->addresses);
     host->address_count = link_addresses(&host->route, &host->addresses);
-    return host->address_count < 0 ? netlink_report(&host->route, host->address_count) : 0;
+    if (host->address_count < 0)
+        return netlink_report(&host->route, host->address_count);
+    int error = link_find(&host->route, network->bridge, &host->bridge);
+    return error == 0 || error == -ENODEV ? error : netlink_report(&host->route, error);
 }
 
-/* Another link, whose network overlaps that of the bridge; NULL if there is none. */
-static const struct address *overlapping(const struct host *host, uint32_t address, int prefix)
+/* Another link whose network overlaps would leave the host not knowing where to send. */
+static int check_overlap(const struct network *network, const struct host *host)
 {
+    char text[LINK_ADDRESS_TEXT], name[IF_NAMESIZE];
+
     for (int i = 0; i < host->address_count; i++) {
         const struct address *other = &host->addresses[i];
-        uint32_t mask = link_mask(prefix < other->prefix ? prefix : other->prefix);
-        if ((address & mask) == (other->address & mask))
-            return other;
+        int prefix =
+            other->prefix < network->bridge_prefix ? other->prefix : network->bridge_prefix;
+        if (((network->bridge_address ^ other->address) & link_mask(prefix)) != 0)
+            continue;
+        hint("choose another network, like --bridge-address 172.28.0.1/16, or that bridge");
+        return refuse("the bridge's network overlaps %s/%d of %s",
+                      link_address_text(other->address, text), other->prefix,
+                      if_indextoname((unsigned)other->link, name) ? name : "another link");
     }
-    return NULL;
-}
-
-/* Two such links would leave the host not knowing where to send. */
-static int check_overlap(struct host *host, uint32_t address, int prefix)
-{
-    const struct address *other = overlapping(host, address, prefix);
-    char text[LINK_ADDRESS_TEXT], other_text[LINK_ADDRESS_TEXT], name[IF_NAMESIZE];
-
-    if (other != NULL) { /* of a dead box, perhaps */
-        claim_sweep(claim_home(), true);
-        int error = read_addresses(host);
-        if (error != 0)
-            return error;
-        other = overlapping(host, address, prefix);
-    }
-    if (other == NULL)
-        return 0;
-    hint("choose another network, like --bridge-address 172.28.0.1/16, or that bridge");
-    return refuse("bridge address %s/%d overlaps the network %s/%d of %s",
-                  link_address_text(address, text), prefix,
-                  link_address_text(other->address, other_text), other->prefix,
-                  if_indextoname((unsigned)other->link, name) ? name : "another link");
+    return 0;
 }
 
 int bridge_check_address(const struct network *network, uint32_t address, const char *what)
@@ -82,6 +58,7 @@ int bridge_check_address(const struct network *network, uint32_t address, const 
 /* The bridge is new: up, with an address, and without IPv6, of which the boxes have none. */
 static int make_bridge(struct network *network, struct host *host)
 {
+    const char *name = network->bridge;
     int error;
 
     if (network->bridge_address == 0)
@@ -90,61 +67,48 @@ static int make_bridge(struct network *network, struct host *host)
         network->bridge_prefix = DEFAULT_PREFIX;
     error = bridge_check_address(network, network->bridge_address, "bridge address");
     if (error == 0)
-        error = check_overlap(host, network->bridge_address, network->bridge_prefix);
+        error = check_overlap(network, host);
     if (error == 0)
-        error = claim_note(&network->bridge_claim, "bridge %s", network->bridge);
+        error = claim_note(&network->bridge_claim, "bridge %s", name);
     if (error != 0)
         return error;
-    link_add_bridge(&host->route, network->bridge, network->bridge_claim.token);
-    error = send_route(host);
-    if (error == 0)
-        error = setting_disable_ipv6(network->bridge);
+    link_add_bridge(&host->route, name, network->bridge_claim.token);
+    error = netlink_send(&host->route);
     if (error != 0)
-        return error;
-    if ((error = link_find(&host->route, network->bridge, &host->bridge)) != 0)
         return netlink_report(&host->route, error);
-    link_add_address(&host->route, network->bridge, host->bridge.index, network->bridge_address,
-                     network->bridge_prefix);
-    return send_route(host);
+    error = setting_disable_ipv6(name);
+    if (error != 0)
+        return error;
+    link_add_address(&host->route, name, network->bridge_address, network->bridge_prefix);
+    error = netlink_send(&host->route);
+    return error == 0 ? 0 : netlink_report(&host->route, error);
 }
 
 /* The bridge is there: does it do for what was asked? */
 static int use_bridge(struct network *network, const struct host *host)
 {
-    const struct link *bridge = &host->bridge;
     const struct address *own = NULL;
-    char text[LINK_ADDRESS_TEXT + sizeof("/30")];
 
-    if (strcmp(bridge->kind, "bridge") != 0)
-        return refuse("%s is there, and is a link of another kind (%s), not a bridge", bridge->name,
-                      bridge->kind[0] ? bridge->kind : "hardware or loopback");
     for (int i = 0; i < host->address_count && own == NULL; i++) {
         const struct address *each = &host->addresses[i];
-        if (each->link == bridge->index &&
-            (network->bridge_address == 0 || network->bridge_address == each->address))
+        if (each->link == host->bridge.index && each->prefix <= LONGEST_PREFIX &&
+            (network->bridge_address == 0 || network->bridge_address == each->address) &&
+            (network->bridge_prefix == 0 || network->bridge_prefix == each->prefix))
             own = each;
     }
-    if (own == NULL || own->prefix > 30 ||
-        (network->bridge_prefix != 0 && network->bridge_prefix != own->prefix)) {
-        hint("'ip address show dev %s' lists what it has; another --bridge gets what you ask",
-             bridge->name);
-        if (network->bridge_address == 0)
-            return refuse("bridge %s is there, without an IPv4 network of its own", bridge->name);
-        link_address_text(network->bridge_address, text);
-        if (network->bridge_prefix != 0)
-            snprintf(text + strlen(text), sizeof("/30"), "/%d", network->bridge_prefix);
-        return refuse("bridge %s is there, and its address is not %s", bridge->name, text);
-    }
-    if (!bridge->up) {
-        hint("'ip link set %s up'", bridge->name);
-        return refuse("bridge %s is there, and is down", bridge->name);
+    if (!host->bridge.is_bridge)
+        return refuse("%s is there, and is not a bridge", network->bridge);
+    if (own == NULL || !host->bridge.up) {
+        hint("'ip address show dev %s' shows what it has; another --bridge gets what you ask",
+             network->bridge);
+        return refuse("bridge %s is there, and %s", network->bridge,
+                      own == NULL ? "does not have such an IPv4 network" : "is down");
     }
     network->bridge_address = own->address;
     network->bridge_prefix = own->prefix;
     return 0;
 }
 
-/* Join the others on the bridge, or be the first: then it is made, unless it is the host's own. */
 int bridge_join(struct network *network, struct host *host)
 {
     char name[NAME_MAX], accept[64];
@@ -155,23 +119,103 @@ int bridge_join(struct network *network, struct host *host)
     first = claim_share(&network->bridge_claim, claim_home(), name);
     if (first == 1) {
         network->first = true;
-        if ((error = read_addresses(host)) != 0)
-            return error;
-        error = link_find(&host->route, network->bridge, &host->bridge);
+        claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
+        error = look(network, host);
         if (error == -ENODEV)
             error = make_bridge(network, host);
-        else if (error == 0 && strcmp(host->bridge.kind, "bridge") == 0)
+        else if (error == 0 && host->bridge.is_bridge)
             error = setting_change(&network->bridge_claim, accept, '0');
-        else if (error != 0)
-            error = netlink_report(&host->route, error);
         if (error != 0)
             return error;
         first = claim_made(&network->bridge_claim);
     }
     if (first < 0)
         return first;
-    if ((error = link_find(&host->route, network->bridge, &host->bridge)) != 0)
+    error = look(network, host);
+    if (error == -ENODEV)
         return netlink_report(&host->route, error);
-    error = read_addresses(host);
     return error == 0 ? use_bridge(network, host) : error;
+}
+
+static int join_table(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->table_claim;
+    int error, first = claim_share(claim, claim_home(), "net");
+
+    if (first == 1) {
+        error = claim_note(claim, "table");
+        if (error == 0)
+            error = nat_add_table(&host->filter, claim->token);
+        if (error != 0)
+            return error;
+        first = claim_made(claim);
+    }
+    return first;
+}
+
+/* Write a line about an element, then add it. */
+static int add_element(struct host *host, struct claim *claim, const char *set, const char *key,
+                       const char *data)
+{
+    int error = claim_note(claim, "element %s %s", set, key);
+
+    return error == 0 ? nat_add_element(&host->filter, set, key, data, claim->token) : error;
+}
+
+/* The bridge's share of the rules and settings: the first that needs them sees to it. */
+static int join_rules(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->rules_claim;
+    const char *bridge = network->bridge;
+    char name[NAME_MAX], localnet[64], same[2 * IF_NAMESIZE + 4];
+    int error;
+
+    snprintf(name, sizeof(name), "rules-%s", bridge);
+    snprintf(localnet, sizeof(localnet), "ipv4/conf/%s/route_localnet", bridge);
+    snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
+    int first = claim_share(claim, claim_home(), name);
+    if (first == 1) {
+        error = add_element(host, claim, "bridges", bridge, NULL);
+        if (error == 0)
+            error = add_element(host, claim, "same", same, NULL);
+        if (error == 0)
+            error = setting_change(claim, localnet, '1');
+        if (error == 0)
+            error = setting_forward(claim, bridge);
+        if (error != 0)
+            return error == -EEXIST ? refuse("the rules know %s already", bridge) : error;
+        first = claim_made(claim);
+    }
+    return first;
+}
+
+/* The other links of the host forward as well, so that answers come back, and callers come in. */
+static int join_uplinks(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->table_claim;
+    char link[IF_NAMESIZE];
+    int error = 0;
+
+    for (int i = 0; i < host->address_count && error == 0; i++) {
+        if (if_indextoname((unsigned)host->addresses[i].link, link) == NULL ||
+            strcmp(link, "lo") == 0 || host->addresses[i].link == host->bridge.index ||
+            setting_forwards(link))
+            continue;
+        error = nat_add_element(&host->filter, "uplinks", link, NULL, claim->token);
+        if (error == 0 || error == -EEXIST) /* the set goes with the table, which has its line */
+            error = setting_forward(claim, link);
+    }
+    return error;
+}
+
+int rules_join(struct network *network, struct host *host)
+{
+    int error = netlink_open(&host->filter, NETLINK_NETFILTER);
+
+    if (error != 0)
+        return netlink_report(&host->filter, error);
+    if ((error = join_table(network, host)) != 0 || (error = join_rules(network, host)) != 0 ||
+        (error = join_uplinks(network, host)) != 0)
+        return error;
+    return publish_ports(network, host);
 }

@@ -1,4 +1,8 @@
-/* The bridge on the host that boxes are linked to: joined by its claim, made by the first. */
+/*
+ * The host's side of a box's link: the bridge, which is joined by its claim and made by the first
+ * box, and the rules of nf_tables, with the ports that this box publishes. All functions run on the
+ * host, and return 0 or, after report(), -errno.
+ */
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
@@ -13,17 +17,16 @@ struct host {
     struct link bridge;
 };
 
-/*
- * Host. Join the others on the bridge, or be the first: then it is made, unless it is the host's
- * own. Fills in the bridge's address and prefix. Returns 0 or, after report(), -errno.
- */
+/* Join the others on the bridge, or be the first: then it is made, unless it is the host's own.
+ * Fills in the bridge's address and prefix. */
 int bridge_join(struct network *network, struct host *host);
 
-/* Host. ADDRESS, which WHAT names, must be one for a host of the bridge's network. Returns 0, or
- * -EINVAL after refuse(). */
+/* ADDRESS, which WHAT names, must be one for a host of the bridge's network. */
 int bridge_check_address(const struct network *network, uint32_t address, const char *what);
 
-/* Host. Report what has become of a message about a link, with a hint. Returns ERROR, -errno. */
-int bridge_report(const struct host *host, int error);
+/* Join the table of rules, let the bridge and the links of the host forward, and publish the box's
+ * ports, all of them. */
+int rules_join(struct network *network, struct host *host);
+int publish_ports(struct network *network, struct host *host);
 
 #endif

@@ -15,16 +15,15 @@
 
 enum { LINK_ADDRESS_TEXT = 16 };
 
+/* A hardware address. */
 struct mac {
     uint8_t bytes[6];
 };
 
 struct link {
     int index;
-    int master; /* index of the bridge that it is a port of; 0 if none */
-    bool up;
+    bool up, is_bridge;
     char name[IF_NAMESIZE];
-    char kind[16]; /* "bridge", "veth", …; "" for a piece of hardware */
     struct mac mac;
 };
 
@@ -61,9 +60,8 @@ void link_delete(struct netlink *netlink, const char *name);
  * check of which for duplicates takes a second or two. */
 void link_up(struct netlink *netlink, const char *name, bool without_ipv6);
 
-/* Either side. Give the link NAME, or INDEX if it is not 0, an address. */
-void link_add_address(struct netlink *netlink, const char *name, int index, uint32_t address,
-                      int prefix);
+/* Either side. Give the link NAME an address. */
+void link_add_address(struct netlink *netlink, const char *name, uint32_t address, int prefix);
 
 /* Box. The default route goes through GATEWAY. */
 void link_add_default_route(struct netlink *netlink, uint32_t gateway);

@@ -1,114 +1,217 @@
+#include <netinet/in.h> /* libc's first: the kernel's own headers then leave out the same */
+
 #include "nat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../01-chroot/tool.h"
-#include "link.h"
-#include "rule.h"
-
-#include <linux/netfilter/nf_conntrack_common.h>
+#include "claim.h"
 
 #define TABLE "ten-steps"
 
-enum { LOOPBACK = 0x7f000000, LOOPBACK_PREFIX = 8, COMMENT = 64 };
+/* netlink_message() for nf_tables: its own types (NFT_MSG_*) and fixed part; IPv4. */
+#define nft_message(netlink, type, flags, ...)                                                     \
+    netlink_message(netlink, NFNL_SUBSYS_NFTABLES << 8 | (type), flags,                            \
+                    &(struct nfgenmsg){.nfgen_family = NFPROTO_IPV4}, sizeof(struct nfgenmsg),     \
+                    __VA_ARGS__)
 
-/* Types of keys as nft(8) numbers them; those of several parts have six bits for each. */
-enum { ADDRESS = 7, PROTOCOL = 12, PORT = 13, LINK = 41 };
-enum { TYPE_BITS = 6, KEY = ADDRESS << 2 * TYPE_BITS | PROTOCOL << TYPE_BITS | PORT };
+enum { WORDS = 64 }; /* bytes of an element as text, and of a comment */
 
-/* An element as nft(8) writes it; DATA, for a map, or NULL. */
-struct element {
-    const char *set, *key, *data;
+static void batch(struct netlink *netlink, int type)
+{
+    struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
+    netlink_message(netlink, type, 0, &header, sizeof(header), "nf_tables batch");
+}
+
+static void put_data(struct netlink *netlink, int type, const void *value, size_t size)
+{
+    netlink_open_nest(netlink, type);
+    netlink_put(netlink, NFTA_DATA_VALUE, value, size);
+    netlink_close_nest(netlink);
+}
+
+/* How nft(8) keeps a comment in the user data of a table or an element; here, a claim's token. */
+struct comment {
+    uint8_t type, size;
+    char text[CLAIM_TOKEN];
 };
 
-static void begin_batch(struct netlink *netlink)
+static struct comment make_comment(const char *token)
 {
-    struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    netlink_message(netlink, NFNL_MSG_BATCH_BEGIN, 0, &header, sizeof(header), "nf_tables batch");
+    struct comment comment = {.type = 0, .size = sizeof(comment.text)};
+
+    snprintf(comment.text, sizeof(comment.text), "%s", token);
+    return comment;
 }
 
-/* Returns what netlink_send() returns. */
-static int end_batch(struct netlink *netlink)
+static void put_comment(struct netlink *netlink, int type, const char *token)
 {
-    struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    netlink_message(netlink, NFNL_MSG_BATCH_END, 0, &header, sizeof(header), "nf_tables batch");
-    return netlink_send(netlink);
+    struct comment comment = make_comment(token);
+    netlink_put(netlink, type, &comment, sizeof(comment));
 }
 
-/* How nft(8) keeps a comment in the user data of a table or an element: type 0, length, text. */
-static void put_comment(struct netlink *netlink, int type, const char *text)
-{
-    char comment[COMMENT] = {0};
-    size_t length = strlen(text) + 1;
+enum { ADD = NLM_F_CREATE | NLM_F_ACK };
 
-    comment[1] = (char)length;
-    memcpy(comment + 2, text, length);
-    netlink_put(netlink, type, comment, 2 + length);
+/* Types of keys as nft(8) numbers them; those of several parts have six bits for each. */
+enum { ADDRESS = 7, PROTOCOL = 12, PORT = 13, LINK = 41, BITS = 6 };
+
+/* Where fields lie: in the IPv4 header (RFC 791), and the port in that of TCP and UDP. */
+enum { SOURCE_ADDRESS = 12, DESTINATION_ADDRESS = 16, DESTINATION_PORT = 2 };
+
+/*
+ * The sixteen bytes of register 1 are also four registers of four bytes each. What is looked up in
+ * a set or map with a key of several parts lies in them, part after part.
+ */
+enum { FIRST = NFT_REG_1, SECOND = NFT_REG32_01, THIRD = NFT_REG32_02, NEXT_NAME = NFT_REG_2 };
+
+/* Begin the next expression: its attributes are pairs of a type and a number, up to a type of 0. */
+static void expression(struct netlink *netlink, const char *name, ...)
+{
+    va_list numbers;
+
+    while (netlink->depth > 1) /* the one before; what stays open is the rule's list of them */
+        netlink_close_nest(netlink);
+    netlink_open_nest(netlink, NFTA_LIST_ELEM);
+    netlink_put_string(netlink, NFTA_EXPR_NAME, name);
+    netlink_open_nest(netlink, NFTA_EXPR_DATA);
+    va_start(numbers, name);
+    for (int type; (type = va_arg(numbers, int)) != 0;)
+        netlink_put_big_endian(netlink, type, va_arg(numbers, unsigned));
+    va_end(numbers);
 }
 
-static bool has_comment(const struct nlattr *userdata, const char *text)
+/* Load what the kernel knows of the packet, NFT_META_*, into the register INTO. */
+static void load_meta(struct netlink *netlink, int into, int key)
 {
-    size_t length = strlen(text) + 1;
-
-    if (userdata == NULL || userdata->nla_len != NLA_HDRLEN + 2 + length)
-        return false;
-    const char *bytes = (const char *)userdata + NLA_HDRLEN;
-    return bytes[0] == 0 && memcmp(bytes + 2, text, length) == 0;
+    expression(netlink, "meta", NFTA_META_DREG, into, NFTA_META_KEY, key, 0);
 }
 
-static void add_set(struct netlink *netlink, const char *name, const char *type, uint32_t key_type,
-                    uint32_t key_size)
+/* Load LENGTH bytes of the packet, at OFFSET of its HEADER, NFT_PAYLOAD_*. */
+static void load(struct netlink *netlink, int into, int header, int offset, int length)
 {
-    bool is_interval = key_type == ADDRESS; /* of networks, each from its first address on */
+    expression(netlink, "payload", NFTA_PAYLOAD_DREG, into, NFTA_PAYLOAD_BASE, header,
+               NFTA_PAYLOAD_OFFSET, offset, NFTA_PAYLOAD_LEN, length, 0);
+}
 
-    nft_message(netlink, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_ACK,
-                "nft add set ip " TABLE " %s '{ type %s;%s }'\tNFT_MSG_NEWSET %s", name, type,
-                is_interval ? " flags interval;" : "", name);
+/* Keep only the bits of MASK of four bytes in the first register. */
+static void mask(struct netlink *netlink, uint32_t bits)
+{
+    expression(netlink, "bitwise", NFTA_BITWISE_SREG, FIRST, NFTA_BITWISE_DREG, FIRST,
+               NFTA_BITWISE_LEN, sizeof(bits), 0);
+    put_data(netlink, NFTA_BITWISE_MASK, &bits, sizeof(bits));
+    put_data(netlink, NFTA_BITWISE_XOR, &(uint32_t){0}, sizeof(bits));
+}
+
+/* Go on only if what the first register holds is VALUE (NFT_CMP_EQ), or is not (NFT_CMP_NEQ). */
+static void compare(struct netlink *netlink, int how, const void *value, size_t size)
+{
+    expression(netlink, "cmp", NFTA_CMP_SREG, FIRST, NFTA_CMP_OP, how, 0);
+    put_data(netlink, NFTA_CMP_DATA, value, size);
+}
+
+/* Go on only if what the first register, and those behind it, hold is in SET; or not, with
+ * NFT_LOOKUP_F_INV for HOW. */
+static void look_up(struct netlink *netlink, const char *set, int how)
+{
+    expression(netlink, "lookup", NFTA_LOOKUP_SREG, FIRST, NFTA_LOOKUP_FLAGS, how, 0);
+    netlink_put_string(netlink, NFTA_LOOKUP_SET, set);
+}
+
+/* The link that the packet comes in by or leaves by, NFT_META_IIFNAME or OIFNAME, is in SET. */
+static void match_link(struct netlink *netlink, int key, const char *set)
+{
+    load_meta(netlink, FIRST, key);
+    look_up(netlink, set, 0);
+}
+
+/* One of BITS is set in what the connection's KEY (NFT_CT_*) says, or none: NFT_CMP_NEQ, _EQ. */
+static void match_connection(struct netlink *netlink, int key, uint32_t bits, int how)
+{
+    expression(netlink, "ct", NFTA_CT_DREG, FIRST, NFTA_CT_KEY, key, 0);
+    mask(netlink, bits);
+    compare(netlink, how, &(uint32_t){0}, sizeof(uint32_t));
+}
+
+static void drop(struct netlink *netlink)
+{
+    expression(netlink, "immediate", NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT, 0);
+    netlink_open_nest(netlink, NFTA_IMMEDIATE_DATA);
+    netlink_open_nest(netlink, NFTA_DATA_VERDICT);
+    netlink_put_big_endian(netlink, NFTA_VERDICT_CODE, NF_DROP);
+}
+
+/* A set of keys of SIZE bytes, or if TYPE has a colon a map, to an address and a port. */
+static void add_set(struct netlink *netlink, const char *name, const char *type, int key, int size)
+{
+    bool is_map = strchr(type, ':') != NULL;
+
+    nft_message(netlink, NFT_MSG_NEWSET, ADD,
+                "nft add %s ip " TABLE " %s '{ type %s; }'\tNFT_MSG_NEWSET %s",
+                is_map ? "map" : "set", name, type, name);
     netlink_put_string(netlink, NFTA_SET_TABLE, TABLE);
     netlink_put_string(netlink, NFTA_SET_NAME, name);
-    netlink_put_big_endian(netlink, NFTA_SET_FLAGS, is_interval ? NFT_SET_INTERVAL : 0);
-    netlink_put_big_endian(netlink, NFTA_SET_KEY_TYPE, key_type);
-    netlink_put_big_endian(netlink, NFTA_SET_KEY_LEN, key_size);
-    netlink_put_big_endian(netlink, NFTA_SET_ID, key_type + key_size);
-    /* How nft(8) remembers that names are no numbers in network order: type 0, length 4, 1. */
-    if (!is_interval)
+    netlink_put_big_endian(netlink, NFTA_SET_ID, (uint32_t)key);
+    netlink_put_big_endian(netlink, NFTA_SET_KEY_TYPE, (uint32_t)key);
+    netlink_put_big_endian(netlink, NFTA_SET_KEY_LEN, (uint32_t)size);
+    if (!is_map) { /* how nft(8) remembers that names are no numbers in network order */
         netlink_put(netlink, NFTA_SET_USERDATA, (uint8_t[]){0, 4, 1, 0, 0, 0}, 6);
-}
-
-static void add_map(struct netlink *netlink)
-{
-    nft_message(netlink, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_ACK,
-                "nft add map ip " TABLE " ports '{ type ipv4_addr . inet_proto . inet_service : "
-                "ipv4_addr . inet_service; }'\tNFT_MSG_NEWSET ports");
-    netlink_put_string(netlink, NFTA_SET_TABLE, TABLE);
-    netlink_put_string(netlink, NFTA_SET_NAME, "ports");
+        return;
+    }
     netlink_put_big_endian(netlink, NFTA_SET_FLAGS, NFT_SET_MAP);
-    netlink_put_big_endian(netlink, NFTA_SET_KEY_TYPE, KEY);
-    netlink_put_big_endian(netlink, NFTA_SET_KEY_LEN, 3 * sizeof(uint32_t));
-    netlink_put_big_endian(netlink, NFTA_SET_DATA_TYPE, ADDRESS << TYPE_BITS | PORT);
+    netlink_put_big_endian(netlink, NFTA_SET_DATA_TYPE, ADDRESS << BITS | PORT);
     netlink_put_big_endian(netlink, NFTA_SET_DATA_LEN, 2 * sizeof(uint32_t));
-    netlink_put_big_endian(netlink, NFTA_SET_ID, KEY);
 }
 
 static void add_chain(struct netlink *netlink, const char *name, const char *type, const char *hook,
                       int hook_number, int priority)
 {
-    nft_message(netlink, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK,
+    nft_message(netlink, NFT_MSG_NEWCHAIN, ADD,
                 "nft add chain ip " TABLE " %s '{ type %s hook %s priority %d; }'"
                 "\tNFT_MSG_NEWCHAIN %s",
                 name, type, hook, priority, name);
     netlink_put_string(netlink, NFTA_CHAIN_TABLE, TABLE);
     netlink_put_string(netlink, NFTA_CHAIN_NAME, name);
-    size_t nest = netlink_open_nest(netlink, NFTA_CHAIN_HOOK);
+    netlink_put_string(netlink, NFTA_CHAIN_TYPE, type);
+    netlink_open_nest(netlink, NFTA_CHAIN_HOOK);
     netlink_put_big_endian(netlink, NFTA_HOOK_HOOKNUM, (uint32_t)hook_number);
     netlink_put_big_endian(netlink, NFTA_HOOK_PRIORITY, (uint32_t)priority);
-    netlink_close_nest(netlink, nest);
-    netlink_put_string(netlink, NFTA_CHAIN_TYPE, type);
+}
+
+/* A new rule at the end of CHAIN; its expressions follow. RULE says it in nft's
+ * language. */
+static void begin_rule(struct netlink *netlink, const char *chain, const char *rule)
+{
+    nft_message(netlink, NFT_MSG_NEWRULE, NLM_F_APPEND | ADD,
+                "nft add rule ip " TABLE " %s %s\tNFT_MSG_NEWRULE %s", chain, rule, chain);
+    netlink_put_string(netlink, NFTA_RULE_TABLE, TABLE);
+    netlink_put_string(netlink, NFTA_RULE_CHAIN, chain);
+    netlink_open_nest(netlink, NFTA_RULE_EXPRESSIONS);
+}
+
+/* Go on only if the address in this FIELD is of 127.0.0.0/8. */
+static void match_loopback(struct netlink *netlink, int field)
+{
+    load(netlink, FIRST, NFT_PAYLOAD_NETWORK_HEADER, field, 1);
+    compare(netlink, NFT_CMP_EQ, (uint8_t[]){127}, 1);
+}
+
+/* Go on only if the packet's address, NFTA_FIB_F_SADDR or DADDR, is one of this host; or is not. */
+static void match_local(struct netlink *netlink, int address, int how)
+{
+    expression(netlink, "fib", NFTA_FIB_DREG, FIRST, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE,
+               NFTA_FIB_FLAGS, address, 0);
+    compare(netlink, how, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
 }
 
 /*
@@ -116,46 +219,36 @@ static void add_chain(struct netlink *netlink, const char *name, const char *typ
  * (route_localnet), which the host needs for its own. Nobody else may reach the host's local
  * services, or a port published for it alone, by that (CVE-2020-8558).
  */
-static void add_martians(struct netlink *netlink)
+static void add_martian(struct netlink *netlink, int field, const char *rule)
 {
-    add_chain(netlink, "martians", "filter", "prerouting", NF_INET_PRE_ROUTING, -300);
-    struct rule rule =
-        rule_begin(netlink, TABLE, "martians", "iifname != lo ip daddr 127.0.0.0/8 drop");
-    rule_match_link(&rule, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
-    rule_match_address(&rule, DESTINATION_ADDRESS, NFT_CMP_EQ, LOOPBACK, LOOPBACK_PREFIX);
-    rule_drop(&rule);
-    rule_end(&rule);
-    rule = rule_begin(netlink, TABLE, "martians", "iifname != lo ip saddr 127.0.0.0/8 drop");
-    rule_match_link(&rule, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
-    rule_match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, LOOPBACK, LOOPBACK_PREFIX);
-    rule_drop(&rule);
-    rule_end(&rule);
+    begin_rule(netlink, "martians", rule);
+    load_meta(netlink, FIRST, NFT_META_IIFNAME);
+    compare(netlink, NFT_CMP_NEQ, (char[IF_NAMESIZE]){"lo"}, IF_NAMESIZE);
+    match_loopback(netlink, field);
+    drop(netlink);
 }
 
 /* A packet for a published port is sent on to the box: one for the very address that the port is
  * published at, then one for any address of this host, 0.0.0.0 in the map. */
 static void add_publish(struct netlink *netlink, const char *chain, bool any_address)
 {
-    struct rule rule =
-        rule_begin(netlink, TABLE, chain,
-                   any_address ? "fib daddr type local dnat ip to ip daddr \\& 0.0.0.0 . meta "
-                                 "l4proto . th dport map @ports"
-                               : "dnat ip to ip daddr . meta l4proto . th dport map @ports");
-    if (any_address) {
-        rule_load_destination_kind(&rule);
-        rule_match(&rule, NFT_CMP_EQ, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
-    }
-    rule_load_payload(&rule, FIRST, NFT_PAYLOAD_NETWORK_HEADER, DESTINATION_ADDRESS,
-                      sizeof(uint32_t));
+    begin_rule(netlink, chain,
+               any_address ? "fib daddr type local dnat ip to ip daddr \\& 0.0.0.0 . meta l4proto "
+                             ". th dport map @ports"
+                           : "dnat ip to ip daddr . meta l4proto . th dport map @ports");
     if (any_address)
-        rule_mask(&rule, 0);
-    rule_load_meta(&rule, SECOND, NFT_META_L4PROTO);
-    rule_load_payload(&rule, THIRD, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT,
-                      sizeof(uint16_t));
+        match_local(netlink, NFTA_FIB_F_DADDR, NFT_CMP_EQ);
+    load(netlink, FIRST, NFT_PAYLOAD_NETWORK_HEADER, DESTINATION_ADDRESS, 4);
+    if (any_address)
+        mask(netlink, 0);
+    load_meta(netlink, SECOND, NFT_META_L4PROTO);
+    load(netlink, THIRD, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, 2);
     /* EXERCISE 7.4: the packet's destination becomes what the map has for it. nft(8), dnat */
-    rule_dnat(&rule, "ports");
+    expression(netlink, "lookup", NFTA_LOOKUP_SREG, FIRST, NFTA_LOOKUP_DREG, FIRST, 0);
+    netlink_put_string(netlink, NFTA_LOOKUP_SET, "ports");
+    expression(netlink, "nat", NFTA_NAT_TYPE, NFT_NAT_DNAT, NFTA_NAT_FAMILY, NFPROTO_IPV4,
+               NFTA_NAT_REG_ADDR_MIN, FIRST, NFTA_NAT_REG_PROTO_MIN, SECOND, 0);
     /* END */
-    rule_end(&rule);
 }
 
 /*
@@ -165,82 +258,72 @@ static void add_publish(struct netlink *netlink, const char *chain, bool any_add
 static void add_forward(struct netlink *netlink)
 {
     add_chain(netlink, "forward", "filter", "forward", NF_INET_FORWARD, 0);
-    struct rule rule = rule_begin(netlink, TABLE, "forward",
-                                  "oifname @bridges iifname . oifname != @same ct state new "
-                                  "ct status \\& dnat == 0 drop");
-    rule_match_link_in(&rule, NFT_META_OIFNAME, "bridges", false);
-    rule_load_meta(&rule, FIRST, NFT_META_IIFNAME);
-    rule_load_meta(&rule, NEXT_NAME, NFT_META_OIFNAME);
-    rule_look_up(&rule, "same", true);
-    rule_match_connection(&rule, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
-    rule_match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
-    rule_drop(&rule);
-    rule_end(&rule);
-    rule = rule_begin(netlink, TABLE, "forward",
-                      "iifname @uplinks oifname @uplinks ct state new drop");
-    rule_match_link_in(&rule, NFT_META_IIFNAME, "uplinks", false);
-    rule_match_link_in(&rule, NFT_META_OIFNAME, "uplinks", false);
-    rule_match_connection(&rule, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
-    rule_drop(&rule);
-    rule_end(&rule);
+    begin_rule(netlink, "forward",
+               "oifname @bridges iifname . oifname != @same ct state new ct status \\& dnat == 0 "
+               "drop");
+    match_link(netlink, NFT_META_OIFNAME, "bridges");
+    load_meta(netlink, FIRST, NFT_META_IIFNAME);
+    load_meta(netlink, NEXT_NAME, NFT_META_OIFNAME);
+    look_up(netlink, "same", NFT_LOOKUP_F_INV);
+    match_connection(netlink, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
+    match_connection(netlink, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
+    drop(netlink);
+    begin_rule(netlink, "forward", "iifname @uplinks oifname @uplinks ct state new drop");
+    match_link(netlink, NFT_META_IIFNAME, "uplinks");
+    match_link(netlink, NFT_META_OIFNAME, "uplinks");
+    match_connection(netlink, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
+    drop(netlink);
+}
+
+static void masquerade(struct netlink *netlink)
+{
+    /* EXERCISE 7.3: the packet takes the address of the link it leaves by. nft(8), masquerade */
+    expression(netlink, "masq", 0);
+    /* END */
 }
 
 /*
- * What a box sends to anywhere but a bridge bears the host's address instead of its own. A caller
- * on a bridge (another box, or the same) would get a published port's answer straight from the box,
- * from an address that it never called; one on 127.0.0.1 could not be answered at all. Both are
- * made to look like the host, so that the answer comes back through it.
+ * What comes from a box and is forwarded bears the host's address. So does what reaches a published
+ * port from this host's 127.0.0.1, or from a neighbour on the box's bridge, whose packet may be
+ * bridged alone (then no link here is the one that it came in by): the box could not answer the
+ * first, and would answer the other directly, from an address that it never called.
  */
 static void add_masquerade(struct netlink *netlink)
 {
     add_chain(netlink, "postrouting", "nat", "postrouting", NF_INET_POST_ROUTING, 100);
-    struct rule rule = rule_begin(netlink, TABLE, "postrouting",
-                                  "iifname @bridges oifname != @bridges masquerade");
-    rule_match_link_in(&rule, NFT_META_IIFNAME, "bridges", false);
-    rule_match_link_in(&rule, NFT_META_OIFNAME, "bridges", true);
-    /* EXERCISE 7.3: the packet takes the address of the link it leaves by. nft(8), masquerade */
-    rule_masquerade(&rule);
-    /* END */
-    rule_end(&rule);
-    rule = rule_begin(netlink, TABLE, "postrouting",
-                      "ip saddr @networks oifname @bridges ct status dnat masquerade");
-    /* Not by the link that it came from: a packet that is only bridged has none here. */
-    rule_load_payload(&rule, FIRST, NFT_PAYLOAD_NETWORK_HEADER, SOURCE_ADDRESS, sizeof(uint32_t));
-    rule_look_up(&rule, "networks", false);
-    rule_match_link_in(&rule, NFT_META_OIFNAME, "bridges", false);
-    rule_match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
-    rule_masquerade(&rule);
-    rule_end(&rule);
-    rule = rule_begin(netlink, TABLE, "postrouting",
-                      "oifname @bridges ip saddr 127.0.0.0/8 ct status dnat masquerade");
-    rule_match_link_in(&rule, NFT_META_OIFNAME, "bridges", false);
-    rule_match_address(&rule, SOURCE_ADDRESS, NFT_CMP_EQ, LOOPBACK, LOOPBACK_PREFIX);
-    rule_match_connection(&rule, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
-    rule_masquerade(&rule);
-    rule_end(&rule);
+    begin_rule(netlink, "postrouting", "iifname @bridges masquerade");
+    match_link(netlink, NFT_META_IIFNAME, "bridges");
+    masquerade(netlink);
+    begin_rule(netlink, "postrouting",
+               "oifname @bridges ct status dnat ip saddr 127.0.0.0/8 masquerade");
+    match_link(netlink, NFT_META_OIFNAME, "bridges");
+    match_connection(netlink, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
+    match_loopback(netlink, SOURCE_ADDRESS);
+    masquerade(netlink);
+    begin_rule(netlink, "postrouting",
+               "oifname @bridges ct status dnat iif 0 fib saddr type != local masquerade");
+    match_link(netlink, NFT_META_OIFNAME, "bridges");
+    match_connection(netlink, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
+    load_meta(netlink, FIRST, NFT_META_IIF);
+    compare(netlink, NFT_CMP_EQ, &(uint32_t){0}, sizeof(uint32_t));
+    match_local(netlink, NFTA_FIB_F_SADDR, NFT_CMP_NEQ);
+    masquerade(netlink);
 }
-
-int nat_report(const struct netlink *netlink, int error)
-{
-    if (error == -EPROTONOSUPPORT || error == -EOPNOTSUPP || error == -ENOENT)
-        hint("nf_tables, or a part of it, is missing in this kernel; 'modprobe -a nf_tables "
-             "nft_chain_nat nft_masq nft_fib_ipv4 nft_ct' may help, or --no-nat");
-    return netlink_report(netlink, error);
-}
-
 int nat_add_table(struct netlink *netlink, const char *token)
 {
-    begin_batch(netlink);
-    nft_message(netlink, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+    batch(netlink, NFNL_MSG_BATCH_BEGIN);
+    nft_message(netlink, NFT_MSG_NEWTABLE, NLM_F_EXCL | ADD,
                 "nft add table ip " TABLE " '{ comment \"%s\"; }'\tNFT_MSG_NEWTABLE " TABLE, token);
     netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
     put_comment(netlink, NFTA_TABLE_USERDATA, token);
     add_set(netlink, "bridges", "ifname", LINK, IF_NAMESIZE);
-    add_set(netlink, "same", "ifname . ifname", LINK << TYPE_BITS | LINK, 2 * IF_NAMESIZE);
+    add_set(netlink, "same", "ifname . ifname", LINK << BITS | LINK, 2 * IF_NAMESIZE);
     add_set(netlink, "uplinks", "ifname", LINK, IF_NAMESIZE);
-    add_set(netlink, "networks", "ipv4_addr", ADDRESS, sizeof(uint32_t));
-    add_map(netlink);
-    add_martians(netlink);
+    add_set(netlink, "ports", "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
+            (ADDRESS << BITS | PROTOCOL) << BITS | PORT, 3 * sizeof(uint32_t));
+    add_chain(netlink, "martians", "filter", "prerouting", NF_INET_PRE_ROUTING, -300);
+    add_martian(netlink, DESTINATION_ADDRESS, "iifname != lo ip daddr 127.0.0.0/8 drop");
+    add_martian(netlink, SOURCE_ADDRESS, "iifname != lo ip saddr 127.0.0.0/8 drop");
     add_chain(netlink, "prerouting", "nat", "prerouting", NF_INET_PRE_ROUTING, -100);
     add_publish(netlink, "prerouting", false);
     add_publish(netlink, "prerouting", true);
@@ -249,172 +332,126 @@ int nat_add_table(struct netlink *netlink, const char *token)
     add_publish(netlink, "output", true);
     add_forward(netlink);
     add_masquerade(netlink);
-    int error = end_batch(netlink);
+    batch(netlink, NFNL_MSG_BATCH_END);
+    int error = netlink_send(netlink);
     if (error == -EEXIST || error == -EBUSY) {
         hint("'nft list table ip " TABLE "': it belongs to tools that have another /run");
         return refuse("this network's table '" TABLE "' is somebody else's");
     }
-    return error == 0 ? 0 : nat_report(netlink, error);
+    return error == 0 ? 0 : netlink_report(netlink, error);
 }
 
 /*
- * The parts of TEXT, with " . " between, as bytes; returns how many. The name of a link takes
- * sixteen bytes; an address, a protocol and a port four each, as on the wire.
+ * An element's key or data, TEXT, as bytes; returns how many. A name takes sixteen; an address, a
+ * protocol and a port four each, as on the wire.
  */
-static size_t encode(const char *set, const char *text, unsigned char *bytes)
+static size_t encode(const char *set, const char *text, char *bytes)
 {
-    const bool numbers = strcmp(set, "ports") == 0 || strcmp(set, "networks") == 0;
-    const size_t part = numbers ? sizeof(uint32_t) : IF_NAMESIZE;
-    char copy[COMMENT], *rest = NULL;
-    size_t size = 0;
+    char address[16] = "", protocol[4] = "";
+    uint16_t port = 0;
 
-    snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(text, "/"), text);
-    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        uint16_t port = htons((uint16_t)atoi(word));
-        if (strcmp(word, ".") == 0)
-            continue;
-        memset(bytes + size, 0, part);
-        if (!numbers)
-            snprintf((char *)bytes + size, part, "%s", word);
-        else if (strcmp(word, "tcp") == 0 || strcmp(word, "udp") == 0)
-            bytes[size] = word[0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
-        else if (inet_pton(AF_INET, word, bytes + size) != 1)
-            memcpy(bytes + size, &port, sizeof(port));
-        size += part;
-    }
-    return size;
+    memset(bytes, 0, (size_t)2 * IF_NAMESIZE);
+    if (strcmp(set, "ports") != 0)
+        return sscanf(text, "%15s . %15s", bytes, bytes + 16) == 2 ? 32 : 16;
+    bool is_key = sscanf(text, "%15s . %3[a-z] . %hu", address, protocol, &port) == 3;
+    if (is_key)
+        bytes[4] = protocol[0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+    else
+        (void)sscanf(text, "%15s . %hu", address, &port);
+    (void)inet_pton(AF_INET, address, bytes);
+    port = htons(port);
+    memcpy(bytes + (is_key ? 8 : 4), &port, sizeof(port));
+    return is_key ? 12 : 8;
 }
 
-static void put_key(struct netlink *netlink, int type, const void *bytes, size_t size)
+/* A message about an element, as 'nft VERB element' has it, with DATA and TOKEN if it is new. */
+static void element(struct netlink *netlink, int type, const char *verb, const char *set,
+                    const char *key, const char *data, const char *token)
 {
-    size_t nest = netlink_open_nest(netlink, type);
+    int flags = token != NULL ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK : NLM_F_ACK;
+    char words[3 * WORDS], bytes[2 * IF_NAMESIZE];
 
-    netlink_put(netlink, NFTA_DATA_VALUE, bytes, size);
-    netlink_close_nest(netlink, nest);
-}
-
-/* The address behind the network KEY, "172.27.0.0/16", ends it. */
-static void put_end_of_network(struct netlink *netlink, const char *key, uint32_t first)
-{
-    int prefix = atoi(key + strcspn(key, "/") + 1);
-    uint32_t behind = htonl(ntohl(first) + (~link_mask(prefix) + 1));
-    size_t item = netlink_open_nest(netlink, NFTA_LIST_ELEM);
-
-    put_key(netlink, NFTA_SET_ELEM_KEY, &behind, sizeof(behind));
-    netlink_put_big_endian(netlink, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
-    netlink_close_nest(netlink, item);
-}
-
-/* Put ELEMENT into a message of TYPE, with its data and TOKEN only if it is a new one. */
-static void element_message(struct netlink *netlink, int type, int flags, const char *verb,
-                            const struct element *element, const char *token)
-{
-    const char *call = type == NFT_MSG_GETSETELEM   ? "GET"
-                       : type == NFT_MSG_DELSETELEM ? "DEL"
-                                                    : "NEW";
-    char comment[COMMENT] = "", data[COMMENT] = "";
-    unsigned char key[2 * IF_NAMESIZE], bytes[2 * IF_NAMESIZE];
-    size_t size = encode(element->set, element->key, key);
-
-    if (token != NULL)
-        snprintf(comment, sizeof(comment), " comment \"%s\"", token);
-    if (token != NULL && element->data != NULL)
-        snprintf(data, sizeof(data), " : %s", element->data);
+    snprintf(words, sizeof(words), token != NULL ? "%s comment \"%s\"%s%s" : "%s", key, token,
+             data != NULL ? " : " : "", data != NULL ? data : "");
     nft_message(netlink, type, flags,
-                "nft %s element ip " TABLE " %s '{ %s%s%s }'\tNFT_MSG_%sSETELEM %s", verb,
-                element->set, element->key, comment, data, call, element->set);
+                "nft %s element ip " TABLE " %s '{ %s }'\tNFT_MSG_%sSETELEM %s", verb, set, words,
+                type == NFT_MSG_GETSETELEM ? "GET"
+                : token != NULL            ? "NEW"
+                                           : "DEL",
+                set);
     netlink_put_string(netlink, NFTA_SET_ELEM_LIST_TABLE, TABLE);
-    netlink_put_string(netlink, NFTA_SET_ELEM_LIST_SET, element->set);
-    size_t list = netlink_open_nest(netlink, NFTA_SET_ELEM_LIST_ELEMENTS);
-    size_t item = netlink_open_nest(netlink, NFTA_LIST_ELEM);
-    put_key(netlink, NFTA_SET_ELEM_KEY, key, size);
-    if (token != NULL && element->data != NULL)
-        put_key(netlink, NFTA_SET_ELEM_DATA, bytes, encode(element->set, element->data, bytes));
+    netlink_put_string(netlink, NFTA_SET_ELEM_LIST_SET, set);
+    netlink_open_nest(netlink, NFTA_SET_ELEM_LIST_ELEMENTS);
+    netlink_open_nest(netlink, NFTA_LIST_ELEM);
+    put_data(netlink, NFTA_SET_ELEM_KEY, bytes, encode(set, key, bytes));
+    if (data != NULL)
+        put_data(netlink, NFTA_SET_ELEM_DATA, bytes, encode(set, data, bytes));
     if (token != NULL)
         put_comment(netlink, NFTA_SET_ELEM_USERDATA, token);
-    netlink_close_nest(netlink, item);
-    if (strcmp(element->set, "networks") == 0 && type != NFT_MSG_GETSETELEM) {
-        uint32_t first;
-        memcpy(&first, key, sizeof(first));
-        put_end_of_network(netlink, element->key, first);
-    }
-    netlink_close_nest(netlink, list);
 }
 
-/*
- * Is it there already? A batch that fails takes the kernel 6 to 14 ms, the question 36 µs. Returns
- * 1 if it is and bears TOKEN, -EEXIST if it bears another one, 0 if it isn't there, or -errno.
- */
-static int ask_for(struct netlink *netlink, const struct element *element, const char *token)
+/* Ask for what the message built is about. Returns 1 if it is there and bears TOKEN; 0 if it bears
+ * another one or isn't there, nor may all of nf_tables be; or -errno after report(). */
+static int ask(struct netlink *netlink, const char *token)
 {
+    const size_t header = sizeof(struct nfgenmsg);
+    struct comment ours = make_comment(token), there;
     const struct nlmsghdr *message;
-    int error, found = 0;
+    int error = netlink_ask(netlink), found = 0;
 
-    element_message(netlink, NFT_MSG_GETSETELEM, NLM_F_ACK, "get", element, NULL);
-    error = netlink_ask(netlink);
     while (error == 0 && (message = netlink_next(netlink, &error)) != NULL) {
-        const struct nlattr *item = netlink_find_in(
-            netlink_find(message, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS),
-            NFTA_LIST_ELEM);
-        found = has_comment(netlink_find_in(item, NFTA_SET_ELEM_USERDATA), token) ? 1 : -EEXIST;
+        if (netlink_read(message, header, &there, sizeof(there), NFTA_TABLE_USERDATA, 0) == 0)
+            netlink_read(message, header, &there, sizeof(there), NFTA_SET_ELEM_LIST_ELEMENTS,
+                         NFTA_LIST_ELEM, NFTA_SET_ELEM_USERDATA, 0);
+        found = memcmp(&ours, &there, sizeof(ours)) == 0;
     }
-    return error == -ENOENT ? 0 : error != 0 ? error : found;
+    if (error == -ENOENT || error == -EINVAL)
+        return 0;
+    return error != 0 ? netlink_report(netlink, error) : found;
 }
 
 int nat_add_element(struct netlink *netlink, const char *set, const char *key, const char *data,
                     const char *token)
 {
-    const struct element element = {set, key, data};
-    int error = ask_for(netlink, &element, token);
-
-    if (error == 0) {
-        begin_batch(netlink);
-        element_message(netlink, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, "add",
-                        &element, token);
-        error = end_batch(netlink);
-    }
-    if (error == 1 || error == -EEXIST || error == -EBUSY) /* EBUSY: older kernels, other data */
-        return -EEXIST;
-    return error == 0 ? 0 : nat_report(netlink, error);
+    batch(netlink, NFNL_MSG_BATCH_BEGIN);
+    element(netlink, NFT_MSG_NEWSETELEM, "add", set, key, data, token);
+    batch(netlink, NFNL_MSG_BATCH_END);
+    int error = netlink_send(netlink);
+    if (error == -EBUSY) /* so older kernels say it, if the data differ */
+        error = -EEXIST;
+    return error == 0 || error == -EEXIST ? error : netlink_report(netlink, error);
 }
 
-/* Not there, or the whole table isn't, or nf_tables never was. */
-static bool is_gone(int error)
+/* The end of a batch that takes something away, which may have gone by itself. */
+static int end_removal(struct netlink *netlink)
 {
-    return error == -ENOENT || error == -EOPNOTSUPP || error == -EPROTONOSUPPORT;
+    batch(netlink, NFNL_MSG_BATCH_END);
+    int error = netlink_send(netlink);
+    return error == 0 || error == -ENOENT ? 0 : netlink_report(netlink, error);
 }
 
 int nat_remove_element(struct netlink *netlink, const char *set, const char *key, const char *token)
 {
-    const struct element element = {set, key, NULL};
-    int error = ask_for(netlink, &element, token);
-
-    if (error == 1) {
-        begin_batch(netlink);
-        element_message(netlink, NFT_MSG_DELSETELEM, NLM_F_ACK, "delete", &element, NULL);
-        error = end_batch(netlink);
-    }
-    return error == 0 || error == -EEXIST || is_gone(error) ? 0 : nat_report(netlink, error);
+    element(netlink, NFT_MSG_GETSETELEM, "get", set, key, NULL, NULL);
+    int found = ask(netlink, token);
+    if (found != 1)
+        return found;
+    batch(netlink, NFNL_MSG_BATCH_BEGIN);
+    element(netlink, NFT_MSG_DELSETELEM, "delete", set, key, NULL, NULL);
+    return end_removal(netlink);
 }
 
 int nat_remove_table(struct netlink *netlink, const char *token)
 {
-    const struct nlmsghdr *message;
-    bool ours = false;
-
-    nft_message(netlink, NFT_MSG_GETTABLE, NLM_F_ACK,
+    nft_message(netlink, NFT_MSG_GETTABLE, 0,
                 "nft list table ip " TABLE "\tNFT_MSG_GETTABLE " TABLE);
     netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
-    int error = netlink_ask(netlink);
-    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL)
-        ours =
-            has_comment(netlink_find(message, sizeof(struct nfgenmsg), NFTA_TABLE_USERDATA), token);
-    if (error == 0 && ours) {
-        begin_batch(netlink);
-        nft_message(netlink, NFT_MSG_DELTABLE, NLM_F_ACK,
-                    "nft delete table ip " TABLE "\tNFT_MSG_DELTABLE " TABLE);
-        netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
-        error = end_batch(netlink);
-    }
-    return error == 0 || is_gone(error) ? 0 : nat_report(netlink, error);
+    int found = ask(netlink, token);
+    if (found != 1)
+        return found;
+    batch(netlink, NFNL_MSG_BATCH_BEGIN);
+    nft_message(netlink, NFT_MSG_DELTABLE, NLM_F_ACK,
+                "nft delete table ip " TABLE "\tNFT_MSG_DELTABLE " TABLE);
+    netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
+    return end_removal(netlink);
 }

@@ -56,7 +56,4 @@ int nat_remove_element(struct netlink *netlink, const char *set, const char *key
                        const char *token);
 int nat_remove_table(struct netlink *netlink, const char *token);
 
-/* report() an error of nf_tables, with a hint if the kernel lacks it. Returns ERROR. */
-int nat_report(const struct netlink *netlink, int error);
-
 #endif

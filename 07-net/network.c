@@ -21,7 +21,6 @@
 #include "../06-user/number.h"
 #include "bridge.h"
 #include "link.h"
-#include "rules.h"
 #include "setting.h"
 
 #define NAMES "/run/netns"
@@ -172,7 +171,7 @@ static int try_address(struct network *network, struct host *host, uint32_t addr
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     network->address = address;
-    return error == 0 || error == -EEXIST ? error : bridge_report(host, error);
+    return error == 0 || error == -EEXIST ? error : netlink_report(&host->route, error);
 }
 
 static int take_asked_address(struct network *network, struct host *host)
@@ -296,7 +295,7 @@ void network_configure(const struct network *network)
         link_up(&netlink, "lo", false);
         if (network != NULL) {
             link_up(&netlink, "eth0", network->has_ipv6);
-            link_add_address(&netlink, "eth0", 0, network->lease->address, network->lease->prefix);
+            link_add_address(&netlink, "eth0", network->lease->address, network->lease->prefix);
             /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7) */
             link_add_default_route(&netlink, network->lease->gateway);
             /* END */

@@ -2,45 +2,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 
-#define SETTINGS "/proc/sys/net/"
+enum { NAME = 64, PATH = 96 };
 
 static const char ip_forward[] = "ipv4/ip_forward";
 
 char setting_read(const char *name)
 {
-    char path[112], line[8];
+    char path[PATH], line[8];
 
-    snprintf(path, sizeof(path), SETTINGS "%s", name);
+    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
     first_line(path, line, sizeof(line));
     return line[0];
 }
 
-/* Is /proc/sys mounted read-only there? */
-static bool is_read_only(const char *name)
-{
-    char path[112];
-
-    snprintf(path, sizeof(path), SETTINGS "%s", name);
-    return access(path, W_OK) == -1 && errno == EROFS;
-}
-
 int setting_write(const char *name, char value)
 {
-    char path[112];
+    char path[PATH];
     int error = 0;
 
-    snprintf(path, sizeof(path), SETTINGS "%s", name);
-    explain("sysctl -w net/%s=%c\twrite(\"%s\", \"%c\")", name, value, path, value);
+    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 && errno == ENOENT)
         return 0;
+    explain("sysctl -w net/%s=%c\twrite(\"%s\", \"%c\")", name, value, path, value);
     if (file == -1 || write(file, &value, 1) != 1) {
         if (errno == EROFS)
             hint("/proc/sys is read-only, as in a container: start that one with --privileged, or "
@@ -64,24 +54,42 @@ int setting_change(struct claim *claim, const char *name, char value)
 
 int setting_disable_ipv6(const char *link)
 {
-    char name[64];
+    char name[NAME];
 
     snprintf(name, sizeof(name), "ipv6/conf/%s/disable_ipv6", link);
-    if (setting_read(name) != '0' || is_read_only(name))
+    return access("/proc/sys/net/ipv4/ip_forward", W_OK) == -1 && errno == EROFS
+               ? 0
+               : setting_write(name, '1');
+}
+
+static const char *forwarding(const char *link)
+{
+    static char name[NAME];
+
+    snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
+    return name;
+}
+
+bool setting_forwards(const char *link)
+{
+    return setting_read(ip_forward) != '0' || setting_read(forwarding(link)) != '0';
+}
+
+int setting_forward(struct claim *claim, const char *link)
+{
+    if (setting_forwards(link))
         return 0;
-    return setting_write(name, '1');
+    int error = claim_note(claim, "forwarding %s", link);
+    return error == 0 ? setting_write(forwarding(link), '1') : error;
 }
 
 int setting_stop_forwarding(const char *link)
 {
-    char name[64];
-
-    snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
-    if (setting_read(ip_forward) != '0' || setting_read(name) != '1')
+    if (setting_read(ip_forward) != '0' || setting_read(forwarding(link)) != '1')
         return 0;
-    int error = setting_write(name, '0');
+    int error = setting_write(forwarding(link), '0');
     /* Switched on between the two? Then this link has been switched on, and off again by us. */
     if (error == 0 && setting_read(ip_forward) == '1')
-        error = setting_write(name, '1');
+        error = setting_write(forwarding(link), '1');
     return error;
 }

@@ -27,7 +27,7 @@ static int undo_rules(const char *set, const char *key, const char *token)
     if (error == -EPROTONOSUPPORT)
         return 0; /* then there are none */
     if (error != 0)
-        error = nat_report(&filter, error);
+        error = netlink_report(&filter, error);
     else if (set == NULL)
         error = nat_remove_table(&filter, token);
     else

@@ -238,7 +238,7 @@ static void set_up_link(void)
         _exit(1);
     link_up(&route, "lo", false);
     link_up(&route, "eth0", true);
-    link_add_address(&route, "eth0", 0, address, PREFIX);
+    link_add_address(&route, "eth0", address, PREFIX);
     link_add_default_route(&route, BRIDGE);
     if (netlink_send(&route) != 0)
         _exit(1);

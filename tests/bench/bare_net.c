@@ -49,7 +49,7 @@ static void make_bridge(struct link *bridge)
     link_add_bridge(&route, bridge->name, TOKEN);
     must(netlink_send(&route));
     bridge->index = (int)if_nametoindex(bridge->name);
-    link_add_address(&route, bridge->name, bridge->index, BRIDGE, PREFIX);
+    link_add_address(&route, bridge->name, BRIDGE, PREFIX);
     must(netlink_send(&route));
 }
 
@@ -66,7 +66,7 @@ static void be_the_box(int go)
     must(netlink_open(&own, NETLINK_ROUTE));
     link_up(&own, "lo", false);
     link_up(&own, "eth0", true);
-    link_add_address(&own, "eth0", 0, BOX, PREFIX);
+    link_add_address(&own, "eth0", BOX, PREFIX);
     link_add_default_route(&own, BRIDGE);
     must(netlink_send(&own));
     execl("/bin/true", "true", NULL);
