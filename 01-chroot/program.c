@@ -1,7 +1,6 @@
 #include "program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
@@ -71,35 +70,16 @@ static void explain_failure(const char *path, int error)
              path);
 }
 
-/* The signals that are ignored, bit N-1 being signal N; all, if there is no /proc to look into. */
-static unsigned long long ignored_signals(void)
-{
-    unsigned long long ignored = ~0ULL;
-    char text[4096] = "";
-    int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-
-    if (file == -1)
-        return ignored;
-    (void)!read(file, text, sizeof(text) - 1);
-    close(file);
-    const char *line = strstr(text, "\nSigIgn:");
-    if (line != NULL)
-        sscanf(line, "\nSigIgn: %llx", &ignored);
-    return ignored;
-}
-
 /*
  * The tool may have been started with signals ignored or blocked: nohup(1) does that, and a shell
  * for what a script runs in the background. execve(2) hands it down, and no shell's trap undoes it.
  */
 void signals_reset(void)
 {
-    unsigned long long ignored = ignored_signals();
     sigset_t none;
 
     for (int number = 1; number < NSIG; number++)
-        if (ignored >> (number - 1) & 1)
-            signal(number, SIG_DFL);
+        signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -94,11 +94,6 @@ void tool_side(const char *side)
     tool_at = side;
 }
 
-bool tool_explains(void)
-{
-    return explaining;
-}
-
 void explain(const char *format, ...)
 {
     char step[2048];

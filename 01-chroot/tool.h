@@ -57,9 +57,6 @@ void tool_side(const char *side);
  */
 void explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Will explain() print? */
-bool tool_explains(void);
-
 /* Errors are one line on standard error, written at once: "NAME: TEXT: cause". */
 
 /*

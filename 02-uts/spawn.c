@@ -48,7 +48,7 @@ static void explain_clone(uint64_t flags, uint64_t cgroup)
         return;
     }
     snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)cgroup);
-    ssize_t length = tool_explains() ? readlink(link, path, sizeof(path) - 1) : 0;
+    ssize_t length = readlink(link, path, sizeof(path) - 1);
     path[length > 0 ? length : 0] = '\0';
     /* A shell moves itself into the cgroup, and its children are born there. */
     explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
@@ -58,11 +58,9 @@ sigset_t spawn_signals(void)
 {
     static const int signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                   SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
-    static sigset_t set;
     struct sigaction hangup;
+    sigset_t set;
 
-    if (sigismember(&set, SIGCHLD))
-        return set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&set, signals[i]);
