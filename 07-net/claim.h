@@ -14,7 +14,6 @@
  *   element SET KEY           one element of a set or map in it
  *   bridge NAME               a bridge, whose hardware address is made of the token
  *   setting NAME OLD          a file below /proc/sys/net, and what was in it
- *   forwarding LINK           its forwarding was off: setting.h
  *   symlink TARGET PATH       a symbolic link
  *   group PATH                a cgroup with all its processes
  *   tree PATH                 a directory with all that is in it
@@ -45,10 +44,7 @@ struct claim {
     char name[NAME_MAX + 1];
 };
 
-#define CLAIM_NONE                                                                                 \
-    {                                                                                              \
-        .file = -1                                                                                 \
-    }
+#define CLAIM_NONE ((struct claim){.file = -1})
 
 /* Where claims lie about what does not outlive a boot. What lies on a disk has its claims there. */
 const char *claim_home(void);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../01-chroot/tool.h"
+
 enum { MAKE = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK };
 
 char *link_address_text(uint32_t address, char *text)
@@ -35,16 +37,17 @@ int link_find(struct netlink *netlink, const char *name, struct link *link)
                     "ip -details link show %s\tRTM_GETLINK %s", name, name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
     netlink_put_number(netlink, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    int error = netlink_ask(netlink);
-    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL) {
+    snprintf(link->name, sizeof(link->name), "%s", name);
+    netlink_ask(netlink);
+    while ((message = netlink_next(netlink)) != NULL) {
         memcpy(&header, NLMSG_DATA(message), sizeof(header));
-        *link = (struct link){.index = header.ifi_index, .up = header.ifi_flags & IFF_UP};
-        snprintf(link->name, sizeof(link->name), "%s", name);
+        link->index = header.ifi_index;
+        link->up = header.ifi_flags & IFF_UP;
         netlink_read(message, sizeof(header), &link->mac, sizeof(link->mac), IFLA_ADDRESS, 0);
         netlink_read(message, sizeof(header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND, 0);
         link->is_bridge = strcmp(kind, "bridge") == 0;
     }
-    return error;
+    return netlink_end(netlink, -ENODEV);
 }
 
 int link_addresses(struct netlink *netlink, struct address **addresses)
@@ -60,16 +63,17 @@ int link_addresses(struct netlink *netlink, struct address **addresses)
         netlink_message(netlink, RTM_GETADDR, NLM_F_DUMP,
                         &(struct ifaddrmsg){.ifa_family = AF_INET}, sizeof(header),
                         "ip -4 address show\tRTM_GETADDR all");
-        error = netlink_ask(netlink);
-        while ((message = netlink_next(netlink, &error)) != NULL) {
+        netlink_ask(netlink);
+        while ((message = netlink_next(netlink)) != NULL) {
             *addresses = reallocarray(*addresses, (size_t)count + 1, sizeof(**addresses));
             if (*addresses == NULL)
-                return -ENOMEM;
+                return report("reallocarray");
             memcpy(&header, NLMSG_DATA(message), sizeof(header));
             netlink_read(message, sizeof(header), &address, sizeof(address), IFA_LOCAL, 0);
             (*addresses)[count++] =
                 (struct address){(int)header.ifa_index, header.ifa_prefixlen, ntohl(address)};
         }
+        error = netlink_end(netlink, -EAGAIN);
     } while (error == -EAGAIN);
     return error == 0 ? count : error;
 }

@@ -33,11 +33,11 @@ struct address {
     uint32_t address;
 };
 
-/* Host. Look for the link NAME. Returns 0, -ENODEV or another -errno, for netlink_report(). */
+/* Host. Look for the link NAME. Returns 0, -ENODEV or, after report(), another -errno. */
 int link_find(struct netlink *netlink, const char *name, struct link *link);
 
 /* Host. All IPv4 addresses of this network namespace, in memory that the caller frees. Returns how
- * many or -errno, for netlink_report(). */
+ * many or, after report(), -errno. */
 int link_addresses(struct netlink *netlink, struct address **addresses);
 
 /* Host. A bridge, up, whose hardware address is made of TOKEN. / Is LINK's? */

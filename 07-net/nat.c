@@ -41,24 +41,16 @@ static void put_data(struct netlink *netlink, int type, const void *value, size_
     netlink_close_nest(netlink);
 }
 
-/* How nft(8) keeps a comment in the user data of a table or an element; here, a claim's token. */
-struct comment {
-    uint8_t type, size;
-    char text[CLAIM_TOKEN];
-};
-
-static struct comment make_comment(const char *token)
-{
-    struct comment comment = {.type = 0, .size = sizeof(comment.text)};
-
-    snprintf(comment.text, sizeof(comment.text), "%s", token);
-    return comment;
-}
+/* As nft(8) keeps a comment in the user data of a table or an element: type, size and text. Here
+ * the text is a claim's token. */
+enum { COMMENT_TEXT = 2, COMMENT = COMMENT_TEXT + CLAIM_TOKEN };
 
 static void put_comment(struct netlink *netlink, int type, const char *token)
 {
-    struct comment comment = make_comment(token);
-    netlink_put(netlink, type, &comment, sizeof(comment));
+    char comment[COMMENT] = {0, CLAIM_TOKEN};
+
+    memcpy(comment + COMMENT_TEXT, token, CLAIM_TOKEN);
+    netlink_put(netlink, type, comment, sizeof(comment));
 }
 
 enum { ADD = NLM_F_CREATE | NLM_F_ACK };
@@ -333,12 +325,11 @@ int nat_add_table(struct netlink *netlink, const char *token)
     add_forward(netlink);
     add_masquerade(netlink);
     batch(netlink, NFNL_MSG_BATCH_END);
-    int error = netlink_send(netlink);
-    if (error == -EEXIST || error == -EBUSY) {
-        hint("'nft list table ip " TABLE "': it belongs to tools that have another /run");
-        return refuse("this network's table '" TABLE "' is somebody else's");
-    }
-    return error == 0 ? 0 : netlink_report(netlink, error);
+    int error = netlink_send(netlink, -EEXIST);
+    if (error != -EEXIST)
+        return error;
+    hint("'nft list table ip " TABLE "': it belongs to tools that have another /run");
+    return refuse("this network's table '" TABLE "' is somebody else's");
 }
 
 /*
@@ -391,23 +382,31 @@ static void element(struct netlink *netlink, int type, const char *verb, const c
 }
 
 /* Ask for what the message built is about. Returns 1 if it is there and bears TOKEN; 0 if it bears
- * another one or isn't there, nor may all of nf_tables be; or -errno after report(). */
+ * another one or isn't there; or, after report(), -errno. */
 static int ask(struct netlink *netlink, const char *token)
 {
     const size_t header = sizeof(struct nfgenmsg);
-    struct comment ours = make_comment(token), there;
     const struct nlmsghdr *message;
-    int error = netlink_ask(netlink), found = 0;
+    char comment[COMMENT + 1];
+    bool found = false;
 
-    while (error == 0 && (message = netlink_next(netlink, &error)) != NULL) {
-        if (netlink_read(message, header, &there, sizeof(there), NFTA_TABLE_USERDATA, 0) == 0)
-            netlink_read(message, header, &there, sizeof(there), NFTA_SET_ELEM_LIST_ELEMENTS,
+    netlink_ask(netlink);
+    while ((message = netlink_next(netlink)) != NULL) {
+        if (netlink_read(message, header, comment, COMMENT, NFTA_TABLE_USERDATA, 0) == 0)
+            netlink_read(message, header, comment, COMMENT, NFTA_SET_ELEM_LIST_ELEMENTS,
                          NFTA_LIST_ELEM, NFTA_SET_ELEM_USERDATA, 0);
-        found = memcmp(&ours, &there, sizeof(ours)) == 0;
+        found = memcmp(comment + COMMENT_TEXT, token, CLAIM_TOKEN) == 0;
     }
-    if (error == -ENOENT || error == -EINVAL)
-        return 0;
-    return error != 0 ? netlink_report(netlink, error) : found;
+    if (netlink->error == -EINVAL) /* nor is there all of nf_tables */
+        netlink->error = -ENOENT;
+    int error = netlink_end(netlink, -ENOENT);
+    return error == 0 ? found : error == -ENOENT ? 0 : error;
+}
+
+int nat_has_element(struct netlink *netlink, const char *set, const char *key, const char *token)
+{
+    element(netlink, NFT_MSG_GETSETELEM, "get", set, key, NULL, NULL);
+    return ask(netlink, token);
 }
 
 int nat_add_element(struct netlink *netlink, const char *set, const char *key, const char *data,
@@ -416,24 +415,25 @@ int nat_add_element(struct netlink *netlink, const char *set, const char *key, c
     batch(netlink, NFNL_MSG_BATCH_BEGIN);
     element(netlink, NFT_MSG_NEWSETELEM, "add", set, key, data, token);
     batch(netlink, NFNL_MSG_BATCH_END);
-    int error = netlink_send(netlink);
-    if (error == -EBUSY) /* so older kernels say it, if the data differ */
-        error = -EEXIST;
-    return error == 0 || error == -EEXIST ? error : netlink_report(netlink, error);
+    netlink_ask(netlink);
+    (void)netlink_next(netlink);
+    if (netlink->error == -EBUSY) /* so older kernels say it, if the data differ */
+        netlink->error = -EEXIST;
+    return netlink_end(netlink, -EEXIST);
 }
 
 /* The end of a batch that takes something away, which may have gone by itself. */
 static int end_removal(struct netlink *netlink)
 {
     batch(netlink, NFNL_MSG_BATCH_END);
-    int error = netlink_send(netlink);
-    return error == 0 || error == -ENOENT ? 0 : netlink_report(netlink, error);
+    int error = netlink_send(netlink, -ENOENT);
+    return error == -ENOENT ? 0 : error;
 }
 
 int nat_remove_element(struct netlink *netlink, const char *set, const char *key, const char *token)
 {
-    element(netlink, NFT_MSG_GETSETELEM, "get", set, key, NULL, NULL);
-    int found = ask(netlink, token);
+    int found = nat_has_element(netlink, set, key, token);
+
     if (found != 1)
         return found;
     batch(netlink, NFNL_MSG_BATCH_BEGIN);

@@ -11,23 +11,40 @@
 
 #include "../01-chroot/tool.h"
 
-/* A system call failed: put it into words for netlink_report(). */
-static int failed(struct netlink *netlink, const char *call)
+/* The first error counts: what failed is CALL, and STEP. */
+static void failed(struct netlink *netlink, int error, const char *call, const char *step)
 {
-    int error = -errno;
+    if (netlink->error != 0)
+        return;
+    netlink->error = error;
+    snprintf(netlink->failure, sizeof(netlink->failure), "%s%s", call, step);
+}
 
-    snprintf(netlink->failure, sizeof(netlink->failure), "%s %s", call, netlink->steps[0]);
-    return error;
+int netlink_end(struct netlink *netlink, int expected)
+{
+    int error = netlink->error;
+
+    netlink->error = 0;
+    if (error == 0 || error == expected)
+        return error;
+    if (error == -EPERM)
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
+    if (error == -EOPNOTSUPP || error == -EPROTONOSUPPORT || error == -ENOENT)
+        hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
+             "nft_fib_ipv4 nft_ct' may help");
+    errno = -error;
+    return report("%s", netlink->failure);
 }
 
 int netlink_open(struct netlink *netlink, int protocol)
 {
-    netlink->count = netlink->depth = 0;
+    netlink->count = netlink->depth = netlink->error = 0;
     netlink->length = netlink->next = 0;
-    snprintf(netlink->steps[0], sizeof(netlink->steps[0]), "AF_NETLINK, protocol %s",
-             protocol == NETLINK_ROUTE ? "NETLINK_ROUTE" : "NETLINK_NETFILTER");
     netlink->socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    return netlink->socket == -1 ? failed(netlink, "socket") : 0;
+    if (netlink->socket == -1)
+        failed(netlink, -errno, "socket AF_NETLINK, protocol ",
+               protocol == NETLINK_ROUTE ? "NETLINK_ROUTE" : "NETLINK_NETFILTER");
+    return netlink_end(netlink, 0);
 }
 
 void netlink_close(struct netlink *netlink)
@@ -124,33 +141,23 @@ void netlink_message(struct netlink *netlink, int type, int flags, const void *h
     netlink_put_header(netlink, header, size);
 }
 
-int netlink_ask(struct netlink *netlink)
+void netlink_ask(struct netlink *netlink)
 {
     close_all(netlink);
-    ssize_t sent = send(netlink->socket, netlink->buffer, netlink->length, 0);
-
+    if (send(netlink->socket, netlink->buffer, netlink->length, 0) == -1)
+        failed(netlink, -errno, "send: ", netlink->steps[0]);
     netlink->count = 0;
     netlink->length = netlink->next = 0;
-    return sent == -1 ? failed(netlink, "send:") : 0;
 }
 
-int netlink_send(struct netlink *netlink)
-{
-    int error = netlink_ask(netlink);
-
-    if (error == 0)
-        (void)netlink_next(netlink, &error); /* errors are all that there can be */
-    return error;
-}
-
-const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
+const struct nlmsghdr *netlink_next(struct netlink *netlink)
 {
     for (;;) {
         if (netlink->next >= netlink->length) {
             ssize_t got =
                 recv(netlink->socket, netlink->buffer, sizeof(netlink->buffer), MSG_DONTWAIT);
             if (got == -1 && errno != EAGAIN)
-                *error = failed(netlink, "recv: answer to");
+                failed(netlink, -errno, "recv: answer to ", netlink->steps[0]);
             netlink->length = got > 0 ? (size_t)got : 0;
             netlink->next = 0;
             if (got <= 0)
@@ -159,16 +166,20 @@ const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error)
         const struct nlmsghdr *message = (void *)(netlink->buffer + netlink->next);
         netlink->next += NLMSG_ALIGN(message->nlmsg_len);
         if (message->nlmsg_flags & NLM_F_DUMP_INTR) /* what is listed has changed meanwhile */
-            *error = -EAGAIN;
+            failed(netlink, -EAGAIN, "", netlink->steps[0]);
         if (message->nlmsg_type != NLMSG_ERROR && message->nlmsg_type != NLMSG_DONE)
             return message;
         int answer = *(const int *)NLMSG_DATA(message); /* so begin both */
-        if (answer != 0 && *error == 0) {
-            *error = answer;
-            snprintf(netlink->failure, sizeof(netlink->failure), "%s",
-                     netlink->steps[(message->nlmsg_seq - 1) % NETLINK_STEPS]);
-        }
+        if (answer != 0)
+            failed(netlink, answer, "", netlink->steps[(message->nlmsg_seq - 1) % NETLINK_STEPS]);
     }
+}
+
+int netlink_send(struct netlink *netlink, int expected)
+{
+    netlink_ask(netlink);
+    (void)netlink_next(netlink); /* errors are all that there can be */
+    return netlink_end(netlink, expected);
 }
 
 size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, size_t size, ...)
@@ -195,15 +206,4 @@ size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, 
     size_t length = at < end ? (size_t)(end - at) : 0;
     memcpy(value, at, length < size ? length : size);
     return length;
-}
-
-int netlink_report(const struct netlink *netlink, int error)
-{
-    if (error == -EPERM)
-        hint("a link to the host takes root on the host; without, there is 'user net --none'");
-    if (error == -EOPNOTSUPP || error == -EPROTONOSUPPORT || error == -ENOENT)
-        hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
-             "nft_fib_ipv4 nft_ct' may help");
-    errno = -error;
-    return report("%s", netlink->failure);
 }

@@ -9,7 +9,7 @@
  * the kernel has answered each with an error number, 0 if all is well. It carries on after an
  * error.
  *
- * All functions run on either side. Those that return an int return 0 or -errno, and print nothing.
+ * All functions run on either side.
  */
 #ifndef NETLINK_H
 #define NETLINK_H
@@ -24,7 +24,8 @@ struct netlink {
     int socket;
     int count;                      /* messages in the buffer */
     char steps[NETLINK_STEPS][128]; /* what each of them is for, in words */
-    char failure[256];              /* the first error, in words */
+    int error;                      /* the first, as -errno ... */
+    char failure[256];              /* ... and what failed, in words */
     size_t length;                  /* bytes of the buffer in use */
     size_t message, next;           /* where the one being built, or read next, begins */
     size_t nests[8];                /* where the attributes begin that are still open */
@@ -33,7 +34,7 @@ struct netlink {
 };
 
 /* A socket for PROTOCOL (NETLINK_ROUTE, NETLINK_NETFILTER) in this process's network namespace.
- * Closing does nothing if that failed. */
+ * Returns 0 or, after report(), -errno; closing does nothing then. */
 int netlink_open(struct netlink *netlink, int protocol);
 void netlink_close(struct netlink *netlink);
 
@@ -57,15 +58,15 @@ void netlink_put_header(struct netlink *netlink, const void *header, size_t size
 void netlink_open_nest(struct netlink *netlink, int type);
 void netlink_close_nest(struct netlink *netlink);
 
-/* Send what has been built. The first message that failed counts. */
-int netlink_send(struct netlink *netlink);
+/* Send what has been built. Returns 0 or -errno of the first message that failed: after report(),
+ * but for the error EXPECTED. */
+int netlink_send(struct netlink *netlink, int expected);
 
-/*
- * Send a question: netlink_next() then returns one answer after another, and NULL at the end.
- * *ERROR, to be 0 before, is -errno if the kernel answered with an error.
- */
-int netlink_ask(struct netlink *netlink);
-const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error);
+/* The same for a question: after netlink_ask(), netlink_next() returns one answer after another,
+ * and NULL at the end; netlink_end() is what netlink_send() returns. */
+void netlink_ask(struct netlink *netlink);
+const struct nlmsghdr *netlink_next(struct netlink *netlink);
+int netlink_end(struct netlink *netlink, int expected);
 
 /*
  * Read an attribute of MESSAGE, whose fixed part has HEADER bytes: SIZE bytes into VALUE, with
@@ -73,8 +74,5 @@ const struct nlmsghdr *netlink_next(struct netlink *netlink, int *error);
  * ones that it lies in, then 0. Returns its size, 0 if there is none.
  */
 size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, size_t size, ...);
-
-/* report() the last ERROR, with a hint. Returns it. */
-int netlink_report(const struct netlink *netlink, int error);
 
 #endif

@@ -4,9 +4,9 @@
  * The order is spawn(CLONE_NEWNET | …); on the host network_attach(), spawn_go(), spawn_wait(),
  * network_release(); in the box spawn_wait_go(), network_configure().
  *
- * What outlives its process has claims, see claim.h: one of the box's own about its ports, and
- * three that boxes share: about the bridge, about the table of rules with the links that forward,
- * and about the bridge's share in them.
+ * What outlives its process has claims, see claim.h: two of the box's own, about its name and its
+ * ports, and two that boxes share: about the table of rules with the links that forward, and about
+ * the bridge with its share in that. In this order they are undone.
  */
 #ifndef NETWORK_H
 #define NETWORK_H
@@ -23,6 +23,8 @@ enum {
     NETWORK_DNS = 3,  /* more nameservers are not asked: resolv.conf(5) */
     PUBLISH_TEXT = 40 /* for a published port, such as 192.168.100.100:65535:65535/udp */
 };
+
+enum { NETWORK_NAME, PORTS, TABLE, BRIDGE, NETWORK_CLAIMS };
 
 /* What the box gets. Addresses in host byte order. */
 struct lease {
@@ -49,7 +51,7 @@ struct network {
     char link[IF_NAMESIZE]; /* the host's end of the pair, named after the address: box-ac1b0002 */
     bool first;             /* on the bridge */
     int name_space;         /* the box's, held until all is undone; -1 if there is none */
-    struct claim claim, rules_claim, table_claim, bridge_claim, name_claim;
+    struct claim claims[NETWORK_CLAIMS];
 };
 
 /* Host. The defaults. An error ends the tool. */
@@ -63,6 +65,9 @@ void network_read_dns(struct network *network, const char *text);
 
 /* Host. NAME, if it can be one of a link or file, of MOST bytes at most; else the tool ends. */
 const char *network_check_name(const char *what, const char *name, size_t most);
+
+/* Host. For network_attach(): hold the ports, and let the map of FILTER's table lead to the box. */
+int network_publish(struct network *network, struct netlink *filter);
 
 /* Host. A published port as network_read_publish() takes it, with the port that was chosen. Returns
  * TEXT. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <linux/netfilter.h>
@@ -10,7 +11,63 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "../01-chroot/tool.h"
-#include "bridge.h"
+#include "../06-user/number.h"
+#include "link.h"
+#include "network.h"
+
+/* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
+static int read_range(char *text, const char *what, uint16_t *first)
+{
+    char *last = text;
+
+    *first = (uint16_t)tool_number(strsep(&last, "-"), what, 1, 65535);
+    return last != NULL ? (int)tool_number(last, what, *first, 65535) : *first;
+}
+
+void network_read_publish(struct network *network, const char *text)
+{
+    struct publish port = {.socket = -1, .protocol = IPPROTO_TCP};
+    char copy[64], *protocol = copy, *rest, *parts[3];
+    int count = 0, last = 0;
+
+    snprintf(copy, sizeof(copy), "%s", text);
+    rest = strsep(&protocol, "/");
+    if (protocol != NULL && strcmp(protocol, "udp") == 0)
+        port.protocol = IPPROTO_UDP;
+    else if (protocol != NULL && strcmp(protocol, "tcp") != 0)
+        fail("publish: '%s': the protocol is tcp or udp", text);
+    while (rest != NULL && count < 3)
+        parts[count++] = strsep(&rest, ":");
+    if (rest != NULL || strlen(text) >= sizeof(copy))
+        fail("publish: '%s' is not [[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]", text);
+    if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
+        network_read_address(parts[0], "publish", &port.address);
+    int last_box = read_range(parts[count - 1], "publish: port of the box", &port.box_port);
+    if (count > 1 && parts[count - 2][0] != '\0')
+        last = read_range(parts[count - 2], "publish: port of the host", &port.port);
+    port.chosen = port.port == 0;
+    if (!port.chosen && last - port.port != last_box - port.box_port)
+        fail("publish: '%s': %d ports of the host, and %d of the box", text, last - port.port + 1,
+             last_box - port.box_port + 1);
+    for (int left = last_box - port.box_port; left >= 0; left--) {
+        if (network->port_count == NAT_PORTS)
+            fail("publish: more than %d ports", NAT_PORTS);
+        network->ports[network->port_count++] = port;
+        port.port = (uint16_t)(port.port + !port.chosen);
+        port.box_port++;
+    }
+}
+
+char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
+{
+    char address[LINK_ADDRESS_TEXT];
+
+    link_address_text(port->address, address);
+    snprintf(text, PUBLISH_TEXT, "%s%s%d:%d%s", port->address != 0 ? address : "",
+             port->address != 0 ? ":" : "", port->port, port->box_port,
+             port->protocol == IPPROTO_UDP ? "/udp" : "");
+    return text;
+}
 
 /*
  * A socket that is bound keeps the published port: the kernel says no to a second box and to any
@@ -70,12 +127,12 @@ static int forget_flows(struct netlink *list, const struct publish *port)
     unsigned char tuple[128], protocol;
     uint16_t to_port;
     uint32_t to;
-    int gone = netlink_open(&netlink, NETLINK_NETFILTER), error;
+    int error = netlink_open(&netlink, NETLINK_NETFILTER);
 
     netlink_message(list, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
                     sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
-    error = netlink_ask(list);
-    while ((flow = netlink_next(list, &error)) != NULL) {
+    netlink_ask(list);
+    while ((flow = netlink_next(list)) != NULL) {
         size_t size = netlink_read(flow, sizeof(header), tuple, sizeof(tuple), CTA_TUPLE_ORIG, 0);
         netlink_read(flow, sizeof(header), &protocol, sizeof(protocol), CTA_TUPLE_ORIG,
                      CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
@@ -83,7 +140,7 @@ static int forget_flows(struct netlink *list, const struct publish *port)
                      CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
         netlink_read(flow, sizeof(header), &to, sizeof(to), CTA_TUPLE_ORIG, CTA_TUPLE_IP,
                      CTA_IP_V4_DST, 0);
-        if (gone != 0 || protocol != IPPROTO_UDP || ntohs(to_port) != port->port ||
+        if (error != 0 || protocol != IPPROTO_UDP || ntohs(to_port) != port->port ||
             size > sizeof(tuple) || (port->address != 0 && port->address != ntohl(to)))
             continue;
         netlink_message(&netlink, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK,
@@ -91,23 +148,22 @@ static int forget_flows(struct netlink *list, const struct publish *port)
                         "conntrack --delete --proto udp --dport %d\tIPCTNL_MSG_CT_DELETE port %d",
                         port->port, port->port);
         netlink_put(&netlink, CTA_TUPLE_ORIG | NLA_F_NESTED, tuple, size);
-        gone = netlink_send(&netlink);
-        gone = gone == -ENOENT ? 0 : gone; /* it has ended by itself */
+        error = netlink_send(&netlink, -ENOENT);
+        error = error == -ENOENT ? 0 : error; /* it has ended by itself */
     }
     netlink_close(&netlink);
-    if (gone != 0)
-        return netlink_report(&netlink, gone);
-    if (error == 0 || error == -EAGAIN) /* what is new on the list knows the port already */
-        return 0;
-    if (error == -EINVAL)
+    if (list->error == -EAGAIN) /* what is new on the list knows the port already */
+        list->error = 0;
+    if (list->error == -EINVAL)
         hint("'modprobe nf_conntrack_netlink' helps; without, a client that called this port "
              "before may have to wait for some minutes");
-    (void)netlink_report(list, error);
-    return error == -EINVAL ? 0 : error;
+    int listed = netlink_end(list, 0);
+    return error == 0 && listed != -EINVAL ? listed : error;
 }
 
-static int publish(struct network *network, struct host *host, struct publish *port)
+static int publish(struct network *network, struct netlink *filter, struct publish *port)
 {
+    struct claim *claim = &network->claims[PORTS];
     char key[64], data[64], text[LINK_ADDRESS_TEXT];
     int error = is_covered(network, port) ? 0 : hold_port(port);
 
@@ -117,23 +173,24 @@ static int publish(struct network *network, struct host *host, struct publish *p
              port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
     snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, text),
              port->box_port);
-    error = claim_note(&network->claim, "element ports %s", key);
+    error = claim_note(claim, "element ports %s", key);
     if (error == 0)
-        error = nat_add_element(&host->filter, "ports", key, data, network->claim.token);
+        error = nat_add_element(filter, "ports", key, data, claim->token);
     if (error == -EEXIST) {
         claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = nat_add_element(&host->filter, "ports", key, data, network->claim.token);
+        error = nat_add_element(filter, "ports", key, data, claim->token);
     }
     if (error == -EEXIST)
         return refuse("publish %s: the rules have it already", key);
-    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(&host->filter, port) : error;
+    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(filter, port) : error;
 }
 
-int publish_ports(struct network *network, struct host *host)
+int network_publish(struct network *network, struct netlink *filter)
 {
-    int error = network->port_count > 0 ? claim_take(&network->claim, claim_home(), NULL) : 0;
+    int error =
+        network->port_count > 0 ? claim_take(&network->claims[PORTS], claim_home(), NULL) : 0;
 
     for (int i = 0; i < network->port_count && error == 0; i++)
-        error = publish(network, host, &network->ports[i]);
+        error = publish(network, filter, &network->ports[i]);
     return error;
 }

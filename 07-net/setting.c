@@ -3,31 +3,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 
-enum { NAME = 64, PATH = 96 };
-
 static const char ip_forward[] = "ipv4/ip_forward";
+
+static const char *path_of(const char *name)
+{
+    static char path[96];
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+    return path;
+}
 
 char setting_read(const char *name)
 {
-    char path[PATH], line[8];
+    char line[8];
 
-    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-    first_line(path, line, sizeof(line));
+    first_line(path_of(name), line, sizeof(line));
     return line[0];
 }
 
-int setting_write(const char *name, char value)
+static int set(const char *name, char value)
 {
-    char path[PATH];
-    int error = 0;
+    const char *path = path_of(name);
+    int error = 0, file = open(path, O_WRONLY | O_CLOEXEC);
 
-    snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-    int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 && errno == ENOENT)
         return 0;
     explain("sysctl -w net/%s=%c\twrite(\"%s\", \"%c\")", name, value, path, value);
@@ -49,22 +53,34 @@ int setting_change(struct claim *claim, const char *name, char value)
     if (old == value || old == '\0')
         return 0;
     int error = claim_note(claim, "setting %s %c", name, old);
-    return error == 0 ? setting_write(name, value) : error;
+    return error == 0 ? set(name, value) : error;
+}
+
+/* If ip_forward is on by now, somebody else needs it (docker, say), and then all links forward. */
+int setting_restore(const char *name, char old)
+{
+    const bool forwarding = strstr(name, "/forwarding") != NULL;
+
+    if (setting_read(name) == old || (forwarding && setting_read(ip_forward) == '1'))
+        return 0;
+    int error = set(name, old);
+    /* Switched on between the two? Then this link has been switched on, and off again by us. */
+    if (error == 0 && forwarding && setting_read(ip_forward) == '1')
+        error = set(name, '1');
+    return error;
 }
 
 int setting_disable_ipv6(const char *link)
 {
-    char name[NAME];
+    char name[64];
 
     snprintf(name, sizeof(name), "ipv6/conf/%s/disable_ipv6", link);
-    return access("/proc/sys/net/ipv4/ip_forward", W_OK) == -1 && errno == EROFS
-               ? 0
-               : setting_write(name, '1');
+    return access(path_of(ip_forward), W_OK) == -1 && errno == EROFS ? 0 : set(name, '1');
 }
 
-static const char *forwarding(const char *link)
+static const char *forwarding_of(const char *link)
 {
-    static char name[NAME];
+    static char name[64];
 
     snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
     return name;
@@ -72,24 +88,10 @@ static const char *forwarding(const char *link)
 
 bool setting_forwards(const char *link)
 {
-    return setting_read(ip_forward) != '0' || setting_read(forwarding(link)) != '0';
+    return setting_read(ip_forward) != '0' || setting_read(forwarding_of(link)) != '0';
 }
 
 int setting_forward(struct claim *claim, const char *link)
 {
-    if (setting_forwards(link))
-        return 0;
-    int error = claim_note(claim, "forwarding %s", link);
-    return error == 0 ? setting_write(forwarding(link), '1') : error;
-}
-
-int setting_stop_forwarding(const char *link)
-{
-    if (setting_read(ip_forward) != '0' || setting_read(forwarding(link)) != '1')
-        return 0;
-    int error = setting_write(forwarding(link), '0');
-    /* Switched on between the two? Then this link has been switched on, and off again by us. */
-    if (error == 0 && setting_read(ip_forward) == '1')
-        error = setting_write(forwarding(link), '1');
-    return error;
+    return setting_forwards(link) ? 0 : setting_change(claim, forwarding_of(link), '1');
 }

@@ -13,24 +13,18 @@
  */
 char setting_read(const char *name);
 
-/* Write VALUE to NAME. No error if there is no such setting: it went with its link. */
-int setting_write(const char *name, char value);
-
-/* Set NAME to VALUE, if it is not so already, for as long as CLAIM lasts. */
+/* Set NAME to VALUE, if it is not so already, for as long as CLAIM lasts; set it to OLD again. A
+ * setting that isn't there is no error: it went with its link. */
 int setting_change(struct claim *claim, const char *name, char value);
+int setting_restore(const char *name, char old);
 
 /* No IPv6 on LINK, which goes with us: a box could make itself the host's router by one packet. Not
  * done where /proc/sys is read-only, as in a container. */
 int setting_disable_ipv6(const char *link);
 
-/* Whether a packet is forwarded depends on the link that it comes in by. Is it, from LINK? */
+/* Whether a packet is forwarded depends on the link that it comes in by. Is it, from LINK? And
+ * switch it on, for as long as CLAIM lasts. */
 bool setting_forwards(const char *link);
-
-/*
- * Switch that on for as long as CLAIM lasts; and off again, unless ip_forward is on by then:
- * somebody else needs it (docker, say), and all links forward.
- */
 int setting_forward(struct claim *claim, const char *link);
-int setting_stop_forwarding(const char *link);
 
 #endif

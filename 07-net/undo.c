@@ -24,14 +24,9 @@ static int undo_rules(const char *set, const char *key, const char *token)
     struct netlink filter;
     int error = netlink_open(&filter, NETLINK_NETFILTER);
 
-    if (error == -EPROTONOSUPPORT)
-        return 0; /* then there are none */
-    if (error != 0)
-        error = netlink_report(&filter, error);
-    else if (set == NULL)
-        error = nat_remove_table(&filter, token);
-    else
-        error = nat_remove_element(&filter, set, key, token);
+    if (error == 0)
+        error = set == NULL ? nat_remove_table(&filter, token)
+                            : nat_remove_element(&filter, set, key, token);
     netlink_close(&filter);
     return error;
 }
@@ -46,10 +41,8 @@ static int undo_bridge(const char *name, const char *token)
         error = link_find(&route, name, &bridge);
     if (error == 0 && link_has_token(&bridge, token)) {
         link_delete(&route, name);
-        error = netlink_send(&route);
+        error = netlink_send(&route, -ENODEV);
     }
-    if (error != 0 && error != -ENODEV)
-        error = netlink_report(&route, error);
     netlink_close(&route);
     return error == -ENODEV ? 0 : error;
 }
@@ -222,14 +215,12 @@ int undo_line(char *line, const char *token, int patience)
         return undo_rules(NULL, NULL, token);
     if (strcmp(verb, "bridge") == 0)
         return undo_bridge(line, token);
-    if (strcmp(verb, "forwarding") == 0)
-        return setting_stop_forwarding(line);
 
     const char *word = cut_word(&line);
     if (strcmp(verb, "element") == 0)
         return undo_rules(word, line, token);
     if (strcmp(verb, "setting") == 0)
-        return setting_read(word) == line[0] ? 0 : setting_write(word, line[0]);
+        return setting_restore(word, line[0]);
     if (strcmp(verb, "symlink") == 0)
         return undo_symlink(word, line);
     return refuse("undo '%s': it is from another version", verb);

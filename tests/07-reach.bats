@@ -115,6 +115,17 @@ load lib/network
     assert_contains "$output" second
 }
 
+@test "UDP flows that can't be forgotten, as without nf_conntrack_netlink: one line, and the port is published" {
+    requires command:strace
+    local trace=$BATS_TEST_TMPDIR/trace each
+    strace -f -qq -e trace=sendto -o "$trace" "$net" --publish 5353:53/udp true
+    # Message types of nfnetlink: the subsystem, 1 for connections, stands in the upper byte.
+    each=$(grep -F 'sendto(' "$trace" | grep -n 'nlmsg_type=[^,]*\(0x101\|CTNETLINK\)' | head -n 1 | cut -d: -f1)
+    run -0 failing sendto EINVAL "$each" "$net" --publish 5353:53/udp true
+    assert_equal "$(grep -c '^net: ' <<<"$output")" 1
+    assert_contains "$output" "modprobe nf_conntrack_netlink"
+}
+
 @test "the host does not become a router between its other links" {
     local other
     unshare --net sleep infinity 3>&- 4>&- &

@@ -225,7 +225,7 @@ static void make_link(pid_t box)
     if (netlink_open(&route, NETLINK_ROUTE) != 0)
         _exit(1);
     link_add_pair(&route, name, &bridge, space, address, false);
-    if (netlink_send(&route) != 0)
+    if (netlink_send(&route, 0) != 0)
         _exit(1);
     close(space);
 }
@@ -240,7 +240,7 @@ static void set_up_link(void)
     link_up(&route, "eth0", true);
     link_add_address(&route, "eth0", address, PREFIX);
     link_add_default_route(&route, BRIDGE);
-    if (netlink_send(&route) != 0)
+    if (netlink_send(&route, 0) != 0)
         _exit(1);
 }
 

@@ -1,0 +1,317 @@
+/* The host's part in a box's network: the bridge, the pair of links, the rules. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
+#include "../03-pid/proc.h"
+#include "../04-mnt/inside.h"
+#include "../06-user/end.h"
+#include "link.h"
+#include "network.h"
+#include "setting.h"
+
+enum {
+    DEFAULT_ADDRESS = 0xac1b0001, /* 172.27.0.1 */
+    DEFAULT_PREFIX = 16,
+    LONGEST_PREFIX = 30,
+    IN_ORDER = 8,       /* addresses that are tried from the first on, before a random one */
+    LONGEST_END = 2000, /* milliseconds from the end of a process's namespaces to its own */
+    PATIENCE = 20,      /* tries, 5 milliseconds apart, until an address that goes has gone */
+};
+
+/* The sockets to the kernel, and what it has answered. */
+struct host {
+    struct netlink route, filter;
+    struct address *addresses; /* of all links */
+    int address_count;
+    struct link bridge;
+};
+
+/* --- the bridge ------------------------------------------------------------------------------- */
+
+/* ADDRESS, which WHAT names, must be one for a host of the bridge's network. */
+static int check_address(const struct network *network, uint32_t address, const char *what)
+{
+    uint32_t mask = link_mask(network->bridge_prefix), host = address & ~mask;
+    char text[LINK_ADDRESS_TEXT], own[LINK_ADDRESS_TEXT];
+
+    if ((address & mask) == (network->bridge_address & mask) && host != 0 && host != ~mask)
+        return 0;
+    return refuse("%s %s is not one of the bridge's network %s/%d", what,
+                  link_address_text(address, text), link_address_text(network->bridge_address, own),
+                  network->bridge_prefix);
+}
+
+/* Another link whose network overlaps would leave the host not knowing where to send. */
+static int check_overlap(const struct network *network, const struct host *host)
+{
+    char text[LINK_ADDRESS_TEXT], name[IF_NAMESIZE];
+
+    for (int i = 0; i < host->address_count; i++) {
+        const struct address *other = &host->addresses[i];
+        uint32_t mask = link_mask(other->prefix) & link_mask(network->bridge_prefix);
+        if (((network->bridge_address ^ other->address) & mask) != 0)
+            continue;
+        hint("choose another network, like --bridge-address 172.28.0.1/16, or that bridge");
+        return refuse("the bridge's network overlaps %s/%d of %s",
+                      link_address_text(other->address, text), other->prefix,
+                      if_indextoname((unsigned)other->link, name) ? name : "another link");
+    }
+    return 0;
+}
+
+/* The bridge is new: up, with an address, and without IPv6, of which the boxes have none. */
+static int make_bridge(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->claims[BRIDGE];
+    const char *name = network->bridge;
+    int error;
+
+    if (network->bridge_address == 0)
+        network->bridge_address = DEFAULT_ADDRESS;
+    if (network->bridge_prefix == 0)
+        network->bridge_prefix = DEFAULT_PREFIX;
+    if ((error = check_address(network, network->bridge_address, "bridge address")) != 0 ||
+        (error = check_overlap(network, host)) != 0 ||
+        (error = claim_note(claim, "bridge %s", name)) != 0)
+        return error;
+    link_add_bridge(&host->route, name, claim->token);
+    if ((error = netlink_send(&host->route, 0)) != 0 || (error = setting_disable_ipv6(name)) != 0)
+        return error;
+    host->bridge.index = (int)if_nametoindex(name);
+    link_add_address(&host->route, name, network->bridge_address, network->bridge_prefix);
+    return netlink_send(&host->route, 0);
+}
+
+/* The bridge is there: does it do for what was asked? */
+static int use_bridge(struct network *network, const struct host *host)
+{
+    const struct address *own = NULL;
+
+    for (int i = 0; i < host->address_count && own == NULL; i++) {
+        const struct address *each = &host->addresses[i];
+        if (each->link == host->bridge.index && each->prefix <= LONGEST_PREFIX &&
+            (network->bridge_address == 0 || network->bridge_address == each->address) &&
+            (network->bridge_prefix == 0 || network->bridge_prefix == each->prefix))
+            own = each;
+    }
+    if (!host->bridge.is_bridge)
+        return refuse("%s is there, and is not a bridge", network->bridge);
+    if (own == NULL || !host->bridge.up) {
+        hint("'ip address show dev %s' shows what it has; another --bridge gets what you ask",
+             network->bridge);
+        return refuse("bridge %s is there, and %s", network->bridge,
+                      own == NULL ? "does not have such an IPv4 network" : "is down");
+    }
+    network->bridge_address = own->address;
+    network->bridge_prefix = own->prefix;
+    return 0;
+}
+
+/* Join the others on the bridge, or be the first: then it is made, unless it is the host's own. */
+static int join_bridge(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->claims[BRIDGE];
+    char name[NAME_MAX], accept[64];
+
+    snprintf(name, sizeof(name), "bridge-%s", network->bridge);
+    snprintf(accept, sizeof(accept), "ipv6/conf/%s/accept_ra", network->bridge);
+    int first = claim_share(claim, claim_home(), name);
+    if (first < 0)
+        return first;
+    network->first = first == 1;
+    if (first == 1)
+        claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
+    host->address_count = link_addresses(&host->route, &host->addresses);
+    if (host->address_count < 0)
+        return host->address_count;
+    int error = link_find(&host->route, network->bridge, &host->bridge);
+    if (error == -ENODEV && first == 1)
+        error = make_bridge(network, host);
+    else if (error == -ENODEV)
+        error = refuse("bridge %s has gone, but boxes still claim it", network->bridge);
+    else if (error == 0 && (error = use_bridge(network, host)) == 0 && first == 1)
+        error = setting_change(claim, accept, '0');
+    return error == 0 && first == 1 ? claim_made(claim) : error;
+}
+
+/* --- the pair --------------------------------------------------------------------------------- */
+
+/*
+ * The link that bears the address in its name is the claim on it: the kernel says EEXIST if there
+ * is one, or the host itself has the address. It goes some milliseconds after its box, when the
+ * kernel has cleared away the namespace: so wait up to TRIES times.
+ */
+static int take_address(struct network *network, struct host *host, uint32_t address, int tries)
+{
+    bool hairpin = network->port_count > 0 && setting_read("bridge/bridge-nf-call-iptables") == '1';
+
+    if (address == network->bridge_address)
+        return -EEXIST;
+    for (int i = 0; i < host->address_count; i++)
+        if (host->addresses[i].address == address)
+            return -EEXIST;
+    network->address = address;
+    snprintf(network->link, sizeof(network->link), "box-%08x", address);
+    for (;;) {
+        link_add_pair(&host->route, network->link, &host->bridge, network->name_space, address,
+                      hairpin);
+        int error = netlink_send(&host->route, -EEXIST);
+        if (error != -EEXIST || --tries <= 0)
+            return error;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+}
+
+static int take_asked_address(struct network *network, struct host *host)
+{
+    char text[LINK_ADDRESS_TEXT];
+    int error = check_address(network, network->address, "address");
+
+    if (error == 0)
+        error = take_address(network, host, network->address, PATIENCE);
+    return error == -EEXIST
+               ? refuse("address %s is in use", link_address_text(network->address, text))
+               : error;
+}
+
+/* The first free one, if it is among the first; where many boxes are, from a random one on. */
+static int take_any_address(struct network *network, struct host *host)
+{
+    uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
+    /* The first on the bridge is alone there: a box that still has the address is going. */
+    int tries = network->first ? PATIENCE : 1;
+
+    for (uint32_t i = 0; i < IN_ORDER + count; i++, number++) {
+        if (i == IN_ORDER && getrandom(&number, sizeof(number), 0) != sizeof(number))
+            return report("getrandom");
+        uint32_t address = (network->bridge_address & mask) + 1 + number % count;
+        int error = take_address(network, host, address, tries);
+        if (error != -EEXIST)
+            return error;
+    }
+    return refuse("no address is free in the network of bridge %s", network->bridge);
+}
+
+/* Link the box to the bridge, with an address of its own. */
+static int add_pair(struct network *network, struct host *host, pid_t box)
+{
+    char path[64];
+    siginfo_t end;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
+    network->name_space = open(path, O_RDONLY | O_CLOEXEC);
+    if (network->name_space == -1) {
+        int failed = errno; /* a box that has ended by itself has reported why */
+        if (child_end(box, LONGEST_END, &end) == 1 && end.si_code == CLD_EXITED)
+            return -failed;
+        errno = failed;
+        return report("open %s", path);
+    }
+    int error =
+        network->address != 0 ? take_asked_address(network, host) : take_any_address(network, host);
+    *network->lease =
+        (struct lease){network->address, network->bridge_address, network->bridge_prefix};
+    /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, a bridge leaves to its port.
+     */
+    return error == 0 ? setting_disable_ipv6(network->link) : error;
+}
+
+/* --- the rules -------------------------------------------------------------------------------- */
+
+/* The table is for all bridges. */
+static int join_table(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->claims[TABLE];
+    int error, first = claim_share(claim, claim_home(), "net");
+
+    if (first != 1)
+        return first;
+    if ((error = claim_note(claim, "table")) != 0 ||
+        (error = nat_add_table(&host->filter, claim->token)) != 0)
+        return error;
+    return claim_made(claim);
+}
+
+/* Add KEY to SET, with a line in CLAIM. If it is there already somebody else has just done it. */
+static int add_element(struct host *host, struct claim *claim, const char *set, const char *key)
+{
+    int error = claim_note(claim, "element %s %s", set, key);
+
+    if (error == 0)
+        error = nat_add_element(&host->filter, set, key, NULL, claim->token);
+    return error == -EEXIST ? 0 : error;
+}
+
+/* The bridge's share in it, and its settings: the first box that needs them sees to it. */
+static int join_rules(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->claims[BRIDGE];
+    const char *bridge = network->bridge;
+    char localnet[64], same[2 * IF_NAMESIZE + 4];
+    int error = nat_has_element(&host->filter, "bridges", bridge, claim->token);
+
+    if (error != 0)
+        return error == 1 ? 0 : error;
+    snprintf(localnet, sizeof(localnet), "ipv4/conf/%s/route_localnet", bridge);
+    snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
+    if ((error = setting_change(claim, localnet, '1')) != 0 ||
+        (error = setting_forward(claim, bridge)) != 0 ||
+        (error = add_element(host, claim, "same", same)) != 0)
+        return error;
+    return add_element(host, claim, "bridges", bridge); /* the last: now all is there */
+}
+
+/* The other links of the host forward as well, so that answers come back, and callers come in. */
+static int join_uplinks(struct network *network, struct host *host)
+{
+    struct claim *claim = &network->claims[TABLE];
+    char link[IF_NAMESIZE];
+    int error = 0;
+
+    for (int i = 0; i < host->address_count && error == 0; i++) {
+        if (if_indextoname((unsigned)host->addresses[i].link, link) == NULL ||
+            strcmp(link, "lo") == 0 || strcmp(link, network->bridge) == 0 || setting_forwards(link))
+            continue;
+        /* Without a line, as the set goes with the table. */
+        error = nat_add_element(&host->filter, "uplinks", link, NULL, claim->token);
+        if (error == 0 || error == -EEXIST)
+            error = setting_forward(claim, link);
+    }
+    return error;
+}
+
+static int join_nat(struct network *network, struct host *host)
+{
+    int error;
+
+    if ((error = netlink_open(&host->filter, NETLINK_NETFILTER)) != 0 ||
+        (error = join_table(network, host)) != 0 || (error = join_rules(network, host)) != 0 ||
+        (error = join_uplinks(network, host)) != 0)
+        return error;
+    return network_publish(network, &host->filter);
+}
+
+int network_attach(struct network *network, pid_t box)
+{
+    struct host host = {.filter.socket = -1};
+    int error = proc_check();
+
+    if (error != 0)
+        return error;
+    if (in_user_namespace())
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
+    if ((error = netlink_open(&host.route, NETLINK_ROUTE)) == 0 &&
+        (error = join_bridge(network, &host)) == 0 && (error = add_pair(network, &host, box)) == 0)
+        error = network->nat || network->port_count > 0 ? join_nat(network, &host) : 0;
+    netlink_close(&host.route);
+    netlink_close(&host.filter);
+    free(host.addresses);
+    return error;
+}
