@@ -16,11 +16,11 @@
 
 static const char usage[] =
     "Usage: pid [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) as PID 1 of its own pid namespace, with its\n"
-    "own /proc.\n"
+    "Run COMMAND (/bin/sh if none is given) as PID 1 of its own pid namespace,\n"
+    "with its own /proc.\n"
     "\n"
     "  -k, --keep-proc        keep the host's /proc (default: mount a new one)\n"
-    "  -i, --init             PID 1 is a small init, COMMAND its child (default: COMMAND is)\n"
+    "  -i, --init             PID 1 is a small init (default: PID 1 is COMMAND)\n"
     "@\n"
     "\n"
     "Example: pid ps ax\n"

@@ -16,13 +16,13 @@
 #include "end.h"
 #include "number.h"
 
-enum { MOST_IDS = 4294967295U }; /* the highest number stands for "no id" */
+enum { MAX_IDS = 4294967295U }; /* the highest number stands for "no id" */
 
 static unsigned id_number(char *text, const char *range, const char *what, unsigned min)
 {
     if (text == NULL || *text == '\0')
-        fail("map '%s': is not INSIDE:OUTSIDE:COUNT", range);
-    return (unsigned)tool_number(text, what, min, MOST_IDS);
+        fail("invalid map '%s': expected INSIDE:OUTSIDE:COUNT", range);
+    return (unsigned)tool_number(text, what, min, MAX_IDS);
 }
 
 void idmap_add(struct id_map *map, const char *text)
@@ -31,14 +31,14 @@ void idmap_add(struct id_map *map, const char *text)
     struct id_range range;
 
     if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy))
-        fail("map '%.20s...': is not INSIDE:OUTSIDE:COUNT", text);
+        fail("invalid map '%.20s...': expected INSIDE:OUTSIDE:COUNT", text);
     range.inside = id_number(strsep(&rest, ":"), text, "id inside", 0);
     range.outside = id_number(strsep(&rest, ":"), text, "id outside", 0);
     range.count = id_number(strsep(&rest, ":"), text, "count of ids", 1);
     if (rest != NULL)
-        fail("map '%s': is not INSIDE:OUTSIDE:COUNT", text);
-    if (map->count == MOST_RANGES)
-        fail("map '%s': more than %d ranges", text, MOST_RANGES);
+        fail("invalid map '%s': expected INSIDE:OUTSIDE:COUNT", text);
+    if (map->count == MAX_RANGES)
+        fail("map '%s': more than %d ranges", text, MAX_RANGES);
     map->ranges[map->count++] = range;
 }
 
@@ -48,8 +48,8 @@ struct id_map idmap_single(unsigned inside, unsigned outside)
 }
 
 /*
- * Has the box ended by an error of its own? It has reported that; but its end takes a moment, in
- * which its files in /proc say "Permission denied" already.
+ * Has the box ended with an error of its own? It has reported that already. But its end takes a
+ * moment, during which its files in /proc fail with "Permission denied".
  */
 static bool has_failed(pid_t pid)
 {
@@ -58,7 +58,7 @@ static bool has_failed(pid_t pid)
     return child_end(pid, 100, &end) == 1 && end.si_code == CLD_EXITED;
 }
 
-/* The kernel takes a map whole, in one write(2), and only once. */
+/* The kernel accepts a map only once, and only as a whole in a single write(2). */
 static void write_once(pid_t pid, const char *name, const char *text)
 {
     char path[64], shown[1024] = "";
@@ -76,12 +76,10 @@ static void write_once(pid_t pid, const char *name, const char *text)
             exit(EXIT_TOOL);
         errno = error;
         if (error == EINVAL)
-            hint("two ranges of a map may not overlap, nor go beyond the last id, %u",
-                 MOST_IDS - 1);
+            hint("the ranges of a map must not overlap or go beyond the last id, %u", MAX_IDS - 1);
         if (error == EPERM && geteuid() != 0)
             hint("an ordinary user may map one id, its own (users %u, groups %u), and only with "
-                 "'--setgroups deny'. If that is what you did, this machine forbids it: see 'make "
-                 "doctor'",
+                 "'--setgroups deny'. If you did that, this machine forbids it: see 'make doctor'",
                  geteuid(), getegid());
         die("write '%s' to %s", shown, path);
     }
@@ -104,7 +102,7 @@ void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *gro
 {
     if (proc_check() != 0)
         exit(EXIT_TOOL);
-    /* EXERCISE 6.2: say who is who: deny setgroups, then uid_map, gid_map. user_namespaces(7) */
+    /* EXERCISE 6.2: write the maps: deny setgroups, then uid_map, gid_map. user_namespaces(7) */
     if (!setgroups)
         write_once(pid, "setgroups", "deny\n");
     write_map(pid, "uid_map", users);
@@ -118,7 +116,7 @@ void idmap_leave_groups(void)
 
     first_line("/proc/self/setgroups", word, sizeof(word));
     if (strcmp(word, "deny") == 0)
-        return; /* this is a box itself */
+        return; /* we are in a box ourselves */
     explain("# drop the supplementary groups\tsetgroups(0, NULL)");
     if (setgroups(0, NULL) == -1)
         die("setgroups");

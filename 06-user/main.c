@@ -1,9 +1,9 @@
 /*
  * user: run a command as root, without being root.
  *
- * In a new user namespace the command has every capability, but only over what belongs to that
- * namespace; outside it is the user who started it. It is the one layer that needs no privilege,
- * and the one that lends the others theirs: 'user uts ...' works for everybody.
+ * In a new user namespace the command has every capability, but only for what belongs to that
+ * namespace. Outside it is the user who started it. No other layer works without privilege, and
+ * this one gives the others theirs: 'user uts ...' works for everybody.
  */
 #include <sched.h>
 #include <string.h>
@@ -16,12 +16,12 @@
 
 static const char usage[] =
     "Usage: user [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) in a user namespace, by default as its root.\n"
+    "Run COMMAND (/bin/sh if none is given) in its own user namespace, as root there.\n"
     "\n"
     "  -u, --uid-map=INSIDE:OUTSIDE:COUNT\n"
-    "                         these users exist inside; repeatable (default: 0 is you)\n"
+    "                         users inside; repeatable (default: 0 is you)\n"
     "  -g, --gid-map=INSIDE:OUTSIDE:COUNT\n"
-    "                         these groups exist inside; repeatable (default: 0 is your group)\n"
+    "                         groups inside; repeatable (default: 0 is your group)\n"
     "  -s, --setgroups=WHAT   allow or deny setgroups(2) inside (default: deny)\n"
     "@\n"
     "\n"
@@ -33,14 +33,14 @@ static const char usage[] =
 struct options {
     struct id_map users, groups;
     bool setgroups;
-    bool mapped; /* as asked for, and not by default */
+    bool mapped; /* by option, not by default */
     char **command;
 };
 
 static bool parse_setgroups(const char *text)
 {
     if (strcmp(text, "allow") != 0 && strcmp(text, "deny") != 0)
-        fail("setgroups '%s': is neither allow nor deny", text);
+        fail("invalid setgroups '%s': expected allow or deny", text);
     return strcmp(text, "allow") == 0;
 }
 
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 
     if (options.mapped && !options.setgroups && geteuid() == 0)
         idmap_leave_groups(); /* the box can't */
-    /* EXERCISE 6.1: let the child be born in a user namespace of its own. clone(2) */
+    /* EXERCISE 6.1: create the child in its own user namespace. clone(2) */
     namespaces = CLONE_NEWUSER;
     /* END */
     struct child child = spawn(namespaces);

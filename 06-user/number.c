@@ -13,8 +13,8 @@ long long tool_number(const char *text, const char *what, long long min, long lo
     long long number = strtoll(text, &end, 10);
     bool starts_well = (text[0] >= '0' && text[0] <= '9') || text[0] == '-';
     if (!starts_well || *end != '\0')
-        fail("%s: '%s' is not a whole number", what, text);
+        fail("invalid %s '%s': expected a whole number", what, text);
     if (errno == ERANGE || number < min || number > max)
-        fail("%s: %s is not between %lld and %lld", what, text, min, max);
+        fail("invalid %s '%s': expected %lld to %lld", what, text, min, max);
     return number;
 }

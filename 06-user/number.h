@@ -2,8 +2,8 @@
 #ifndef NUMBER_H
 #define NUMBER_H
 
-/* Host. TEXT as a whole number from MIN to MAX; anything else ends the tool and names WHAT was
- * wrong. */
+/* Host. TEXT as a whole number from MIN to MAX. Anything else ends the tool; WHAT names the value.
+ */
 long long tool_number(const char *text, const char *what, long long min, long long max);
 
 #endif

@@ -63,7 +63,7 @@ void network_read_bridge_address(struct network *network, const char *text)
     snprintf(copy, sizeof(copy), "%s", text);
     network_read_address(strsep(&prefix, "/"), "bridge-address", &network->bridge_address);
     if (prefix != NULL)
-        network->bridge_prefix = (int)tool_number(prefix, "bridge-address: prefix", 1, 30);
+        network->bridge_prefix = (int)tool_number(prefix, "prefix of the bridge address", 1, 30);
 }
 
 void network_read_dns(struct network *network, const char *text)

@@ -16,7 +16,7 @@ map_of() {
 }
 
 # bats test_tags=core,ex:6-1
-@test "the command has a user namespace of its own, and shares all the others" {
+@test "the command has its own user namespace, and shares all others with the host" {
     start_box user sleep 60
     assert_isolated "$BOX_PID" user
     assert_shared "$BOX_PID" mnt uts pid ipc net cgroup
@@ -30,7 +30,7 @@ map_of() {
 }
 
 # bats test_tags=ex:6-2
-@test "an ordinary user is root inside, and who it was outside" {
+@test "an ordinary user is root inside, and the same user as before outside" {
     run -0 as_user "$(tool user)" "$PROBE" ids
     assert_contains "$output" "uid=0 euid=0 gid=0 egid=0"
     start_command as_user "$(tool user)" sleep 60
@@ -75,7 +75,7 @@ map_of() {
     assert_contains "$output" "Operation not permitted"
 }
 
-@test "root inside may not read what only the host's root may, nor give files away" {
+@test "root inside can't read files of the host's root, or give files away" {
     local secret
     secret=$(random_name)
     (umask 077 && echo "$secret" >"$place/secret")
@@ -86,7 +86,7 @@ map_of() {
 }
 
 # bats test_tags=ex:6-2
-@test "it lends the other layers what they need: a host name without being root" {
+@test "it gives the other layers the privilege they need: a host name without being root" {
     requires tool:uts
     local name
     name=$(random_name)
@@ -117,7 +117,7 @@ map_of() {
 }
 
 # bats test_tags=ex:6-3
-@test "root inside one's own range owns no file of the host's root" {
+@test "root inside a range of ids owns no file of the host's root" {
     (umask 077 && echo secret >"$place/secret")
     run -1 "$(tool user)" --uid-map 0:100000:65536 --gid-map 0:100000:65536 \
         "$PROBE" cat "$place/secret"
@@ -125,7 +125,7 @@ map_of() {
 }
 
 # bats test_tags=ex:6-3
-@test "as root with maps: none of root's supplementary groups, and what they may read" {
+@test "as root with maps: the box has none of root's supplementary groups and their permissions" {
     local maps=(--uid-map 0:100000:65536 --gid-map 0:100000:65536)
     (umask 027 && echo secret >"$place/secret")
     run -1 setpriv --groups 0,4 "$(tool user)" "${maps[@]}" "$PROBE" cat "$place/secret"
@@ -135,7 +135,7 @@ map_of() {
 }
 
 # bats test_tags=ex:6-2
-@test "maps inside a box, where nobody can leave a group" {
+@test "maps can be written inside a box, where no process can leave a group" {
     run -0 as_user "$(tool user)" "$(tool user)" --uid-map 5:0:1 --gid-map 6:0:1 "$PROBE" ids
     assert_contains "$output" "uid=5 euid=5 gid=6 egid=6"
 }
@@ -156,40 +156,40 @@ map_of() {
 }
 
 # bats test_tags=ex:6-2
-@test "maps that overlap, or go beyond the last id, are an error" {
+@test "maps that overlap or go beyond the last id are an error" {
     local maps
     for maps in "--uid-map 0:1000:10 --uid-map 5:3000:10" "--uid-map 0:1000:10 --uid-map 20:1009:1" \
         "--gid-map 0:1000:10 --gid-map 9:1:1" "--uid-map 4294967290:0:10"; do
         # shellcheck disable=SC2086 # several words
         expect_error 125 "Invalid argument" "$(tool user)" $maps true
-        assert_hint "overlap, nor go beyond the last id"
+        assert_hint "overlap or go beyond the last id"
     done
 }
 
 @test "malformed maps are an error" {
-    expect_error 125 "count of ids: 0" "$(tool user)" --uid-map 0:1000:0 true
+    expect_error 125 "invalid count of ids '0'" "$(tool user)" --uid-map 0:1000:0 true
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000 true
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000:1:1 true
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --gid-map "" true
-    expect_error 125 "not a whole number" "$(tool user)" --uid-map 0:root:1 true
-    expect_error 125 "not a whole number" "$(tool user)" --uid-map "0: 1:1" true
-    expect_error 125 "is not between" "$(tool user)" --uid-map=-1:0:1 true
-    expect_error 125 "is not between" "$(tool user)" --uid-map 0:99999999999999999999:1 true
+    expect_error 125 "expected a whole number" "$(tool user)" --uid-map 0:root:1 true
+    expect_error 125 "expected a whole number" "$(tool user)" --uid-map "0: 1:1" true
+    expect_error 125 "expected 0 to 4294967295" "$(tool user)" --uid-map=-1:0:1 true
+    expect_error 125 "expected 0 to 4294967295" "$(tool user)" --uid-map 0:99999999999999999999:1 true
 }
 
 # bats test_tags=ex:6-2
-@test "a map that is not allowed is an error, told once, and the command never runs" {
+@test "a map that is not allowed is an error, reported once, and the command never runs" {
     expect_error 125 "uid_map" as_user "$(tool user)" --uid-map 0:1000:1 touch "$place/ran"
     assert_hint "65534"
     [ ! -e "$place/ran" ]
 }
 
 # bats test_tags=ex:6-2
-@test "--setgroups allow is refused to an ordinary user, and another word to all" {
+@test "--setgroups: allow is refused to an ordinary user, an unknown word to everybody" {
     expect_error 125 "gid_map" as_user "$(tool user)" --setgroups allow touch "$place/ran"
     assert_hint "only with '--setgroups deny'"
     [ ! -e "$place/ran" ]
-    expect_error 125 "neither allow nor deny" "$(tool user)" --setgroups perhaps true
+    expect_error 125 "expected allow or deny" "$(tool user)" --setgroups perhaps true
 }
 
 # on_machine_with SETTING COMMAND…: as an ordinary user where /proc/sys has SETTING, NAME=VALUE
@@ -203,7 +203,7 @@ on_machine_with() {
 }
 
 # bats test_tags=ex:6-1
-@test "on a machine that restricts user namespaces, the hint names make doctor, which says how" {
+@test "on a machine that restricts user namespaces, the hint names make doctor, which explains why" {
     requires command:strace
     expect_error 125 "clone3: Operation not permitted" \
         as_user "${ON_HOST[@]}" strace -f -o /dev/null -e inject=clone3:error=EPERM "$(tool user)" true

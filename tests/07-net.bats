@@ -187,10 +187,10 @@ with_resolv() {
         expect_error 125 "is not an IPv4 address" "$net" --bridge-address "$bad" true
         expect_error 125 "is not an IPv4 address" "$net" --address "$bad" true
     done
-    expect_error 125 "is not a whole number" "$net" --bridge-address 172.27.0.2/ true
-    expect_error 125 "is not a whole number" "$net" --bridge-address 172.27.0.2/x true
-    expect_error 125 "not between 1 and 30" "$net" --bridge-address 172.27.0.2/31 true
-    expect_error 125 "not between 1 and 30" "$net" --bridge-address 172.27.0.2/-1 true
+    expect_error 125 "expected a whole number" "$net" --bridge-address 172.27.0.2/ true
+    expect_error 125 "expected a whole number" "$net" --bridge-address 172.27.0.2/x true
+    expect_error 125 "expected 1 to 30" "$net" --bridge-address 172.27.0.2/31 true
+    expect_error 125 "expected 1 to 30" "$net" --bridge-address 172.27.0.2/-1 true
     expect_error 125 "172.27.0.0 is not one of the bridge's network" "$net" --bridge-address 172.27.0.0/16 true
     expect_error 125 "172.28.0.0 is not one of the bridge's network" "$net" --bridge-address 172.28.0.0 true
     expect_error 125 "172.27.255.255 is not one of the bridge's network" "$net" --bridge-address 172.27.255.255/16 true

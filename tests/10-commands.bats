@@ -159,7 +159,7 @@ load lib/boxes
     assert_equal "$output" stubborn
     [ $((${EPOCHREALTIME/./} - start)) -ge 1000000 ]
     assert_equal "$(of stubborn status)" 137
-    expect_error 125 "is not a whole number" "$full" stop -t soon gentle
+    expect_error 125 "expected a whole number" "$full" stop -t soon gentle
     expect_error 125 "No such file" "$full" stop nobody
 }
 
@@ -183,7 +183,7 @@ load lib/boxes
     run -0 "$full" stop --time=0 long
     assert_equal "$(of brief status) $(of long status)" "137 137"
     expect_error 125 "invalid signal 'NONE'" "$full" run "${alone[@]}" --stop-signal=NONE "$ROOTFS" true
-    expect_error 125 "stop timeout: 'soon'" "$full" run "${alone[@]}" --stop-timeout=soon "$ROOTFS" true
+    expect_error 125 "invalid stop timeout 'soon'" "$full" run "${alone[@]}" --stop-timeout=soon "$ROOTFS" true
 }
 
 @test "stop: a box that is stopped (SIGSTOP), and one with an init" {
