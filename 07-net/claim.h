@@ -16,6 +16,7 @@
  *   setting NAME OLD          a file below /proc/sys/net, and what was in it
  *   symlink TARGET PATH       a symbolic link
  *   group PATH                a cgroup with all its processes
+ *   frozen PATH               a cgroup whose processes stand still
  *   tree PATH                 a directory with all that is in it
  *   status NUMBER             how a box has ended, for those that wait for it
  *

@@ -91,18 +91,27 @@ static int remove_group(const char *path)
     return error != 0 || rmdir(path) == 0 || errno == ENOENT ? error : -errno;
 }
 
-/* End the processes in the group PATH. cgroups(7) */
-static int kill_group(const char *path)
+/* Write VALUE to FILE of the group PATH. Returns 0 or -errno. cgroups(7) */
+static int write_group(const char *path, const char *file, const char *value)
 {
-    char file[PATH_MAX + 16];
+    char name[PATH_MAX + 16];
 
-    snprintf(file, sizeof(file), "%s/cgroup.kill", path);
-    explain("echo 1 > %s\twrite(\"cgroup.kill\", \"1\")", file);
-    int kill = open(file, O_WRONLY | O_CLOEXEC);
-    int error = kill == -1 || write(kill, "1", 1) != 1 ? report("write %s", file) : 0;
-    if (kill != -1)
-        close(kill);
+    snprintf(name, sizeof(name), "%s/%s", path, file);
+    explain("echo %s > %s\twrite(\"%s\", \"%s\")", value, name, file, value);
+    int group = open(name, O_WRONLY | O_CLOEXEC);
+    int error = group == -1 || write(group, value, 1) != 1 ? -errno : 0;
+    if (group != -1)
+        close(group);
     return error;
+}
+
+/* Let what is in the group PATH go on; it may have ended meanwhile. */
+static int thaw_group(const char *path)
+{
+    int error = write_group(path, "cgroup.freeze", "0");
+
+    errno = -error;
+    return error == 0 || errno == ENOENT || errno == ENODEV ? 0 : report("thaw %s", path);
 }
 
 static int undo_group(char *path, int patience)
@@ -111,8 +120,8 @@ static int undo_group(char *path, int patience)
 
     explain("rmdir %s\trmdir(\"%s\")", path, path);
     int error = remove_group(path);
-    if (error == -EBUSY && kill_group(path) != 0)
-        return error;
+    if (error == -EBUSY && (errno = -write_group(path, "cgroup.kill", "1")) != 0)
+        return report("kill what is in %s", path);
     for (; error == -EBUSY && patience > 0; patience--) {
         nanosleep(&pause, NULL);
         error = remove_group(path);
@@ -209,6 +218,8 @@ int undo_line(char *line, const char *token, int patience)
         return 0;
     if (strcmp(verb, "group") == 0)
         return undo_group(line, patience);
+    if (strcmp(verb, "frozen") == 0)
+        return thaw_group(line);
     if (strcmp(verb, "tree") == 0)
         return remove_tree(line);
     if (strcmp(verb, "table") == 0)

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,15 +28,17 @@ static char *make_history(const char *created, const char *made_by)
 }
 
 /* Pack the upper layer into a file of the store, then import it as any other. */
-static int import_upper(int upper, int still, struct import *import, digest_text digest)
+static int import_upper(int upper, struct claim *still, struct import *import, digest_text digest)
 {
     int file = store_nameless();
     off_t size = file < 0 ? file : pack_layer(upper, file, "the new layer", digest);
 
-    shutdown(still, SHUT_RDWR);
+    int thawed = claim_end(still);
     import->layers[0] =
         (struct layer){.file = file, .size = size, .label = "the new layer", .tar_digest = digest};
-    int error = size < 0 ? (int)size : import_unpack(import);
+    int error = size < 0 ? (int)size : thawed;
+    if (error == 0)
+        error = import_unpack(import);
     if (file >= 0)
         close(file);
     return error;
@@ -78,8 +79,8 @@ static int keep(const struct config *base, struct import *import, const char *na
     return error;
 }
 
-int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
-                 char id[SHA256_HEX + 1])
+int image_commit(const char *base, int upper, struct claim *still, const char *name,
+                 const char *made_by, char id[SHA256_HEX + 1])
 {
     struct layer layer = {.hold = -1};
     struct import import = {.layers = &layer, .count = 1};

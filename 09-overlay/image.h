@@ -5,6 +5,7 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
+#include "../07-net/claim.h"
 #include "config.h"
 #include "overlay.h"
 
@@ -67,11 +68,11 @@ int image_save(const char *name, const char *file);
 
 /*
  * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
- * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. The socket
- * STILL, unless -1, is shut down once that has been read. MADE_BY, unless NULL, goes into the
+ * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. The claim
+ * STILL is ended once that has been read. MADE_BY, unless NULL, goes into the
  * history. ID gets the new image's. Returns 0, or -errno after report().
  */
-int image_commit(const char *base, int upper, int still, const char *name, const char *made_by,
-                 char id[SHA256_HEX + 1]);
+int image_commit(const char *base, int upper, struct claim *still, const char *name,
+                 const char *made_by, char id[SHA256_HEX + 1]);
 
 #endif

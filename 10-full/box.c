@@ -156,10 +156,10 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
         die("working directory %s", directory);
     harden_check_directory();
     rlimit_set(&spec->limits);
-    if (!spec->terminal || spec->detach)
+    if (!spec->tty || spec->detach)
         streams_enter(&spec->streams);
     harden_new_session();
-    if (spec->terminal)
+    if (spec->tty)
         terminal_become(terminal);
     /* EXERCISE 10.3: give up all power that the command must not have. Each step needs what a later
        one takes away. capability.h, account.h, harden.h, ../03-pid/init.h, seccomp.h */
@@ -197,7 +197,7 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
     mount_volumes(&root, spec, trees);                      /* 04 */
     account_find(&root, spec->user, spec->groups, account); /* 10 */
     make_workdir(&root, spec->workdir, account);            /* 04 */
-    if (spec->terminal)
+    if (spec->tty)
         *terminal = terminal_open(&dev, child, account->user, true); /* 10 */
     free(trees);
     return root;

@@ -13,32 +13,12 @@
 
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
+#include "../08-cgroup/usage.h"
 #include "background.h"
 #include "signals.h"
 #include "state.h"
 
 enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
-
-const char *command_parse(int argc, char **argv, const char *name, const char *usage,
-                          struct option own)
-{
-    struct option options[] = {own, TOOL_OPTIONS};
-    const char *given = NULL;
-    char flags[16] = TOOL_FLAGS; /* without its "+": options may stand behind operands, too */
-    int option;
-
-    if (own.name != NULL && own.val < TOOL_VIEW) /* a letter, too */
-        snprintf(flags, sizeof(flags), TOOL_FLAGS "%c%s", own.val, own.has_arg ? ":" : "");
-    tool_start(argv, name, usage);
-    while ((option = getopt_long(argc, argv, flags + 1, options + (own.name == NULL), NULL)) !=
-           -1) {
-        if (own.name != NULL && option == own.val)
-            given = own.has_arg ? optarg : "";
-        else
-            tool_option(option);
-    }
-    return given;
-}
 
 /* --- ps --------------------------------------------------------------------------------------- */
 
@@ -90,21 +70,15 @@ static void print_row(const struct spec *box)
 
 int command_ps(int argc, char **argv)
 {
-    enum { JSON = TOOL_OWN };
-    static const struct option long_options[] = {
-        {"all", no_argument, NULL, 'a'}, {"json", no_argument, NULL, JSON}, TOOL_OPTIONS};
     bool all = false, json = false;
+    const char *option;
     struct spec box;
-    int option, shown = 0;
+    int shown = 0;
 
-    tool_start(argv, "full ps", ps_usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "a", long_options, NULL)) != -1) {
-        if (option == 'a')
-            all = true;
-        else if (option == JSON)
-            json = true;
-        else
-            tool_option(option);
+    options_begin(argv, ps_usage);
+    while ((option = options_next(argc, argv)) != NULL) {
+        all |= strcmp(option, "all") == 0;
+        json |= strcmp(option, "json") == 0;
     }
     if (json)
         printf("[");
@@ -124,6 +98,35 @@ int command_ps(int argc, char **argv)
     }
     printf(json ? "]\n" : "");
     return EXIT_SUCCESS;
+}
+
+static const char stats_usage[] =
+    "Usage: full stats [OPTION]... [BOX]...\n"
+    "Show what running boxes use, beside their limits (default: all).\n"
+    "\n"
+    "@\n"
+    "\n"
+    "Example: full stats web\n"
+    "\n"
+    "The same in the shell:\n"
+    "  cd /sys/fs/cgroup/ten-steps/NUMBER; cat cpu.stat memory.current\n";
+
+int command_stats(int argc, char **argv)
+{
+    int status = EXIT_SUCCESS;
+    struct spec box;
+
+    (void)options_one(argc, argv, stats_usage, "");
+    bool all = optind == argc;
+    char **name = all ? state_list() : argv + optind;
+    for (; name != NULL && *name != NULL; name++) {
+        if (state_read(*name, &box) < 0)
+            status = all ? status : EXIT_TOOL; /* it may just have ended */
+        else if (box.running || !all)
+            usage_print(STDOUT_FILENO, box.name, box.cgroup, difftime(time(NULL), box.created) + 1,
+                        "current");
+    }
+    return status;
 }
 
 /* --- what is done to each box that is named --------------------------------------------------- */
@@ -191,8 +194,7 @@ static const char logs_usage[] =
 
 int command_logs(int argc, char **argv)
 {
-    const struct option own = {"follow", no_argument, NULL, 'f'};
-    bool following = command_parse(argc, argv, "full logs", logs_usage, own) != NULL;
+    bool following = options_one(argc, argv, logs_usage, "follow") != NULL;
     struct spec box;
 
     command_next(argv, &box);
@@ -215,8 +217,7 @@ static const char stop_usage[] =
 
 int command_stop(int argc, char **argv)
 {
-    const struct option own = {"time", required_argument, NULL, 't'};
-    const char *time = command_parse(argc, argv, "full stop", stop_usage, own);
+    const char *time = options_one(argc, argv, stop_usage, "time");
     int given = time != NULL ? (int)tool_number(time, "time", 0, LONGEST_STOP) : -1;
     struct spec box;
 
@@ -246,8 +247,7 @@ static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
 
 int command_kill(int argc, char **argv)
 {
-    const struct option own = {"signal", required_argument, NULL, 's'};
-    const char *name = command_parse(argc, argv, "full kill", kill_usage, own);
+    const char *name = options_one(argc, argv, kill_usage, "signal");
     int signal = name != NULL ? signal_option(name) : SIGKILL;
     struct spec box;
 
@@ -273,7 +273,7 @@ int command_wait(int argc, char **argv)
 {
     struct spec box;
 
-    command_parse(argc, argv, "full wait", wait_usage, (struct option){NULL, 0, NULL, 0});
+    (void)options_one(argc, argv, wait_usage, "");
     while (command_next(argv, &box)) {
         if (box.running) {
             ends(box.process, FOREVER);
@@ -301,8 +301,7 @@ static const char rm_usage[] =
 
 int command_rm(int argc, char **argv)
 {
-    const struct option own = {"force", no_argument, NULL, 'f'};
-    bool force = command_parse(argc, argv, "full rm", rm_usage, own) != NULL;
+    bool force = options_one(argc, argv, rm_usage, "force") != NULL;
     int status = EXIT_SUCCESS;
     struct spec box;
 

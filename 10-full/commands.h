@@ -5,7 +5,6 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 
 #include "spec.h"
@@ -31,12 +30,19 @@ int command_save(int argc, char **argv);
 int command_commit(int argc, char **argv);
 
 /*
- * Host. The command line of a command with one option of its own, OWN, or none if that is zero; the
- * operands begin at optind. Returns what was given with it, "" if it takes nothing; NULL without
- * it.
+ * Host, in options.c. Begin with the options of a command: those that its HELP lists, whose text is
+ * their table. Then take one after the other: the name of the next one, with what it takes in
+ * optarg. NULL at the end: the operands begin at optind.
  */
-const char *command_parse(int argc, char **argv, const char *name, const char *usage,
-                          struct option own);
+void options_begin(char **argv, const char *help);
+const char *options_next(int argc, char **argv);
+
+/* Host. The same for a command with one option OWN: what was given with it, "" if it takes nothing;
+ * NULL without it. */
+const char *options_one(int argc, char **argv, const char *help, const char *own);
+
+/* Host, afterwards. The operands, which have to be MIN to MAX. */
+char **options_operands(int argc, char **argv, int min, int max);
 
 /*
  * Host. Open the box that the next operand names, as state_open() does; there has to be one. False
@@ -47,10 +53,7 @@ bool command_next(char **argv, struct spec *box);
 /* Host, in options.c. Fill SPEC, which is zero, from the command line of 'full run'. */
 void run_options(struct spec *spec, int argc, char **argv);
 
-/*
- * Host, in options.c. Put the options that HELP, the text of TOOL, lists into SPEC, for 'full exec'
- * too. The operands begin at optind.
- */
-void options_read(struct spec *spec, int argc, char **argv, const char *tool, const char *help);
+/* Host. Put the options that HELP lists into SPEC, for 'full exec' too. */
+void options_read(struct spec *spec, int argc, char **argv, const char *help);
 
 #endif

@@ -184,7 +184,7 @@ int container_run(struct spec *spec)
         return EXIT_TOOL;
     spec->cgroup = spec->grouped ? box.group.path : "";
 
-    streams_open(&spec->streams, spec->terminal, spec->interactive, log, spec->first_id); /* 10 */
+    streams_open(&spec->streams, spec->tty, spec->interactive, log, spec->first_id); /* 10 */
     struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
                                    .cgroup = (uint64_t)box.group.directory};
     struct child child = spawn_with(arguments); /* 02 */
@@ -199,8 +199,8 @@ int container_run(struct spec *spec)
     if (serve_box(spec) != 0)
         return EXIT_TOOL;
 
-    int master = spec->terminal ? terminal_receive(&child) : -1; /* 10 */
-    int executed = spec->terminal && master == -1 ? 0 : spawn_wait_exec(&child);
+    int master = spec->tty ? terminal_receive(&child) : -1; /* 10 */
+    int executed = spec->tty && master == -1 ? 0 : spawn_wait_exec(&child);
     if (executed < 0 || note_started(spec, waiting, executed) != 0)
         return EXIT_TOOL;
     terminal_relay(master, &child, &spec->streams);

@@ -1,30 +1,17 @@
 #include "commands.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../02-uts/spawn.h"
+#include "../08-cgroup/group.h"
 #include "../09-overlay/image.h"
 #include "state.h"
-#include "still.h"
-
-static const struct option none;
-
-/* The operands, MIN to MAX of them; an OWN option goes into *FILE, and stands for one of them. */
-static char **parse(int argc, char **argv, const char *name, const char *usage, int min, int max,
-                    struct option own, const char **file)
-{
-    *file = command_parse(argc, argv, name, usage, own);
-    max -= *file != NULL;
-    if (argc - optind < min || argc - optind > max) {
-        hint("'%s --help' says what it takes", name);
-        fail("too %s operands", argc - optind < min ? "few" : "many");
-    }
-    return argv + optind;
-}
 
 int command_load(int argc, char **argv)
 {
@@ -42,9 +29,8 @@ int command_load(int argc, char **argv)
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n"
         "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
-    const struct option own = {"input", required_argument, NULL, 'i'};
-    const char *file;
-    char id[SHA256_HEX + 1], **operands = parse(argc, argv, "full load", usage, 0, 2, own, &file);
+    const char *file = options_one(argc, argv, usage, "input");
+    char id[SHA256_HEX + 1], **operands = options_operands(argc, argv, 0, file != NULL ? 1 : 2);
 
     if (file == NULL && operands[0] == NULL && isatty(STDIN_FILENO))
         fail("a file is missing, and standard input is a terminal");
@@ -64,9 +50,9 @@ int command_images(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  ls /var/lib/ten-steps/images\n";
-    const char *nothing;
 
-    parse(argc, argv, "full images", usage, 0, 0, none, &nothing);
+    (void)options_one(argc, argv, usage, "");
+    options_operands(argc, argv, 0, 0);
     return image_list() == 0 ? EXIT_SUCCESS : EXIT_TOOL;
 }
 
@@ -81,11 +67,10 @@ int command_rmi(int argc, char **argv)
                                 "\n"
                                 "The same in the shell:\n"
                                 "  rm -r /var/lib/ten-steps/layers/DIGEST\n";
-    const char *nothing;
-    char **operands = parse(argc, argv, "full rmi", usage, 1, argc, none, &nothing);
     int status = EXIT_SUCCESS;
 
-    for (; *operands != NULL; operands++)
+    (void)options_one(argc, argv, usage, "");
+    for (char **operands = options_operands(argc, argv, 1, argc); *operands != NULL; operands++)
         if (image_remove(*operands) != 0)
             status = EXIT_TOOL;
     return status;
@@ -105,9 +90,8 @@ int command_save(int argc, char **argv)
         "\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n";
-    const struct option own = {"output", required_argument, NULL, 'o'};
-    const char *file;
-    char **operands = parse(argc, argv, "full save", usage, 1, 2, own, &file);
+    const char *file = options_one(argc, argv, usage, "output");
+    char **operands = options_operands(argc, argv, 1, file != NULL ? 1 : 2);
 
     if (file == NULL)
         file = operands[1];
@@ -116,6 +100,28 @@ int command_save(int argc, char **argv)
         fail("a tar is nothing for a terminal");
     }
     return image_save(operands[0], file) == 0 ? EXIT_SUCCESS : EXIT_TOOL;
+}
+
+/*
+ * Let the box in GROUP stand still, so that its files can be read as they are at one moment, until
+ * CLAIM's line is undone: cgroups(7). A signal that would end this process waits as long.
+ */
+static int freeze(const char *group, struct claim *claim)
+{
+    enum { PAUSE = 5, PATIENCE = 10000 }; /* milliseconds */
+    int error = claim_note(claim, "frozen %s", group);
+
+    if (error == 0 && group_write(group, "cgroup.freeze", "1") != 0)
+        error = report("freeze %s", group);
+    for (int waited = 0; error == 0 && group_number(group, "cgroup.events", "frozen") == 0;
+         waited += PAUSE) {
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
+        if (waited < PATIENCE)
+            continue;
+        hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' says where");
+        error = refuse("%s: does not stand still", group);
+    }
+    return error;
 }
 
 int command_commit(int argc, char **argv)
@@ -131,27 +137,36 @@ int command_commit(int argc, char **argv)
         "\n"
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
-    const char *nothing;
-    char **operands = parse(argc, argv, "full commit", usage, 2, 2, none, &nothing);
-    char path[1040], id[SHA256_HEX + 1];
+    char path[PATH_MAX], name[NAME_MAX], id[SHA256_HEX + 1];
     struct spec state;
+    struct claim claim;
 
+    (void)options_one(argc, argv, usage, "");
+    char **operands = options_operands(argc, argv, 2, 2);
     if (state_open(operands[0], &state) < 0)
         return EXIT_TOOL;
     if (state.layer[0] == '\0') {
         hint("only boxes started from an image with --name or -d, and without --rm, keep a layer");
         fail("box %s: keeps no layer of its own", state.name);
     }
-    snprintf(path, sizeof(path), "%s/upper", state.layer);
-    int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Another commit would let the box go on meanwhile. */
-    if (upper == -1 || flock(upper, LOCK_EX) == -1)
-        die("open %s", path);
-    int still = still_begin(&state), error = still < 0 ? still : 0;
-    if (error == 0) {
-        error = image_commit(state.image, upper, still, operands[1], list_join(state.command), id);
-        error |= still_end(still);
+    if (state.running && state.cgroup[0] == '\0') {
+        hint("end it first: 'full stop %s'", state.name);
+        fail("box %s: runs, and has no control group to be frozen in", state.name);
     }
+    snprintf(path, sizeof(path), "%s/upper", state.layer);
+    snprintf(name, sizeof(name), "commit-%s", state.name);
+    int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (upper == -1)
+        die("open %s", path);
+    spawn_block_signals();
+    int error = claim_take(&claim, state.claims, name);
+    if (error == -EBUSY)
+        error = refuse("box %s: another commit is reading its files", state.name);
+    if (error == 0 && state.running)
+        error = freeze(state.cgroup, &claim);
+    if (error == 0)
+        error = image_commit(state.image, upper, &claim, operands[1], list_join(state.command), id);
+    error |= claim_end(&claim);
     if (error == 0)
         printf("%s\n", id);
     return error == 0 ? EXIT_SUCCESS : EXIT_TOOL;

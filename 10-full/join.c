@@ -61,7 +61,7 @@ static int open_namespace(const struct spec *box, uint64_t kind, const char *nam
     snprintf(path, sizeof(path), "/proc/%d/ns/%s", box->pid, name);
     int namespace = open(path, O_RDONLY | O_CLOEXEC);
     if (namespace == -1)
-        die("open %s", path);
+        fail("box %s: is not running any more", box->name);
     return namespace;
 }
 
@@ -85,7 +85,7 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
         idmap_become_root(&just_root, &just_root, false);
     harden_new_keyring();
     account_find(&root, box->user, box->groups, &account);
-    if (box->terminal) {
+    if (box->tty) {
         struct root dev = root_at("/dev");
         terminal = terminal_open(&dev, child, account.user, false);
         close(dev.directory);
@@ -179,13 +179,13 @@ int command_exec(int argc, char **argv, char **whole)
 {
     struct spec box, asked = {.name = NULL};
 
-    options_read(&asked, argc, argv, "full exec", usage);
+    options_read(&asked, argc, argv, usage);
     if (optind == argc)
         fail("the name of a box is missing: full exec BOX [COMMAND]");
-    if (asked.detach && (asked.interactive || asked.terminal))
+    if (asked.detach && (asked.interactive || asked.tty))
         fail("--detach goes with neither -i nor -t: nobody is there to type");
     if (optind + 1 == argc)
-        streams_check_shell(asked.interactive || asked.terminal || asked.view || asked.detach);
+        streams_check_shell(asked.interactive || asked.tty || asked.view || asked.detach);
     if (state_open(argv[optind++], &box) < 0)
         return EXIT_TOOL;
     hide_program(&box, "exec", argv, whole);
@@ -194,24 +194,25 @@ int command_exec(int argc, char **argv, char **whole)
     box.workdir = asked.workdir != NULL ? asked.workdir : box.workdir;
     box.command = tool_command(argc, argv);
     box.detach = asked.detach;
-    box.terminal = asked.terminal;
+    box.init = false;
+    box.tty = asked.tty;
 
     umask(022); /* as for the box's own command */
     int waiting = box.detach ? background_begin(NULL) : -1;
     if (box.detach)
         take_nothing(&box.streams);
     else
-        streams_open(&box.streams, box.terminal, asked.interactive, -1, box.first_id);
+        streams_open(&box.streams, box.tty, asked.interactive, -1, box.first_id);
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
         run_inside(&box, &child);
     await(&box, &child);
     if (box.detach)
         (void)background_tell(waiting, &child, spawn_wait_exec(&child) == 1);
-    int master = box.terminal ? terminal_receive(&child) : -1;
+    int master = box.tty ? terminal_receive(&child) : -1;
     if (master != -1)
         await(&box, &child); /* until the command runs: a person at the terminal could end that */
-    if (!box.detach && (!box.terminal || master != -1))
+    if (!box.detach && (!box.tty || master != -1))
         terminal_relay(master, &child, &box.streams);
     return spawn_wait(&child);
 }
@@ -231,8 +232,7 @@ static const char inspect_usage[] =
 int command_inspect(int argc, char **argv, char **whole)
 {
     static char *nothing[] = {"", NULL};
-    const struct option own = {"json", no_argument, NULL, TOOL_OWN};
-    bool json = command_parse(argc, argv, "full inspect", inspect_usage, own) != NULL;
+    bool json = options_one(argc, argv, inspect_usage, "json") != NULL;
     struct spec box;
 
     command_next(argv, &box);

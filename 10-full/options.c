@@ -87,6 +87,73 @@ static const char usage[] =
     "  unshare --mount --uts --ipc --pid --net --fork chroot ./rootfs /bin/bash --login\n"
     "  mount -t proc proc /proc\n";
 
+static bool is(const char *name, const char *other)
+{
+    return strcmp(name, other) == 0;
+}
+
+static struct option options[64];
+static char flags[64];
+
+/* A line such as "-m, --memory=SIZE" becomes a row of OPTIONS and a letter in FLAGS. */
+void options_begin(char **argv, const char *help)
+{
+    static const struct option common[] = {TOOL_OPTIONS};
+    static char tool[32];
+    int count = 0;
+
+    sscanf(help, "Usage: %31[^[]", tool);
+    tool[strlen(tool) - 1] = '\0';
+    tool_start(argv, tool, help);
+    /* What stands behind a command is its own: the "+" of TOOL_FLAGS. */
+    strcpy(flags, TOOL_FLAGS + (strstr(help, "[COMMAND") == NULL));
+    for (; *help != '\0'; help += strcspn(help, "\n") + 1) {
+        char name[32], next, letter;
+        bool short_too = sscanf(help, " -%c, --%31[a-z-]%c", &letter, name, &next) == 3;
+        if (!short_too && sscanf(help, " --%31[a-z-]%c", name, &next) != 2)
+            continue;
+        int value = short_too ? letter : TOOL_OWN + count;
+        options[count++] = (struct option){strdup(name), next == '=', NULL, value};
+        if (short_too)
+            sprintf(flags + strlen(flags), next == '=' ? "%c:" : "%c", letter);
+    }
+    memcpy(options + count, common, sizeof(common));
+}
+
+const char *options_next(int argc, char **argv)
+{
+    const struct option *row = options;
+    int option = getopt_long(argc, argv, flags, options, NULL);
+
+    if (option == -1)
+        return NULL;
+    while (row->name != NULL && row->val != option)
+        row++;
+    if (row->name == NULL || row->val == TOOL_VIEW || strchr(TOOL_FLAGS, row->val) != NULL)
+        tool_option(option);
+    return row->name;
+}
+
+const char *options_one(int argc, char **argv, const char *help, const char *own)
+{
+    const char *given = NULL, *name;
+
+    options_begin(argv, help);
+    while ((name = options_next(argc, argv)) != NULL)
+        if (is(name, own))
+            given = optarg != NULL ? optarg : "";
+    return given;
+}
+
+char **options_operands(int argc, char **argv, int min, int max)
+{
+    if (argc - optind < min || argc - optind > max) {
+        hint("'full %s --help' says what it takes", argv[0]);
+        fail("too %s operands", argc - optind < min ? "few" : "many");
+    }
+    return argv + optind;
+}
+
 /* Add "NAME=VALUE" to LIST, or "NAME" with the value that it has here. */
 static void add_variable(char ***list, const char *text)
 {
@@ -163,28 +230,42 @@ static bool first_of_two(const char *text, const char *what, const char *first, 
     return strcmp(text, first) == 0;
 }
 
-static bool is(const char *name, const char *other)
+/* Those of chapters 7 and 8. */
+static void take_resource(struct spec *spec, const char *name)
 {
-    return strcmp(name, other) == 0;
-}
+    struct cgroup_limits *limits = &spec->plan.limits;
 
-/* Those of chapter 7. */
-static void take_network(struct spec *spec, const char *name)
-{
     if (spec->net.bridge == NULL)
         network_start(&spec->net);
     if (is(name, "publish"))
         network_read_publish(&spec->net, optarg);
     else if (is(name, "ip"))
         network_read_address(optarg, "ip", &spec->net.address);
-    else
+    else if (is(name, "dns"))
         network_read_dns(&spec->net, optarg);
+    else if (is(name, "cpuset-cpus"))
+        limit_file(limits, "cpuset.cpus", optarg);
+    else if (is(optarg, "0") || is(optarg, "-1"))
+        return; /* with docker, they stand for no limit */
+    else if (is(name, "memory"))
+        limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
+    else if (is(name, "cpus"))
+        limit_cpus(limits, optarg);
+    else if (is(name, "pids-limit"))
+        limit_file(limits, "pids.max", optarg);
 }
 
-/* What is more than to note it down. */
-static void take_more(struct spec *spec, const char *name)
+static void take(struct spec *spec, const char *name)
 {
-    if (is(name, "env-file"))
+    if (spec_set(spec, name, optarg))
+        return;
+    if (is(name, "read-only"))
+        spec->read_only = true;
+    else if (is(name, "view"))
+        spec->view = true;
+    else if (is(name, "env"))
+        add_variable(&spec->environment, optarg);
+    else if (is(name, "env-file"))
         add_variables(&spec->variables, optarg);
     else if (is(name, "group-add"))
         add_group(spec, optarg);
@@ -194,8 +275,6 @@ static void take_more(struct spec *spec, const char *name)
         add_volume(spec, optarg, tmpfs_parse(optarg));
     else if (is(name, "shm-size"))
         add_shm(spec, optarg);
-    else if (is(name, "publish") || is(name, "ip") || is(name, "dns"))
-        take_network(spec, name);
     else if (is(name, "add-host"))
         add_host(spec, optarg);
     else if (is(name, "cap-add"))
@@ -214,94 +293,17 @@ static void take_more(struct spec *spec, const char *name)
         spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
     else if (is(name, "boot-time-offset"))
         spec->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
-    else if (is(name, "cpuset-cpus"))
-        limit_file(&spec->plan.limits, "cpuset.cpus", optarg);
-    else if (is(optarg, "0") || is(optarg, "-1"))
-        return; /* with docker, they stand for no limit */
-    else if (is(name, "memory"))
-        limit_size(&spec->plan.limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
-    else if (is(name, "cpus"))
-        limit_cpus(&spec->plan.limits, optarg);
-    else if (is(name, "pids-limit"))
-        limit_file(&spec->plan.limits, "pids.max", optarg);
+    else if (optarg != NULL)
+        take_resource(spec, name);
 }
 
-static void take(struct spec *spec, const char *name)
+void options_read(struct spec *spec, int argc, char **argv, const char *help)
 {
-    if (is(name, "detach"))
-        spec->detach = true;
-    else if (is(name, "interactive"))
-        spec->interactive = true;
-    else if (is(name, "tty"))
-        spec->terminal = true;
-    else if (is(name, "rm"))
-        spec->remove = true;
-    else if (is(name, "read-only"))
-        spec->read_only = true;
-    else if (is(name, "init"))
-        spec->init = true;
-    else if (is(name, "name"))
-        spec->name = optarg;
-    else if (is(name, "hostname"))
-        spec->hostname = optarg;
-    else if (is(name, "entrypoint"))
-        spec->entrypoint = optarg;
-    else if (is(name, "workdir"))
-        spec->workdir = optarg;
-    else if (is(name, "user"))
-        spec->user = optarg;
-    else if (is(name, "network"))
-        spec->network = optarg;
-    else if (is(name, "env"))
-        add_variable(&spec->environment, optarg);
-    else
-        take_more(spec, name);
-}
+    const char *name;
 
-/*
- * The help text is the table of options as well: a line such as "-m, --memory=SIZE" becomes a row
- * of OPTIONS and a letter in FLAGS, as getopt_long(3) wants them. Returns the number of rows; those
- * of every tool come behind them.
- */
-static int read_usage(const char *help, struct option *options, char *flags)
-{
-    static const struct option common[] = {TOOL_OPTIONS};
-    int count = 0;
-
-    strcpy(flags, TOOL_FLAGS);
-    for (; *help != '\0'; help += strcspn(help, "\n") + 1) {
-        char name[32], next, letter;
-        bool short_too = sscanf(help, " -%c, --%31[a-z-]%c", &letter, name, &next) == 3;
-        if (!short_too && sscanf(help, " --%31[a-z-]%c", name, &next) != 2)
-            continue;
-        int value = short_too ? letter : TOOL_OWN + count;
-        options[count] = (struct option){strdup(name), next == '=', NULL, value};
-        if (short_too)
-            sprintf(flags + strlen(flags), next == '=' ? "%c:" : "%c", letter);
-        count++;
-    }
-    memcpy(options + count, common, sizeof(common));
-    return count;
-}
-
-void options_read(struct spec *spec, int argc, char **argv, const char *tool, const char *help)
-{
-    struct option options[64];
-    char flags[64];
-    int option, count = read_usage(help, options, flags);
-
-    tool_start(argv, tool, help);
-    while ((option = getopt_long(argc, argv, flags, options, NULL)) != -1) {
-        int i = 0;
-        while (i < count && options[i].val != option)
-            i++;
-        if (i < count) {
-            take(spec, options[i].name);
-            continue;
-        }
-        tool_option(option);
-        spec->view |= option == TOOL_VIEW;
-    }
+    options_begin(argv, help);
+    while ((name = options_next(argc, argv)) != NULL)
+        take(spec, name);
 }
 
 static void check_network(const struct spec *spec)
@@ -322,7 +324,7 @@ static void set_defaults(struct spec *spec)
     uint64_t bits = 0;
 
     spec->is_named = spec->name != NULL;
-    spec->keep = !spec->remove && (spec->detach || spec->is_named);
+    spec->keep = !spec->rm && (spec->detach || spec->is_named);
     spec->created = time(NULL);
     if (getrandom(&bits, 6, 0) != 6 || asprintf(&name, "%012jx", (uintmax_t)bits) == -1)
         die("getrandom");
@@ -343,7 +345,7 @@ void run_options(struct spec *spec, int argc, char **argv)
     spec->groups = "";
     spec->seccomp = spec->user_namespace = true;
     spec->stop_timeout = 10;
-    options_read(spec, argc, argv, "full run", usage);
+    options_read(spec, argc, argv, usage);
     if (optind == argc)
         fail("an image or a root directory is missing: full run IMAGE|DIR [COMMAND]");
     spec->source = argv[optind++];

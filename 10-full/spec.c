@@ -26,18 +26,38 @@ static const struct field {
     {                                                                                              \
 #name, kind, offsetof(struct spec, name), sizeof(((struct spec *)NULL)->name)              \
     }
-    FIELD(TEXT, name),        FIELD(FLAG, running),         FIELD(TEXT, hostname),
-    FIELD(TEXT, source),      FIELD(TEXT, image),           FIELD(LIST, command),
-    FIELD(TEXT, user),        FIELD(TEXT, groups),          FIELD(TEXT, workdir),
-    FIELD(LIST, environment), FIELD(TEXT, network),         FIELD(TEXT, address),
-    FIELD(LIST, ports),       FIELD(LIST, mounts),          FIELD(TEXT, cgroup),
-    FIELD(TEXT, layer),       FIELD(NUMBER, pid),           FIELD(NUMBER, monitor),
-    FIELD(FLAG, keep),        FIELD(NUMBER, pid_namespace), FIELD(FLAG, user_namespace),
-    FIELD(NUMBER, first_id),  FIELD(NUMBER, capabilities),  FIELD(NUMBER, namespaces),
-    FIELD(FLAG, seccomp),     FIELD(NUMBER, stop_signal),   FIELD(NUMBER, stop_timeout),
-    FIELD(NUMBER, created),   FIELD(NUMBER, ended),         FIELD(NUMBER, status),
+    FIELD(TEXT, name),           FIELD(FLAG, running),     FIELD(TEXT, hostname),
+    FIELD(TEXT, source),         FIELD(TEXT, image),       FIELD(LIST, command),
+    FIELD(TEXT, entrypoint),     FIELD(TEXT, user),        FIELD(TEXT, groups),
+    FIELD(TEXT, workdir),        FIELD(LIST, environment), FIELD(TEXT, network),
+    FIELD(TEXT, address),        FIELD(LIST, ports),       FIELD(LIST, mounts),
+    FIELD(TEXT, cgroup),         FIELD(TEXT, layer),       FIELD(NUMBER, pid),
+    FIELD(NUMBER, monitor),      FIELD(FLAG, keep),        FIELD(FLAG, detach),
+    FIELD(FLAG, interactive),    FIELD(FLAG, tty),         FIELD(FLAG, rm),
+    FIELD(FLAG, read_only),      FIELD(FLAG, init),        FIELD(NUMBER, pid_namespace),
+    FIELD(FLAG, user_namespace), FIELD(NUMBER, first_id),  FIELD(NUMBER, capabilities),
+    FIELD(NUMBER, namespaces),   FIELD(FLAG, seccomp),     FIELD(NUMBER, stop_signal),
+    FIELD(NUMBER, stop_timeout), FIELD(NUMBER, created),   FIELD(NUMBER, ended),
+    FIELD(NUMBER, status),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+bool spec_set(struct spec *spec, const char *option, const char *text)
+{
+    enum kind kind = text != NULL ? TEXT : FLAG;
+
+    for (size_t i = 0; i < FIELDS; i++) {
+        void *place = (char *)spec + fields[i].place;
+        if (fields[i].kind != kind || strcmp(fields[i].name, option) != 0)
+            continue;
+        if (kind == TEXT)
+            *(const char **)place = text;
+        else
+            *(bool *)place = true;
+        return true;
+    }
+    return false;
+}
 
 /* Numbers have four or eight bytes, the former a sign. -1 is null. */
 static void write_number(const void *place, size_t size, FILE *file)
@@ -200,7 +220,7 @@ int spec_complete(struct spec *spec)
         spec->layers.directory == NULL && (spec->keep || (marked && !layers_fit_tmpfs()));
     if (spec->command == NULL || spec->command[0] == NULL) {
         spec->command = shell;
-        streams_check_shell(spec->interactive || spec->terminal || spec->detach || spec->view);
+        streams_check_shell(spec->interactive || spec->tty || spec->detach || spec->view);
     }
     if (spec->stop_signal == 0)
         spec->stop_signal = SIGTERM;

@@ -28,6 +28,7 @@ struct spec {
     const char *source;            /* an image of the store, or a directory */
     const char *image;             /* the ID of the image that SOURCE names */
     const char *layer;             /* where its upper layer lies, if that is kept on a disk */
+    const char *entrypoint;        /* the first word of COMMAND, in place of the image's */
     const char *user, *workdir;    /* NULL or "": root, "/" */
     const char *groups;            /* more of the user's, with "," between them */
     const char *network, *address; /* bridge, none or host; that of its link */
@@ -37,7 +38,7 @@ struct spec {
     char **mounts; /* its volumes and tmpfs, as asked for */
     bool running;  /* when read back, whether its claim is locked */
     bool keep;     /* stays listed after its end: named or detached, and not --rm */
-    bool user_namespace, seccomp;
+    bool detach, interactive, tty, rm, read_only, init, user_namespace, seccomp;
     uint32_t first_id; /* the host's id for user 0 of the box, if it has a range of its own */
     uint64_t capabilities, namespaces; /* the latter as the flags of clone3(2) */
     int stop_signal, stop_timeout;     /* what 'full stop' sends, and how many seconds it waits */
@@ -52,15 +53,14 @@ struct spec {
     int process, keeper, ending;
 
     /* What else 'full run' is asked for. */
-    const char *entrypoint; /* the first word of COMMAND, in place of the image's */
-    char **variables;       /* of --env-file */
-    struct bind *volumes;   /* a NULL source stands for a tmpfs */
+    char **variables;     /* of --env-file */
+    struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
     char **hosts;        /* as --add-host has them */
     int64_t boot_offset; /* seconds to add to the boot clock */
     struct rlimits limits;
     struct capability_choice choice;
-    bool is_named, detach, interactive, terminal, remove, read_only, init, view;
+    bool is_named, view;
 
     /* What comes of it, in the terms of the chapters. */
     struct id_map user_map, group_map; /* 06 */
@@ -86,6 +86,10 @@ char *list_join(char *const *list);
  * asked for gets its default. Nothing is made yet. Returns 0 or, after report(), -errno.
  */
 int spec_complete(struct spec *spec);
+
+/* Host. Set the field of the table that an OPTION is called like: to TEXT, or a flag if that is
+ * NULL. False if there is none. */
+bool spec_set(struct spec *spec, const char *option, const char *text);
 
 /* Host. Write what the table has, as a JSON object. */
 void spec_write(const struct spec *spec, FILE *file);

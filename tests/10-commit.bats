@@ -106,6 +106,7 @@ commit_held() {
         kill "-$signal" "$committing"
         [ "$signal" != TSTP ] || kill -KILL "$committing" # which has not been stopped
         wait_until 20 ended "$committing" # strace may lose sight of what dies while it is delayed
+        [[ $signal = @(TERM|HUP) ]] || "$full" ps # what SIGKILL has left, the next command undoes
         wait_until 5 counts
     done
     is_let_go
