@@ -29,6 +29,12 @@ int background_begin(const char *name)
     if (process == 0) {
         close(ends[0]);
         setsid();
+        tool_errors_to(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+            if (dup2(null, file) == -1)
+                die("open /dev/null");
+        close(null);
         return ends[1];
     }
     close(ends[1]);
@@ -44,7 +50,6 @@ int background_begin(const char *name)
 
 int background_tell(int waiting, const struct child *child, bool executed)
 {
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     siginfo_t ended = {.si_code = 0};
     unsigned char status = EXIT_SUCCESS;
 
@@ -54,9 +59,8 @@ int background_tell(int waiting, const struct child *child, bool executed)
     }
     if (send(waiting, &status, 1, MSG_NOSIGNAL) != 1)
         return errno == EPIPE ? -errno : report("tell what has become of the command");
-    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        dup2(nothing, file);
-    close(nothing);
+    close(tool_errors());
+    tool_errors_to(STDERR_FILENO);
     if (executed)
         close(waiting);
     return 0;
@@ -105,6 +109,8 @@ static off_t print_new(int file, off_t place)
         got = read(file, text, sizeof(text));
         if (got <= 0)
             break;
+        if (lseek(file, data, SEEK_DATA) != data)
+            got = 0; /* it has become part of the hole meanwhile */
         if (fwrite(text, 1, (size_t)got, stdout) != (size_t)got)
             die("write");
     }

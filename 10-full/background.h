@@ -14,7 +14,8 @@
 #include "../02-uts/spawn.h"
 
 /*
- * Host. Goes on in a new process, in a session of its own, with the descriptor returned. The
+ * Host. Goes on in a new process, in a session of its own, with the descriptor returned; errors
+ * still go to the caller's standard error, but else its standard streams are /dev/null. The
  * process before it waits until background_tell() has been called there, prints NAME unless that is
  * NULL, and ends with the status given there; after a failure it first waits for the end of the new
  * one. An error ends the tool.

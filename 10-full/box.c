@@ -59,28 +59,17 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
     return sys;
 }
 
-/*
- * The mounts that are to be seen in the box, in the order of the options, then those of the layers.
- * Where owners are mapped the host makes them, and sends all in one message.
- */
-static int *open_trees(const struct spec *spec, const struct child *child, int *volumes)
+/* The mounts that spec_sources() lists; where owners are mapped, the host makes and sends them. */
+static int take_trees(const struct spec *spec, const struct child *child, int trees[DESCRIPTORS])
 {
-    int *trees = calloc((size_t)spec->volume_count + LAYERS_TREES, sizeof(*trees));
+    const char *paths[DESCRIPTORS];
+    int volumes, count = spec_sources(spec, paths, &volumes);
 
-    if (trees == NULL)
-        die("calloc");
-    *volumes = 0;
-    for (int i = 0; i < spec->volume_count; i++) {
-        if (spec->volumes[i].source == NULL)
-            continue;
-        if (!spec->mapped)
-            trees[*volumes] = mount_take(spec->volumes[i].source);
-        ++*volumes;
-    }
-    if (spec->mapped &&
-        descriptors_receive(child->sync, trees, *volumes + layers_trees(&spec->layers)) != 0)
+    if (spec->mapped && descriptors_receive(child->sync, trees, count) != 0)
         _exit(EXIT_TOOL); /* the host has reported why */
-    return trees;
+    for (int i = 0; i < volumes && !spec->mapped; i++)
+        trees[i] = mount_take(paths[i]);
+    return volumes;
 }
 
 static void mount_volumes(const struct root *root, const struct spec *spec, const int *tree)
@@ -181,10 +170,9 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
 static struct root build_root(struct spec *spec, const struct child *child, struct account *account,
                               int *terminal)
 {
-    int volumes, *trees = open_trees(spec, child, &volumes);
-    struct root root =
-        layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 04, 09 */
-    struct root dev = mount_devices(&root);                                 /* 04 */
+    int trees[DESCRIPTORS], volumes = take_trees(spec, child, trees);
+    struct root root = layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 09 */
+    struct root dev = mount_devices(&root);                                                /* 04 */
 
     ipc_mount_queues(&dev, "/mqueue"); /* 05 */
     /* The old root is still there, as a user namespace needs for a new proc or sysfs. */
@@ -199,7 +187,6 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
     make_workdir(&root, spec->workdir, account);            /* 04 */
     if (spec->tty)
         *terminal = terminal_open(&dev, child, account->user, true); /* 10 */
-    free(trees);
     return root;
 }
 

@@ -115,29 +115,26 @@ static int attach_network(struct spec *spec)
     return 0;
 }
 
-/* The volumes and the root as the box's users own them, in the order in which the box counts. */
+/* The volumes and the root, as the box's users own them. */
 static int send_mapped_mounts(const struct spec *spec)
 {
-    int trees[DESCRIPTORS], count = 0, error = 0;
+    const char *paths[DESCRIPTORS];
+    int trees[DESCRIPTORS], volumes, error = 0, sent = 0,
+                                     count = spec_sources(spec, paths, &volumes);
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/user", box.child.pid);
     int users = open(path, O_RDONLY | O_CLOEXEC);
     if (users == -1)
         return report("open %s", path);
-    for (int i = 0; i < spec->volume_count && error == 0; i++) {
-        if (spec->volumes[i].source == NULL)
-            continue;
-        trees[count] = layers_idmap(spec->volumes[i].source, users);
-        error = trees[count] < 0 ? trees[count] : 0;
-        count += error == 0;
+    for (; sent < count && error == 0; sent += error == 0) {
+        trees[sent] = layers_idmap(paths[sent], users);
+        error = trees[sent] < 0 ? trees[sent] : 0;
     }
     if (error == 0)
-        error = layers_map(&spec->layers, users, trees, &count);
-    if (error == 0)
         error = descriptors_send(box.child.sync, trees, count);
-    while (count > 0)
-        close(trees[--count]);
+    while (sent > 0)
+        close(trees[--sent]);
     close(users);
     return error;
 }

@@ -153,17 +153,6 @@ static void await(const struct spec *box, const struct child *child)
     fail("box %s: no answer from the process started in it", box->name);
 }
 
-/* With --detach there is nobody to type or to read. */
-static void take_nothing(struct streams *streams)
-{
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (nothing == -1)
-        die("open /dev/null");
-    for (int i = 0; i < STREAMS; i++)
-        streams->box[i] = nothing;
-}
-
 /*
  * What comes in shows its program, /proc/PID/exe, to the box. Where the box's users are the host's,
  * one of them may own it.
@@ -199,10 +188,7 @@ int command_exec(int argc, char **argv, char **whole)
 
     umask(022); /* as for the box's own command */
     int waiting = box.detach ? background_begin(NULL) : -1;
-    if (box.detach)
-        take_nothing(&box.streams);
-    else
-        streams_open(&box.streams, box.tty, asked.interactive, -1, box.first_id);
+    streams_open(&box.streams, box.tty, asked.interactive, -1, box.first_id);
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
         run_inside(&box, &child);
@@ -246,6 +232,7 @@ int command_inspect(int argc, char **argv, char **whole)
     view_remember_host();
     box.user = box.groups = box.workdir = "";
     box.environment = NULL;
+    box.tty = box.detach = box.init = false;
     box.command = nothing; /* the view comes in its place */
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)

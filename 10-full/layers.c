@@ -65,11 +65,6 @@ int layers_make(struct layers *layers, const char *box)
     return 0;
 }
 
-int layers_trees(const struct layers *layers)
-{
-    return layers->directory == NULL && layers->on_disk ? 2 : 1;
-}
-
 int layers_idmap(const char *directory, int users)
 {
     explain("# a copy of the mount of %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
@@ -92,18 +87,11 @@ int layers_idmap(const char *directory, int users)
     return report("map the ids on %s", directory);
 }
 
-int layers_map(const struct layers *layers, int users, int *trees, int *count)
+int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES])
 {
-    const char *directories[] = {layers->directory ? layers->directory : layers->images,
-                                 layers->box};
-
-    for (int i = 0; i < layers_trees(layers); i++) {
-        int tree = layers_idmap(directories[i], users);
-        if (tree < 0)
-            return tree;
-        trees[(*count)++] = tree;
-    }
-    return 0;
+    paths[0] = layers->directory != NULL ? layers->directory : layers->images;
+    paths[1] = layers->box;
+    return layers->directory == NULL && layers->on_disk ? 2 : 1;
 }
 
 /* Put the TREE of SOURCE on a new directory SCRATCH/NAME, and return its path. */

@@ -21,7 +21,7 @@ struct layers {
     struct stack stack;
 };
 
-enum { LAYERS_TREES = 2 }; /* that layers_map() makes, at most */
+enum { LAYERS_TREES = 2 }; /* at most */
 
 /*
  * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. LAYERS is
@@ -36,9 +36,6 @@ int layers_open(struct layers *layers, const char *source);
  */
 bool layers_fit_tmpfs(void);
 
-/* Either side. How many trees layers_map() makes. */
-int layers_trees(const struct layers *layers);
-
 /* Host. Make the box's layer in the directory BOX. Returns 0 or, after report(), -errno. */
 int layers_make(struct layers *layers, const char *box);
 
@@ -48,15 +45,13 @@ int layers_make(struct layers *layers, const char *box);
  */
 int layers_idmap(const char *directory, int users);
 
-/*
- * Host. What the box needs, as TREES mapped for the user namespace open as USERS; COUNT is raised
- * by their number. Returns 0 or, after report(), -errno.
+/* Either side. The directories that layers_mount() needs as trees, in PATHS. Returns their number.
  */
-int layers_map(const struct layers *layers, int users, int *trees, int *count);
+int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES]);
 
 /*
- * Box, in its mount namespace. Make the root and return it; out of TREES, unless that is NULL,
- * which are closed then. An error ends the tool.
+ * Box, in its mount namespace. Make the root and return it; out of TREES of those directories,
+ * unless that is NULL, which are closed then. An error ends the tool.
  */
 struct root layers_mount(struct layers *layers, const int *trees);
 

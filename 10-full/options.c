@@ -188,6 +188,8 @@ static void add_variables(char ***list, const char *path)
 
 static void add_volume(struct spec *spec, const char *text, struct bind volume)
 {
+    if (spec->volume_count == DESCRIPTORS - LAYERS_TREES)
+        fail("a box can have %d volumes at most", spec->volume_count);
     list_add(&spec->mounts, text);
     spec->volumes = realloc(spec->volumes, ((size_t)spec->volume_count + 1) * sizeof(volume));
     if (spec->volumes == NULL)

@@ -240,3 +240,12 @@ int spec_complete(struct spec *spec)
     spec->namespaces |= spec->grouped ? CLONE_INTO_CGROUP : 0;
     return 0;
 }
+
+int spec_sources(const struct spec *spec, const char *paths[DESCRIPTORS], int *volumes)
+{
+    *volumes = 0;
+    for (int i = 0; i < spec->volume_count; i++)
+        if (spec->volumes[i].source != NULL)
+            paths[(*volumes)++] = spec->volumes[i].source;
+    return *volumes + layers_sources(&spec->layers, paths + *volumes);
+}

@@ -16,6 +16,7 @@
 #include "../07-net/claim.h"
 #include "../07-net/network.h"
 #include "../08-cgroup/cgroup.h"
+#include "../09-overlay/descriptor.h"
 #include "capability.h"
 #include "layers.h"
 #include "rlimit.h"
@@ -86,6 +87,12 @@ char *list_join(char *const *list);
  * asked for gets its default. Nothing is made yet. Returns 0 or, after report(), -errno.
  */
 int spec_complete(struct spec *spec);
+
+/*
+ * Either side. What the box gets as mounts, in PATHS: the sources of its volumes, in their order,
+ * whose number VOLUMES gets, and behind them those of its root. Returns the number of all.
+ */
+int spec_sources(const struct spec *spec, const char *paths[DESCRIPTORS], int *volumes);
 
 /* Host. Set the field of the table that an OPTION is called like: to TEXT, or a flag if that is
  * NULL. False if there is none. */

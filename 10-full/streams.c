@@ -73,7 +73,7 @@ void streams_open(struct streams *streams, bool terminal, bool interactive, int 
 
 void streams_enter(const struct streams *streams)
 {
-    int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    int errors = fcntl(tool_errors(), F_DUPFD_CLOEXEC, 0);
 
     if (errors == -1)
         die("dup");
