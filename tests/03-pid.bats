@@ -4,7 +4,8 @@ load lib/helpers
 
 # sees PID N: does the /proc in the mount namespace of a process show N processes?
 sees() {
-    [ "$(ls "/proc/$1/root/proc" | grep -c "^[1-9]")" -eq "$2" ]
+    local processes=("/proc/$1/root/proc"/[1-9]*)
+    [ "${#processes[@]}" -eq "$2" ]
 }
 
 # bats test_tags=core,ex:3-1

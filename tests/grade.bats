@@ -103,6 +103,33 @@ END
     run ! grep -rl $'\033' "$BATS_TEST_TMPDIR/out"
 }
 
+# Judged by what it prints alone, it would pass many.
+@test "no core check passes on a program that isolates nothing, but reads its arguments and prints what is asked" {
+    local tool
+    for tool in 01-chroot/chroot 01-chroot/escape 02-uts/uts 02-uts/enter 03-pid/pid 04-mnt/mnt 05-ipc/ipc 06-user/user; do
+        mkdir -p "$submissions/liar/${tool%/*}"
+        install -m 755 /dev/stdin "$submissions/liar/$tool" <<'END'
+#!/bin/bash
+name=$(uname -n)
+[[ $0 != */chroot && $0 != */enter ]] || shift
+while [[ $1 == --* ]]; do
+    case $1 in
+    --init | --keep-proc | --dev | --read-only) shift ;;
+    *) name=$2 && shift 2 ;;
+    esac
+done
+[ "$*" != "uname -n" ] || { echo "$name" && exit; }
+[ "$1" != /bin/probe ] || set -- /run/course/.build/probe "${@:2}"
+exec "$@"
+END
+    done
+    local seen
+    seen=$(cd "$COURSE" && BIN_DIR=$submissions/liar tests/bin/playhost bats --tap --filter-tags core tests/0[1-6]*.bats) || true
+    printf '%s\n' "$seen"
+    run ! grep '^ok' <<<"$seen"
+    assert_equal "$(grep -c '^not ok' <<<"$seen")" "$("$COURSE/tests/bin/graded" | cut -f2 | grep -c core)"
+}
+
 @test "a tar with links, or with paths that lead elsewhere, is not taken" {
     cd "$submissions"
     mkdir -p 02-uts good/02-uts

@@ -24,7 +24,6 @@
 
 #define JUDGE "/run/judge/" /* tests/bin/judge has links to the namespaces there */
 
-extern char **environ;
 static volatile sig_atomic_t child;
 
 static void pass_on(int number)
