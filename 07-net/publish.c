@@ -42,9 +42,9 @@ void network_read_publish(struct network *network, const char *text)
         fail("publish: '%s' is not [[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]", text);
     if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
         network_read_address(parts[0], "publish", &port.address);
-    int last_box = read_range(parts[count - 1], "publish: port of the box", &port.box_port);
+    int last_box = read_range(parts[count - 1], "port of the box", &port.box_port);
     if (count > 1 && parts[count - 2][0] != '\0')
-        last = read_range(parts[count - 2], "publish: port of the host", &port.port);
+        last = read_range(parts[count - 2], "port of the host", &port.port);
     port.chosen = port.port == 0;
     if (!port.chosen && last - port.port != last_box - port.box_port)
         fail("publish: '%s': %d ports of the host, and %d of the box", text, last - port.port + 1,
