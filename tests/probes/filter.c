@@ -59,6 +59,19 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
     return ~0U;
 }
 
+/* In words, such as "error 1". */
+static const char *verdict(uint32_t action, char *text)
+{
+    if (action == SECCOMP_RET_ALLOW)
+        return "allowed";
+    if (action == SECCOMP_RET_KILL_PROCESS)
+        return "killed";
+    if ((action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+        return "no verdict";
+    sprintf(text, "error %u", action & SECCOMP_RET_DATA);
+    return text;
+}
+
 static void expect(const struct filter *filter, int arch, long number, uint64_t first,
                    uint64_t second, uint32_t expected)
 {
@@ -67,9 +80,13 @@ static void expect(const struct filter *filter, int arch, long number, uint64_t 
 
     if (got == expected)
         return;
-    printf("call %ld(0x%llx, 0x%llx): 0x%x, expected 0x%x\n", number, (unsigned long long)first,
-           (unsigned long long)second, got, expected);
-    differences++;
+    if (differences++ >= 20)
+        return;
+    char one[32], other[32];
+    printf("expected call %ld(0x%llx, 0x%llx)%s to be %s, got %s\n", number,
+           (unsigned long long)first, (unsigned long long)second,
+           arch == ARCH ? "" : " for another processor", verdict(expected, one),
+           verdict(got, other));
 }
 
 static uint32_t action(uint8_t answer)
