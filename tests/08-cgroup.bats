@@ -78,7 +78,6 @@ spin='while :; do :; done'
     assert_shared "$BOX_PID" uts pid ipc user net
 }
 
-# bats test_tags=ex:8-3
 @test "inside, the group is the root of the tree" {
     start_box cgroup sleep 60
     run -0 "$(tool cgroup)" cat /proc/self/cgroup
@@ -87,7 +86,6 @@ spin='while :; do :; done'
     assert_contains "$(group_of "$BOX_PID")" "$top/"
 }
 
-# bats test_tags=ex:8-3
 @test "inside, the mounted tree is the group's branch alone, and read-only" {
     start_box cgroup sleep 60
     assert_equal "$(stat -c %i "/proc/$BOX_PID/root$top/")" "$(stat -c %i "$(group_of "$BOX_PID")")"

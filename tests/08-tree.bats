@@ -71,7 +71,6 @@ load lib/groups
     assert_equal "$(<"$top/$name/cgroup.type")" domain
 }
 
-# bats test_tags=ex:8-3
 @test "all that still runs in the group at the end is ended" {
     run -0 "$(tool cgroup)" sh -c 'setsid sleep 61 >/dev/null 2>&1 </dev/null & setsid sleep 62 >/dev/null 2>&1 </dev/null & echo "$!"'
     wait_until 5 no_process_is_left
@@ -88,7 +87,6 @@ load lib/groups
     [ ! -e "$group" ]
 }
 
-# bats test_tags=ex:8-3
 @test "a run that was killed: the next one removes what it has left" {
     start_box cgroup --pids 9 sh -c 'setsid sleep 61 & exec sleep 60'
     local group

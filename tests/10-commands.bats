@@ -144,6 +144,21 @@ load lib/boxes
     expect_error 125 "is not running" "$full" exec bird true
 }
 
+# bats test_tags=ex:10-5
+@test "exec: nobody in the box can look into what comes in, until it is the command (CVE-2016-9962)" {
+    requires command:strace
+    # shellcheck disable=SC2016 # that shell's variable
+    detached bird --network=none --cap-add=SYS_PTRACE sh -c \
+        'while :; do for link in /proc/[0-9]*/exe; do readlink $link; done 2>/dev/null; done'
+    # It waits in the box's namespaces, before it becomes the box's root; then it is a program of the box's.
+    run -0 strace -f -qq -o /dev/null -e inject=setresgid:delay_enter=1000000 "$full" exec bird true
+    run -0 "$full" exec bird sleep 1
+    run -0 "$full" logs bird
+    assert_contains "$output" /sleep
+    [[ $output != *full* ]] ||
+        fail "expected the box to see no program but its own, got $(grep -m1 full <<<"$output")"
+}
+
 # --- stop, kill, wait, rm ------------------------------------------------------------------------
 
 @test "stop: SIGTERM, and SIGKILL when the time is up" {
