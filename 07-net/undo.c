@@ -188,7 +188,7 @@ static int clear(int above, const char *name, int top)
     return error;
 }
 
-static int remove_tree(const char *path)
+static int remove_tree(char *path)
 {
     int error;
 
@@ -196,6 +196,9 @@ static int remove_tree(const char *path)
     while ((error = clear(AT_FDCWD, path, -1)) == 0 && rmdir(path) == -1 && errno != ENOENT)
         if (errno != ENOTEMPTY)
             return report("remove %s", path);
+    const char *parent = dirname(path), *name = strrchr(parent, '/');
+    if (name != NULL && strcmp(name, "/boxes") == 0)
+        (void)rmdir(parent); /* with the last of them */
     return error;
 }
 

@@ -25,6 +25,7 @@
 #include "hosts.h"
 #include "mask.h"
 #include "seccomp.h"
+#include "streams.h"
 #include "terminal.h"
 
 /* Only who is still to be forked gets the new clock, so an init has to come after it. */
@@ -146,7 +147,7 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
     harden_check_directory();
     rlimit_set(&spec->limits);
     if (!spec->tty || spec->detach)
-        streams_enter(&spec->streams);
+        streams_enter(spec);
     harden_new_session();
     if (spec->tty)
         terminal_become(terminal);

@@ -24,14 +24,11 @@ enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
 
 static const char ps_usage[] =
     "Usage: full ps [OPTION]...\n"
-    "List the boxes that run.\n"
-    "\n"
+    "List the boxes that run.\n\n"
     "  -a, --all              also those that have ended (default: not)\n"
     "      --json             as JSON, all fields (default: a table)\n"
-    "@\n"
-    "\n"
-    "Example: full ps -a\n"
-    "\n"
+    "@\n\n"
+    "Example: full ps -a\n\n"
     "The same in the shell:\n"
     "  cat /run/ten-steps/boxes/*/state /var/lib/ten-steps/boxes/*/state; lsns --type pid\n";
 
@@ -102,12 +99,9 @@ int command_ps(int argc, char **argv)
 
 static const char stats_usage[] =
     "Usage: full stats [OPTION]... [BOX]...\n"
-    "Show what running boxes use, beside their limits (default: all).\n"
-    "\n"
-    "@\n"
-    "\n"
-    "Example: full stats web\n"
-    "\n"
+    "Show what running boxes use, beside their limits (default: all).\n\n"
+    "@\n\n"
+    "Example: full stats web\n\n"
     "The same in the shell:\n"
     "  cd /sys/fs/cgroup/ten-steps/NUMBER; cat cpu.stat memory.current\n";
 
@@ -182,13 +176,10 @@ static void finish(const struct spec *box)
 
 static const char logs_usage[] =
     "Usage: full logs [OPTION]... BOX\n"
-    "Print what a detached box has written, the last 10 to 11 MB of it.\n"
-    "\n"
+    "Print what a detached box has written, the last 10 to 11 MB of it.\n\n"
     "  -f, --follow           go on until the box ends (default: stop)\n"
-    "@\n"
-    "\n"
-    "Example: full logs -f web\n"
-    "\n"
+    "@\n\n"
+    "Example: full logs -f web\n\n"
     "The same in the shell:\n"
     "  tail -f /var/lib/ten-steps/boxes/web/log\n";
 
@@ -205,13 +196,10 @@ int command_logs(int argc, char **argv)
 static const char stop_usage[] =
     "Usage: full stop [OPTION]... BOX...\n"
     "End boxes: send each its stop signal, and SIGKILL if that has not ended it in time.\n"
-    "'full run --stop-signal --stop-timeout' and the image choose both (default: TERM).\n"
-    "\n"
+    "'full run --stop-signal --stop-timeout' and the image choose both (default: TERM).\n\n"
     "  -t, --time=SECONDS     how long to wait (default: --stop-timeout, or 10)\n"
-    "@\n"
-    "\n"
-    "Example: full stop -t 3 web\n"
-    "\n"
+    "@\n\n"
+    "Example: full stop -t 3 web\n\n"
     "The same in the shell:\n"
     "  kill -TERM PID; sleep 10; kill -KILL PID\n";
 
@@ -235,13 +223,10 @@ int command_stop(int argc, char **argv)
 }
 
 static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
-                                 "Send a signal to the first process of boxes.\n"
-                                 "\n"
+                                 "Send a signal to the first process of boxes.\n\n"
                                  "  -s, --signal=SIGNAL    its name or number (default: KILL)\n"
-                                 "@\n"
-                                 "\n"
-                                 "Example: full kill -s HUP web\n"
-                                 "\n"
+                                 "@\n\n"
+                                 "Example: full kill -s HUP web\n\n"
                                  "The same in the shell:\n"
                                  "  kill -HUP PID\n";
 
@@ -260,12 +245,9 @@ int command_kill(int argc, char **argv)
 }
 
 static const char wait_usage[] = "Usage: full wait [OPTION]... BOX...\n"
-                                 "Wait until boxes have ended, and print their exit statuses.\n"
-                                 "\n"
-                                 "@\n"
-                                 "\n"
-                                 "Example: full wait web\n"
-                                 "\n"
+                                 "Wait until boxes have ended, and print their exit statuses.\n\n"
+                                 "@\n\n"
+                                 "Example: full wait web\n\n"
                                  "The same in the shell:\n"
                                  "  wait PID; echo $?\n";
 
@@ -289,13 +271,10 @@ int command_wait(int argc, char **argv)
 
 static const char rm_usage[] =
     "Usage: full rm [OPTION]... BOX...\n"
-    "Forget boxes that have ended, with their logs and layers.\n"
-    "\n"
+    "Forget boxes that have ended, with their logs and layers.\n\n"
     "  -f, --force            end those that run first (default: refuse)\n"
-    "@\n"
-    "\n"
-    "Example: full rm -f web\n"
-    "\n"
+    "@\n\n"
+    "Example: full rm -f web\n\n"
     "The same in the shell:\n"
     "  kill -KILL PID; rm -r /var/lib/ten-steps/boxes/web\n";
 

@@ -17,6 +17,7 @@
 #include "../09-overlay/descriptor.h"
 #include "background.h"
 #include "state.h"
+#include "streams.h"
 #include "terminal.h"
 
 /* What has to be undone when this process, the monitor of the box, ends. */
@@ -181,7 +182,7 @@ int container_run(struct spec *spec)
         return EXIT_TOOL;
     spec->cgroup = spec->grouped ? box.group.path : "";
 
-    streams_open(&spec->streams, spec->tty, spec->interactive, log, spec->first_id); /* 10 */
+    streams_open(spec, log); /* 10 */
     struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
                                    .cgroup = (uint64_t)box.group.directory};
     struct child child = spawn_with(arguments); /* 02 */
@@ -200,7 +201,7 @@ int container_run(struct spec *spec)
     int executed = spec->tty && master == -1 ? 0 : spawn_wait_exec(&child);
     if (executed < 0 || note_started(spec, waiting, executed) != 0)
         return EXIT_TOOL;
-    terminal_relay(master, &child, &spec->streams);
+    streams_relay(master, &child);
     spec->status = spawn_wait(&child); /* 02 */
     box.child.pid = 0;
     return spec->status;

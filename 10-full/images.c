@@ -18,14 +18,11 @@ int command_load(int argc, char **argv)
     static const char usage[] =
         "Usage: full load [OPTION]... [FILE] [NAME]\n"
         "Load the image in FILE, a tar as 'docker save' writes it or of an OCI layout,\n"
-        "also one compressed by gzip, zstd, xz or bzip2 (default: standard input).\n"
-        "\n"
+        "also one compressed by gzip, zstd, xz or bzip2 (default: standard input).\n\n"
         "  -i, --input=FILE       docker's way to name FILE\n"
         "@\n"
-        "NAME is what to call it (default: the names that it brings along).\n"
-        "\n"
-        "Example: full load demo.tar demo\n"
-        "\n"
+        "NAME is what to call it (default: the names that it brings along).\n\n"
+        "Example: full load demo.tar demo\n\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n"
         "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
@@ -42,12 +39,9 @@ int command_load(int argc, char **argv)
 int command_images(int argc, char **argv)
 {
     static const char usage[] = "Usage: full images [OPTION]...\n"
-                                "List the images.\n"
-                                "\n"
-                                "@\n"
-                                "\n"
-                                "Example: full images\n"
-                                "\n"
+                                "List the images.\n\n"
+                                "@\n\n"
+                                "Example: full images\n\n"
                                 "The same in the shell:\n"
                                 "  ls /var/lib/ten-steps/images\n";
 
@@ -59,12 +53,9 @@ int command_images(int argc, char **argv)
 int command_rmi(int argc, char **argv)
 {
     static const char usage[] = "Usage: full rmi [OPTION]... IMAGE...\n"
-                                "Remove images, and the layers that no other image has.\n"
-                                "\n"
-                                "@\n"
-                                "\n"
-                                "Example: full rmi demo\n"
-                                "\n"
+                                "Remove images, and the layers that no other image has.\n\n"
+                                "@\n\n"
+                                "Example: full rmi demo\n\n"
                                 "The same in the shell:\n"
                                 "  rm -r /var/lib/ten-steps/layers/DIGEST\n";
     int status = EXIT_SUCCESS;
@@ -81,13 +72,10 @@ int command_save(int argc, char **argv)
     static const char usage[] =
         "Usage: full save [OPTION]... IMAGE [FILE]\n"
         "Write an image to FILE, a tar that docker, podman and skopeo load (default:\n"
-        "standard output).\n"
-        "\n"
+        "standard output).\n\n"
         "  -o, --output=FILE      docker's way to name FILE\n"
-        "@\n"
-        "\n"
-        "Example: full save demo demo.tar\n"
-        "\n"
+        "@\n\n"
+        "Example: full save demo demo.tar\n\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n";
     const char *file = options_one(argc, argv, usage, "output");
@@ -129,12 +117,9 @@ int command_commit(int argc, char **argv)
     static const char usage[] =
         "Usage: full commit [OPTION]... BOX IMAGE\n"
         "Make an image out of a box: what it has written becomes one more layer. Meanwhile\n"
-        "a box that runs stands still.\n"
-        "\n"
-        "@\n"
-        "\n"
-        "Example: full commit web demo:changed\n"
-        "\n"
+        "a box that runs stands still.\n\n"
+        "@\n\n"
+        "Example: full commit web demo:changed\n\n"
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
     char path[PATH_MAX], name[NAME_MAX], id[SHA256_HEX + 1];

@@ -27,8 +27,7 @@
 
 static const char usage[] =
     "Usage: full exec [OPTION]... BOX [COMMAND [ARG]...]\n"
-    "Run COMMAND (/bin/sh if none is given) in a box that runs.\n"
-    "\n"
+    "Run COMMAND (/bin/sh if none is given) in a box that runs.\n\n"
     "  -d, --detach           let it run in the background, without input or output\n"
     "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
     "                         (default: a terminal is not read)\n"
@@ -38,10 +37,8 @@ static const char usage[] =
     "  -w, --workdir=DIR      working directory inside (default: as the box's own command)\n"
     "  -u, --user=USER[:GROUP]\n"
     "                         who the command runs as (default: as the box's own command)\n"
-    "@\n"
-    "\n"
-    "Example: full exec -it web sh\n"
-    "\n"
+    "@\n\n"
+    "Example: full exec -it web sh\n\n"
     "The same in the shell:\n"
     "  nsenter --target PID --all sh\n";
 
@@ -174,7 +171,7 @@ int command_exec(int argc, char **argv, char **whole)
     if (asked.detach && (asked.interactive || asked.tty))
         fail("--detach goes with neither -i nor -t: nobody is there to type");
     if (optind + 1 == argc)
-        streams_check_shell(asked.interactive || asked.tty || asked.view || asked.detach);
+        streams_check_shell(&asked);
     if (state_open(argv[optind++], &box) < 0)
         return EXIT_TOOL;
     hide_program(&box, "exec", argv, whole);
@@ -185,10 +182,11 @@ int command_exec(int argc, char **argv, char **whole)
     box.detach = asked.detach;
     box.init = false;
     box.tty = asked.tty;
+    box.interactive = asked.interactive;
 
     umask(022); /* as for the box's own command */
     int waiting = box.detach ? background_begin(NULL) : -1;
-    streams_open(&box.streams, box.tty, asked.interactive, -1, box.first_id);
+    streams_open(&box, -1);
     struct child child = enter_and_spawn(&box);
     if (child.pid == 0)
         run_inside(&box, &child);
@@ -199,19 +197,16 @@ int command_exec(int argc, char **argv, char **whole)
     if (master != -1)
         await(&box, &child); /* until the command runs: a person at the terminal could end that */
     if (!box.detach && (!box.tty || master != -1))
-        terminal_relay(master, &child, &box.streams);
+        streams_relay(master, &child);
     return spawn_wait(&child);
 }
 
 static const char inspect_usage[] =
     "Usage: full inspect [OPTION]... BOX\n"
-    "Print what is known of a box and, if it runs, beside its host what is isolated.\n"
-    "\n"
+    "Print what is known of a box and, if it runs, beside its host what is isolated.\n\n"
     "      --json             only the former, which is JSON (default: both)\n"
-    "@\n"
-    "\n"
-    "Example: full inspect web\n"
-    "\n"
+    "@\n\n"
+    "Example: full inspect web\n\n"
     "The same in the shell:\n"
     "  cat /var/lib/ten-steps/boxes/web/state; ls -l /proc/PID/ns\n";
 

@@ -16,8 +16,7 @@
 
 static const char usage[] =
     "Usage: full [OPTION]... COMMAND\n"
-    "Containers, without a daemon.\n"
-    "\n"
+    "Containers, without a daemon.\n\n"
     "  run IMAGE|DIR [COMMAND]  run a command in a new box\n"
     "  exec BOX [COMMAND]       run one more command in a box\n"
     "  ps                       list the boxes\n"
@@ -27,11 +26,9 @@ static const char usage[] =
     "  rm BOX                   forget a box that has ended\n"
     "  load FILE [NAME]         load an image; images lists them, rmi IMAGE removes one\n"
     "  commit BOX IMAGE         make an image out of what a box has written\n"
-    "  save IMAGE FILE          write an image for docker and others\n"
-    "\n"
+    "  save IMAGE FILE          write an image for docker and others\n\n"
     "@\n"
-    "'full COMMAND --help' says more about each.\n"
-    "\n"
+    "'full COMMAND --help' says more about each.\n\n"
     "Example: full run -it ./rootfs\n";
 
 /* WHOLE is the command line from its first word on. */

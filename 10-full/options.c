@@ -20,8 +20,7 @@
 static const char usage[] =
     "Usage: full run [OPTION]... [--] IMAGE|DIR [COMMAND [ARG]...]\n"
     "Run COMMAND in a new box whose root is a layer on top of IMAGE, or the directory DIR (with a\n"
-    "'/' in it). Default: the command that the image names, or /bin/sh.\n"
-    "\n"
+    "'/' in it). Default: the command that the image names, or /bin/sh.\n\n"
     "  -d, --detach           let it run in the background, and print its name\n"
     "  -i, --interactive      what is typed at a terminal is for COMMAND; other input always is\n"
     "                         (default: a terminal is not read; with --detach nothing is)\n"
@@ -79,10 +78,8 @@ static const char usage[] =
     "      --boot-time-offset=SECONDS\n"
     "                         move the boot clock inside (default: as the host's)\n"
     "@\n"
-    "An ordinary user has no bridge network, and of limits only those delegated to them.\n"
-    "\n"
-    "Example: full run -it --hostname bird ./rootfs\n"
-    "\n"
+    "An ordinary user has no bridge network, and of limits only those delegated to them.\n\n"
+    "Example: full run -it --hostname bird ./rootfs\n\n"
     "The same in the shell, but for much detail:\n"
     "  unshare --mount --uts --ipc --pid --net --fork chroot ./rootfs /bin/bash --login\n"
     "  mount -t proc proc /proc\n";

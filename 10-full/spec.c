@@ -12,6 +12,7 @@
 #include "../07-net/resolv.h"
 #include "../09-overlay/json.h"
 #include "signals.h"
+#include "streams.h"
 
 /* --- the state file --------------------------------------------------------------------------- */
 
@@ -220,7 +221,7 @@ int spec_complete(struct spec *spec)
         spec->layers.directory == NULL && (spec->keep || (marked && !layers_fit_tmpfs()));
     if (spec->command == NULL || spec->command[0] == NULL) {
         spec->command = shell;
-        streams_check_shell(spec->interactive || spec->tty || spec->detach || spec->view);
+        streams_check_shell(spec);
     }
     if (spec->stop_signal == 0)
         spec->stop_signal = SIGTERM;

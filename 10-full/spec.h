@@ -20,7 +20,8 @@
 #include "capability.h"
 #include "layers.h"
 #include "rlimit.h"
-#include "streams.h"
+
+enum { STREAMS = 3 };
 
 /* Lists end with NULL; a NULL in place of a list is an empty one. Strings last until the end. */
 struct spec {
@@ -50,7 +51,6 @@ struct spec {
 
     /* Where its directory and its claim lie, and what state_open() has opened: see state.h. */
     const char *home, *claims;
-    char token[CLAIM_TOKEN];
     int process, keeper, ending;
 
     /* What else 'full run' is asked for. */
@@ -70,7 +70,7 @@ struct spec {
     struct network net;      /* 07: its bridge is NULL without any */
     char *resolv;            /* 07: the text of /etc/resolv.conf; NULL or "": as in the root */
     bool grouped;            /* 08: a cgroup of its own */
-    struct streams streams;  /* standard input, output and error */
+    int streams[STREAMS];    /* its standard input, output and error; 0: as the tool's */
     struct layers layers;    /* 09 */
     struct cgroup_plan plan; /* 08; the last, as it is large and hardly filled */
 };

@@ -34,18 +34,13 @@ static bool choose_home(struct spec *spec, const char *store)
     return spec->claims != NULL;
 }
 
-/* NAME is the box's, by a link, or its directory's. */
-static const char *path_in(const struct spec *spec, const char *name, const char *file)
+const char *state_path(const struct spec *spec, const char *file)
 {
     static char path[PATH_MAX];
 
-    snprintf(path, sizeof(path), "%s/boxes/%s%s%s", spec->home, name, file[0] ? "/" : "", file);
+    snprintf(path, sizeof(path), "%s/boxes/%s%s%s", spec->home, spec->name, file[0] ? "/" : "",
+             file);
     return path;
-}
-
-const char *state_path(const struct spec *spec, const char *file)
-{
-    return path_in(spec, spec->token, file);
 }
 
 static const char *claim_name(const struct spec *spec)
@@ -63,12 +58,9 @@ const char *state_check_name(const char *name)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
-/* What is to be undone: the link first, so that the directory goes before it. */
-static int note_lines(const struct spec *spec, struct claim *claim)
+static bool exists(const struct spec *spec)
 {
-    int error = claim_note(claim, "symlink %s %s", spec->token, path_in(spec, spec->name, ""));
-
-    return error != 0 ? error : claim_note(claim, "tree %s", state_path(spec, ""));
+    return access(state_path(spec, ""), F_OK) == 0;
 }
 
 /* The last box to leave takes "boxes" with it, so that it may have to be made again. */
@@ -83,13 +75,6 @@ static int make_directory(const struct spec *spec)
     return 0;
 }
 
-static int report_taken(const struct spec *spec)
-{
-    errno = EEXIST;
-    hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", spec->name);
-    return report("box %s", spec->name);
-}
-
 int state_begin(struct spec *spec, struct claim *claim)
 {
     bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
@@ -98,16 +83,14 @@ int state_begin(struct spec *spec, struct claim *claim)
     if ((in_store && store == NULL) || !choose_home(spec, store))
         return -EIO; /* which has been reported */
     int error = claim_take(claim, spec->claims, claim_name(spec));
-    if (error == -EBUSY)
-        return report_taken(spec);
-    snprintf(spec->token, sizeof(spec->token), "%s", claim->token);
+    if (error == -EBUSY || (error == 0 && exists(spec))) {
+        hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", spec->name);
+        errno = EEXIST;
+        return report("box %s", spec->name);
+    }
     if (error == 0)
-        error = note_lines(spec, claim);
-    if (error == 0)
-        error = make_directory(spec);
-    if (error == 0 && symlink(spec->token, path_in(spec, spec->name, "")) == -1)
-        error = errno == EEXIST ? report_taken(spec) : report("make the link of %s", spec->name);
-    return error;
+        error = claim_note(claim, "tree %s", state_path(spec, ""));
+    return error == 0 ? make_directory(spec) : error;
 }
 
 /* Begins at a random place, the claim's token: so it takes few tries beside many boxes, too. */
@@ -163,24 +146,15 @@ static int read_file(struct spec *spec)
     return error;
 }
 
-/* Is there a box called SPEC's name, in the store or not? */
-static bool find(struct spec *spec, const char *store)
-{
-    if (!choose_home(spec, store))
-        return false;
-    ssize_t length = readlink(path_in(spec, spec->name, ""), spec->token, sizeof(spec->token) - 1);
-    spec->token[length > 0 ? length : 0] = '\0';
-    return length > 0;
-}
-
 int state_read(const char *name, struct spec *spec)
 {
     *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
     state_check_name(name);
-    bool found = find(spec, NULL) || (store_find() != NULL && find(spec, store_find()));
+    bool found = (choose_home(spec, NULL) && exists(spec)) ||
+                 (store_find() != NULL && choose_home(spec, store_find()) && exists(spec));
     /* First the claim, then the file: a monitor that ends meanwhile has written it. */
     bool runs = found && claim_lives(spec->claims, claim_name(spec));
-    if (!runs && (!found || access(path_in(spec, name, ""), F_OK) == -1)) {
+    if (!runs && (!found || !exists(spec))) {
         errno = ENOENT; /* or it went when we looked at its claim */
         hint("'full ps -a' lists the boxes");
         return report("box %s", name);
@@ -263,7 +237,7 @@ int state_status(const struct spec *spec)
 
 static int is_box(const struct dirent *entry)
 {
-    return entry->d_type == DT_LNK;
+    return entry->d_type == DT_DIR && entry->d_name[0] != '.';
 }
 
 char **state_list(void)
@@ -296,9 +270,8 @@ int state_forget(const struct spec *spec)
 
     if (error != 0)
         return error == -EBUSY ? 0 : error;
-    if (find(&now, spec->home == spec->claims ? NULL : spec->home) &&
-        strcmp(now.token, spec->token) == 0)
-        error = note_lines(spec, &claim);
+    if (exists(spec) && (error = read_file(&now)) == 0 && now.created == spec->created)
+        error = claim_note(&claim, "tree %s", state_path(spec, ""));
     int failed = claim_end(&claim);
     return error != 0 ? error : failed;
 }

@@ -3,13 +3,13 @@
  * detached, or whose layer lies on the disk, has its directory in the store (chapter 9), which
  * outlives a boot; any other one below claim_home() (chapter 7).
  *
- *   boxes/TOKEN/state        its spec, as JSON; from the moment on when its command runs
- *   boxes/TOKEN/log          what a detached box prints
- *   boxes/TOKEN/upper, work  its layer
- *   boxes/NAME               a symbolic link to TOKEN: while it is there, the name is taken
+ *   boxes/NAME/state        its spec, as JSON; from the moment on when its command runs
+ *   boxes/NAME/log          what a detached box prints
+ *   boxes/NAME/upper, work  its layer
  *
- * TOKEN is that of the box's claim, called box-NAME, which the monitor holds as long as it lives. A
- * box that is kept after its end has no lines in it: whatever ends the monitor, the box stays.
+ * The name is taken while the directory is there. It is made and removed by whoever holds the claim
+ * "box-NAME": the monitor, as long as it lives. The claim of a box that is kept after its end has
+ * no lines: whatever ends the monitor, the box stays.
  *
  * All functions run on the host and return -errno after report(), or a value as described.
  */
@@ -23,7 +23,7 @@
 const char *state_check_name(const char *name);
 
 /*
- * Begin a box: CLAIM its name, and make its directory, as CLAIM's lines then say. -EEXIST
+ * Begin a box: CLAIM its name, and make its directory, as CLAIM then says. -EEXIST
  * (reported) if the name is taken.
  */
 int state_begin(struct spec *spec, struct claim *claim);

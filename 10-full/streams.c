@@ -1,17 +1,43 @@
 #define _GNU_SOURCE
 #include "streams.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "background.h"
+#include "terminal.h"
 
-void streams_check_shell(bool has_input)
+/* Bytes on their way in one direction. */
+struct flow {
+    int from, to; /* either is -1 once it has ended */
+    size_t start, end;
+    char bytes[1024];
+};
+
+static struct relay {
+    int box, signals;           /* pidfd and signalfd(2); -1 once the box has ended */
+    int master;                 /* -1 if it has no terminal of its own */
+    int last_rounds;            /* after its end */
+    struct flow flows[STREAMS]; /* standard input, output, error */
+} relay;
+
+/* --- what the box gets ------------------------------------------------------------------------ */
+
+void streams_check_shell(const struct spec *spec)
 {
-    if (has_input || !isatty(STDIN_FILENO))
+    if (spec->interactive || spec->tty || spec->detach || spec->view || !isatty(STDIN_FILENO))
         return;
     hint("with -it you can type to it");
     fail("no command is given, and a shell would have no input");
@@ -50,28 +76,28 @@ static int open_pipe(bool input, uint32_t first_id, int *ours)
     return ends[!input];
 }
 
-void streams_open(struct streams *streams, bool terminal, bool interactive, int log,
-                  uint32_t first_id)
+void streams_open(struct spec *spec, int log)
 {
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
         bool input = i == STDIN_FILENO, detached = log != -1;
-        int box, ours = -1, outside = !detached ? i : input ? -1 : log;
-        if (terminal || (!detached && pass_on(i)))
-            box = 0;
-        else if (input && (detached || !interactive))
+        int box = 0, ours = -1, outside = !detached ? i : input ? -1 : log;
+        if (spec->tty || (!detached && pass_on(i)))
+            ;
+        else if (input && (detached || !spec->interactive))
             box = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        else if (i == STDERR_FILENO && streams->box[STDOUT_FILENO] != 0)
-            box = streams->box[STDOUT_FILENO]; /* the same pipe, so lines stay in their order */
+        else if (i == STDERR_FILENO && spec->streams[STDOUT_FILENO] != 0)
+            box = spec->streams[STDOUT_FILENO]; /* the same pipe, so lines stay in their order */
         else
-            box = open_pipe(input, first_id, &ours);
+            box = open_pipe(input, spec->first_id, &ours);
         if (box == -1)
             die("open /dev/null");
-        streams->box[i] = box;
-        streams->routes[i] = input ? (struct route){outside, ours} : (struct route){ours, outside};
+        spec->streams[i] = box;
+        relay.flows[i].from = input ? outside : ours;
+        relay.flows[i].to = input ? ours : outside;
     }
 }
 
-void streams_enter(const struct streams *streams)
+void streams_enter(const struct spec *spec)
 {
     int errors = fcntl(tool_errors(), F_DUPFD_CLOEXEC, 0);
 
@@ -79,6 +105,151 @@ void streams_enter(const struct streams *streams)
         die("dup");
     tool_errors_to(errors);
     for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        if (streams->box[standard] != 0 && dup2(streams->box[standard], standard) == -1)
+        if (spec->streams[standard] != 0 && dup2(spec->streams[standard], standard) == -1)
             die("dup2");
+}
+
+/* --- the monitor copies ----------------------------------------------------------------------- */
+
+/* The terminal at standard input as it was before it was made raw. */
+static struct termios before;
+static bool is_raw;
+
+/* Raw: each key goes to the box as it is, Ctrl-C too; what it does, the box's terminal knows. */
+static void make_raw(void)
+{
+    struct termios raw = before;
+
+    cfmakeraw(&raw);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+}
+
+/* At exit. In the background, the shell has set the terminal to its own taste: let it be. */
+static void restore(void)
+{
+    pid_t foreground = tcgetpgrp(STDIN_FILENO); /* -1: the terminal isn't our session's */
+
+    if (foreground == -1 || foreground == getpgrp())
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+}
+
+static void take_signal(void)
+{
+    struct signalfd_siginfo info;
+
+    if (read(relay.signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    int signal = (int)info.ssi_signo;
+    if (signal == SIGCONT && is_raw)
+        make_raw(); /* the shell that continued us has set it to its own taste */
+    if (signal == SIGCONT || (signal == SIGWINCH && relay.master != -1))
+        terminal_follow_size(relay.master);
+    else
+        syscall(SYS_pidfd_send_signal, relay.box, signal, NULL, 0);
+}
+
+/* Write what has been read, else read. False at the end: end-of-file, or nobody reads any more. */
+static bool move_bytes(struct flow *flow)
+{
+    ssize_t count;
+
+    if (flow->start < flow->end) {
+        count = log_write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
+        flow->start += count > 0 ? (size_t)count : 0;
+    } else {
+        count = read(flow->from, flow->bytes, sizeof(flow->bytes));
+        flow->start = 0;
+        flow->end = count > 0 ? (size_t)count : 0;
+    }
+    return count > 0 || (count == -1 && (errno == EINTR || errno == EAGAIN));
+}
+
+/*
+ * A stream has ended on one side: so let it end on the other. With its pipe closed, the box gets
+ * end-of-file or SIGPIPE. If it has a terminal whose output nobody reads any more, that is hung up
+ * (SIGHUP), as when a window is closed. For the end of input, type what a person would: Ctrl-D,
+ * twice, because the first only ends a line.
+ */
+static void end_flow(int standard)
+{
+    struct flow *flow = &relay.flows[standard], *in = &relay.flows[STDIN_FILENO];
+    struct termios settings;
+
+    flow->start = flow->end = 0;
+    if (flow == in && flow->from != -1 && tcgetattr(relay.master, &settings) == 0) {
+        flow->bytes[0] = flow->bytes[1] = (char)settings.c_cc[VEOF];
+        flow->end = 2;
+        flow->from = -1;
+        return;
+    }
+    close(flow == in ? flow->to : flow->from);
+    flow->from = flow->to = -1;
+    if (relay.master != -1)
+        in->from = in->to = relay.master = -1;
+}
+
+/*
+ * One round: wait until something can move, and move it. Once the box has ended, what it wrote may
+ * still be on the way, but no more input; then false, at the latest after so many rounds: a process
+ * that 'exec' left behind could write forever.
+ */
+static bool step(void)
+{
+    enum { SIGNALS, BOX, FLOWS, COUNT = FLOWS + STREAMS, LAST_ROUNDS = 1 << 12 };
+    struct pollfd ready[COUNT] = {{relay.signals, POLLIN, 0}, {relay.box, POLLIN, 0}};
+    bool pending = false;
+
+    for (int i = 0; i < STREAMS; i++) {
+        struct flow *flow = &relay.flows[i];
+        ready[FLOWS + i] = (struct pollfd){flow->to != -1 ? flow->from : -1, POLLIN, 0};
+        if (flow->start < flow->end) {
+            pending = true;
+            ready[FLOWS + i] = (struct pollfd){flow->to, POLLOUT, 0};
+        }
+    }
+    int count = poll(ready, COUNT, relay.box == -1 && !pending ? 0 : -1);
+    if (count == -1 && errno != EINTR)
+        die("poll");
+    if (ready[BOX].revents) {
+        relay.box = relay.signals = -1;
+        relay.flows[STDIN_FILENO] = (struct flow){.from = -1, .to = -1};
+        return true;
+    }
+    if (ready[SIGNALS].revents)
+        take_signal();
+    for (int i = 0; i < STREAMS; i++)
+        if (ready[FLOWS + i].revents && !move_bytes(&relay.flows[i]))
+            end_flow(i);
+    return relay.box != -1 || (count != 0 && ++relay.last_rounds < LAST_ROUNDS);
+}
+
+void streams_relay(int master, const struct child *child)
+{
+    struct flow *in = &relay.flows[STDIN_FILENO], *out = &relay.flows[STDOUT_FILENO];
+    sigset_t signals = spawn_signals();
+
+    sigaddset(&signals, SIGCONT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigdelset(&signals, SIGCHLD); /* stays pending for spawn_wait() */
+    relay.box = child->pidfd;
+    relay.master = master;
+    relay.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (relay.signals == -1)
+        die("signalfd");
+    spawn_hold_stops(false);
+    if (master != -1) {
+        /* Held, so that the master doesn't end when the box's programs close theirs for a while. */
+        (void)ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        in->to = out->from = master;
+        fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+        terminal_follow_size(master);
+        is_raw = in->from != -1 && tcgetattr(STDIN_FILENO, &before) == 0;
+    }
+    if (is_raw) {
+        atexit(restore);
+        make_raw();
+    }
+    while (step())
+        ;
+    spawn_hold_stops(true); /* from here on it's undoing */
 }

@@ -9,32 +9,26 @@
 #ifndef STREAMS_H
 #define STREAMS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-enum { STREAMS = 3 };
-
-struct streams {
-    int box[STREAMS]; /* standard input, output, error of the box; 0: as the tool's */
-    struct route {
-        int from, to; /* what the monitor copies; nothing if an end is -1 */
-    } routes[STREAMS];
-};
+#include "../02-uts/spawn.h"
+#include "spec.h"
 
 /* Host, if no command is given. A shell without input ends at once, so that is an error (125). */
-void streams_check_shell(bool has_input);
+void streams_check_shell(const struct spec *spec);
 
 /*
- * Host, before there is a box. Open what it takes, close-on-exec, and let the users of the box open
- * pipes by name, as /dev/stdout. With TERMINAL, it gets one of its own, and the routes lack that
- * end. INTERACTIVE: what is typed at the host's terminal goes to the box. LOG is where the output
- * of a detached box goes, which has no input; else -1. FIRST_ID is the host's id for its user 0, or
- * 0. Errors end the tool.
+ * Host, before there is a box. Open what SPEC's box takes, close-on-exec, and let its users open
+ * pipes by name, as /dev/stdout. LOG is where the output of a detached box goes, which has no
+ * input; else -1. Errors end the tool.
  */
-void streams_open(struct streams *streams, bool terminal, bool interactive, int log,
-                  uint32_t first_id);
+void streams_open(struct spec *spec, int log);
 
 /* Box. Put them in place. The tool's own errors go on to where they went. Errors end the tool. */
-void streams_enter(const struct streams *streams);
+void streams_enter(const struct spec *spec);
+
+/* Host, between the start of the command and spawn_wait(). Pass signals on, and copy until the
+ * child has ended and all that it wrote has come out. MASTER, unless -1, is the other end of input
+ * and output: the window's size is followed then, and if input is a terminal, it is raw until the
+ * tool exits. Errors end the tool. */
+void streams_relay(int master, const struct child *child);
 
 #endif

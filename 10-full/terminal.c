@@ -2,31 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 #include "../09-overlay/descriptor.h"
-#include "background.h"
 
-/* The window's size is the box's terminal's too; the kernel then sends SIGWINCH inside. */
-static void follow_size(int master)
+void terminal_follow_size(int master)
 {
     struct winsize size;
 
     if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
         ioctl(master, TIOCSWINSZ, &size);
 }
-
-/* --- the box's side --------------------------------------------------------------------------- */
 
 int terminal_open(const struct root *dev, const struct child *child, uid_t owner, bool console)
 {
@@ -43,7 +34,7 @@ int terminal_open(const struct root *dev, const struct child *child, uid_t owner
         snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
         mount_bind(dev, name, "/console", 0);
     }
-    follow_size(master); /* here already: the monitor may come later than the command */
+    terminal_follow_size(master); /* here already: the monitor may come later than the command */
     if (descriptors_send(child->sync, &master, 1) != 0)
         exit(EXIT_TOOL);
     close(master);
@@ -60,8 +51,6 @@ void terminal_become(int slave)
     close(slave);
 }
 
-/* --- the host's side -------------------------------------------------------------------------- */
-
 int terminal_receive(const struct child *child)
 {
     int master = -1, error = descriptors_receive(child->sync, &master, 1);
@@ -69,165 +58,4 @@ int terminal_receive(const struct child *child)
     if (error != 0 && error != -EPIPE)
         exit(EXIT_TOOL); /* the box runs, on a terminal that nobody has */
     return master;
-}
-
-/* The terminal at standard input as it was before it was made raw. */
-static struct termios before;
-static bool is_raw;
-
-/* Raw: each key goes to the box as it is, Ctrl-C too; what it does, the box's terminal knows. */
-static void make_raw(void)
-{
-    struct termios raw = before;
-
-    cfmakeraw(&raw);
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-}
-
-/* At exit. In the background, the shell has set the terminal to its own taste: let it be. */
-static void restore(void)
-{
-    pid_t foreground = tcgetpgrp(STDIN_FILENO); /* -1: the terminal isn't our session's */
-
-    if (foreground == -1 || foreground == getpgrp())
-        tcsetattr(STDIN_FILENO, TCSANOW, &before);
-}
-
-/* Bytes on their way in one direction. */
-struct flow {
-    int from, to; /* either is -1 once it has ended */
-    size_t start, end;
-    char bytes[1024];
-};
-
-struct relay {
-    int box, signals;           /* pidfd and signalfd(2); -1 once the box has ended */
-    int master;                 /* -1 if it has no terminal of its own */
-    int last_rounds;            /* after its end */
-    struct flow flows[STREAMS]; /* standard input, output, error */
-};
-
-static void take_signal(const struct relay *relay)
-{
-    struct signalfd_siginfo info;
-
-    if (read(relay->signals, &info, sizeof(info)) != sizeof(info))
-        return;
-    int signal = (int)info.ssi_signo;
-    if (signal == SIGCONT && is_raw)
-        make_raw(); /* the shell that continued us has set it to its own taste */
-    if (signal == SIGCONT || (signal == SIGWINCH && relay->master != -1))
-        follow_size(relay->master);
-    else
-        syscall(SYS_pidfd_send_signal, relay->box, signal, NULL, 0);
-}
-
-/* Write what has been read, else read. False at the end: end-of-file, or nobody reads any more. */
-static bool move_bytes(struct flow *flow)
-{
-    ssize_t count;
-
-    if (flow->start < flow->end) {
-        count = log_write(flow->to, flow->bytes + flow->start, flow->end - flow->start);
-        flow->start += count > 0 ? (size_t)count : 0;
-    } else {
-        count = read(flow->from, flow->bytes, sizeof(flow->bytes));
-        flow->start = 0;
-        flow->end = count > 0 ? (size_t)count : 0;
-    }
-    return count > 0 || (count == -1 && (errno == EINTR || errno == EAGAIN));
-}
-
-/*
- * A stream has ended on one side: so let it end on the other. With its pipe closed, the box gets
- * end-of-file or SIGPIPE. If it has a terminal whose output nobody reads any more, that is hung up
- * (SIGHUP), as when a window is closed. For the end of input, type what a person would: Ctrl-D,
- * twice, because the first only ends a line.
- */
-static void end_flow(struct relay *relay, int standard)
-{
-    struct flow *flow = &relay->flows[standard], *in = &relay->flows[STDIN_FILENO];
-    struct termios settings;
-
-    flow->start = flow->end = 0;
-    if (flow == in && flow->from != -1 && tcgetattr(relay->master, &settings) == 0) {
-        flow->bytes[0] = flow->bytes[1] = (char)settings.c_cc[VEOF];
-        flow->end = 2;
-        flow->from = -1;
-        return;
-    }
-    close(flow == in ? flow->to : flow->from);
-    flow->from = flow->to = -1;
-    if (relay->master != -1)
-        in->from = in->to = relay->master = -1;
-}
-
-/*
- * One round: wait until something can move, and move it. Once the box has ended, what it wrote may
- * still be on the way, but no more input; then false, at the latest after so many rounds: a process
- * that 'exec' left behind could write forever.
- */
-static bool step(struct relay *relay)
-{
-    enum { SIGNALS, BOX, FLOWS, COUNT = FLOWS + STREAMS, LAST_ROUNDS = 1 << 12 };
-    struct pollfd ready[COUNT] = {{relay->signals, POLLIN, 0}, {relay->box, POLLIN, 0}};
-    bool pending = false;
-
-    for (int i = 0; i < STREAMS; i++) {
-        struct flow *flow = &relay->flows[i];
-        ready[FLOWS + i] = (struct pollfd){flow->to != -1 ? flow->from : -1, POLLIN, 0};
-        if (flow->start < flow->end) {
-            pending = true;
-            ready[FLOWS + i] = (struct pollfd){flow->to, POLLOUT, 0};
-        }
-    }
-    int count = poll(ready, COUNT, relay->box == -1 && !pending ? 0 : -1);
-    if (count == -1 && errno != EINTR)
-        die("poll");
-    if (ready[BOX].revents) {
-        relay->box = relay->signals = -1;
-        relay->flows[STDIN_FILENO] = (struct flow){.from = -1, .to = -1};
-        return true;
-    }
-    if (ready[SIGNALS].revents)
-        take_signal(relay);
-    for (int i = 0; i < STREAMS; i++)
-        if (ready[FLOWS + i].revents && !move_bytes(&relay->flows[i]))
-            end_flow(relay, i);
-    return relay->box != -1 || (count != 0 && ++relay->last_rounds < LAST_ROUNDS);
-}
-
-void terminal_relay(int master, const struct child *child, const struct streams *streams)
-{
-    static struct relay relay;
-    sigset_t signals = spawn_signals();
-
-    sigaddset(&signals, SIGCONT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    sigdelset(&signals, SIGCHLD); /* stays pending for spawn_wait() */
-    relay = (struct relay){.box = child->pidfd,
-                           .master = master,
-                           .signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
-    if (relay.signals == -1)
-        die("signalfd");
-    spawn_hold_stops(false);
-    for (int i = 0; i < STREAMS; i++) {
-        relay.flows[i].from = streams->routes[i].from;
-        relay.flows[i].to = streams->routes[i].to;
-    }
-    if (master != -1) {
-        /* Held, so that the master doesn't end when the box's programs close theirs for a while. */
-        (void)ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        relay.flows[STDIN_FILENO].to = relay.flows[STDOUT_FILENO].from = master;
-        fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-        follow_size(master);
-        is_raw = relay.flows[STDIN_FILENO].from != -1 && tcgetattr(STDIN_FILENO, &before) == 0;
-    }
-    if (is_raw) {
-        atexit(restore);
-        make_raw();
-    }
-    while (step(&relay))
-        ;
-    spawn_hold_stops(true); /* from here on it's undoing */
 }

@@ -1,5 +1,5 @@
 /*
- * A terminal of the box's own, for 'run -t' and 'exec -t', and the loop of every monitor.
+ * A terminal of the box's own, for 'run -t' and 'exec -t'.
  *
  * The box opens a pair of pseudo-terminal ends in its own /dev/pts: the slave becomes its standard
  * input, output and error; the master goes to the host over the socket between the two sides. So
@@ -12,7 +12,6 @@
 
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
-#include "streams.h"
 
 /* Box. Open a new terminal in pts of DEV, the box's /dev, for the user OWNER, and send its master
  * to the host over CHILD's socket. With CONSOLE, let it appear as /dev/console too. Returns the
@@ -27,10 +26,8 @@ void terminal_become(int slave);
  * one. Another error ends the tool. */
 int terminal_receive(const struct child *child);
 
-/* Host, between the start of the command and spawn_wait(). Pass signals on, and copy what STREAMS
- * says until the child has ended and all that it wrote has come out. MASTER, unless -1, is the
- * other end of input and output: the window's size is followed then, and if input is a terminal, it
- * is raw until the tool exits. Errors end the tool. */
-void terminal_relay(int master, const struct child *child, const struct streams *streams);
+/* Either side. The size of the host's window is that of the box's terminal too, whose kernel then
+ * sends SIGWINCH inside. */
+void terminal_follow_size(int master);
 
 #endif

@@ -82,7 +82,7 @@ half_made() {
     strace --quiet=all --output=/dev/null --trace='/^p?poll' --inject='/^p?poll:delay_exit=3000000' \
         "$full" rm -f bird 3>&- 4>&- &
     local remover=$!
-    wait_until 5 [ ! -L "$TEN_STEPS_HOME/boxes/bird" ]
+    wait_until 5 [ ! -e "$TEN_STEPS_HOME/boxes/bird" ]
     detached bird "${alone[@]}" sleep 60
     wait "$remover"
     run -0 "$full" exec bird true
