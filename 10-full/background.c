@@ -59,8 +59,7 @@ int background_tell(int waiting, const struct child *child, bool executed)
     }
     if (send(waiting, &status, 1, MSG_NOSIGNAL) != 1)
         return errno == EPIPE ? -errno : report("tell what has become of the command");
-    close(tool_errors());
-    tool_errors_to(STDERR_FILENO);
+    dup2(STDERR_FILENO, tool_errors());
     if (executed)
         close(waiting);
     return 0;

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
@@ -154,9 +153,8 @@ static void await(const struct spec *box, const struct child *child)
  * What comes in shows its program, /proc/PID/exe, to the box. Where the box's users are the host's,
  * one of them may own it.
  */
-static void hide_program(const struct spec *box, const char *command, char **argv, char **whole)
+static void hide_program(const struct spec *box, char **whole)
 {
-    argv[0] = (char *)command; /* as it was typed */
     if (box->first_id == 0)
         harden_run_from_copy(whole);
 }
@@ -174,7 +172,7 @@ int command_exec(int argc, char **argv, char **whole)
         streams_check_shell(&asked);
     if (state_open(argv[optind++], &box) < 0)
         return EXIT_TOOL;
-    hide_program(&box, "exec", argv, whole);
+    hide_program(&box, whole);
     list_add_all(&box.environment, asked.environment);
     box.user = asked.user != NULL ? asked.user : box.user;
     box.workdir = asked.workdir != NULL ? asked.workdir : box.workdir;
@@ -212,26 +210,17 @@ static const char inspect_usage[] =
 
 int command_inspect(int argc, char **argv, char **whole)
 {
-    static char *nothing[] = {"", NULL};
+    static const char *view[] = {"exec", "--view", "--user=0", "--workdir=/", NULL, NULL};
     bool json = options_one(argc, argv, inspect_usage, "json") != NULL;
     struct spec box;
 
     command_next(argv, &box);
+    if (box.running && !json)
+        hide_program(&box, whole);
     spec_write(&box, stdout);
     printf("\n");
     if (fflush(stdout) != 0)
         die("write");
-    if (json || !box.running)
-        return EXIT_SUCCESS;
-    hide_program(&box, "inspect", argv, whole);
-    view_remember_host();
-    box.user = box.groups = box.workdir = "";
-    box.environment = NULL;
-    box.tty = box.detach = box.init = false;
-    box.command = nothing; /* the view comes in its place */
-    struct child child = enter_and_spawn(&box);
-    if (child.pid == 0)
-        run_inside(&box, &child);
-    await(&box, &child); /* until its end */
-    return spawn_wait(&child);
+    view[4] = box.name;
+    return box.running && !json ? command_exec(5, (char **)view, whole) : EXIT_SUCCESS;
 }

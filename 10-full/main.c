@@ -5,7 +5,6 @@
  * chapter that each step comes from.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../01-chroot/tool.h"
@@ -76,20 +75,13 @@ static int run_command(int argc, char **argv, char **whole)
 
 int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {TOOL_OPTIONS};
-    int option;
-
     harden_descriptors();
-    tool_start(argv, "full", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS, long_options, NULL)) != -1)
-        tool_option(option);
+    (void)options_one(argc, argv, usage, "");
     if (optind == argc) {
         hint("'full --help' lists the commands");
         fail("a command is missing");
     }
-    int first = optind;
-    optind = 0; /* start afresh: getopt(3) */
-    int status = run_command(argc - first, argv + first, argv);
+    int status = run_command(argc - optind, argv + optind, argv);
     if (fflush(stdout) != 0)
         die("write");
     return status;

@@ -90,7 +90,7 @@ static bool is(const char *name, const char *other)
 }
 
 static struct option options[64];
-static char flags[64];
+static char flags[64], *called; /* the command's name as it was typed */
 
 /* A line such as "-m, --memory=SIZE" becomes a row of OPTIONS and a letter in FLAGS. */
 void options_begin(char **argv, const char *help)
@@ -99,11 +99,13 @@ void options_begin(char **argv, const char *help)
     static char tool[32];
     int count = 0;
 
+    optind = 0; /* start afresh: getopt(3) */
     sscanf(help, "Usage: %31[^[]", tool);
     tool[strlen(tool) - 1] = '\0';
+    called = argv[0];
     tool_start(argv, tool, help);
     /* What stands behind a command is its own: the "+" of TOOL_FLAGS. */
-    strcpy(flags, TOOL_FLAGS + (strstr(help, "[COMMAND") == NULL));
+    strcpy(flags, &TOOL_FLAGS[strstr(help, "[COMMAND") == NULL]);
     for (; *help != '\0'; help += strcspn(help, "\n") + 1) {
         char name[32], next, letter;
         bool short_too = sscanf(help, " -%c, --%31[a-z-]%c", &letter, name, &next) == 3;
@@ -122,8 +124,10 @@ const char *options_next(int argc, char **argv)
     const struct option *row = options;
     int option = getopt_long(argc, argv, flags, options, NULL);
 
-    if (option == -1)
+    if (option == -1) {
+        argv[0] = called; /* 'full exec' may have to execute the whole line again */
         return NULL;
+    }
     while (row->name != NULL && row->val != option)
         row++;
     if (row->name == NULL || row->val == TOOL_VIEW || strchr(TOOL_FLAGS, row->val) != NULL)

@@ -1,7 +1,7 @@
 /*
  * A filter over system calls: what the box may ask the kernel for at all. See seccomp(2).
  *
- * What is allowed and why is the list in syscalls.c, in groups and with reasons. In seccomp.c it
+ * What is refused and why is the list in syscalls.c, in groups and with reasons. In seccomp.c it
  * becomes a program for the kernel's classic BPF machine: a binary tree over call numbers, so that
  * some eight comparisons find any of them.
  */

@@ -86,7 +86,7 @@ child_is_stopped() {
         assert_equal "$status" 125
         pids=("${pids[@]:1}")
         run -0 cat "$BATS_TEST_TMPDIR/$command"
-        assert_contains "${lines[0]}" "full $command: box bird: no answer"
+        assert_contains "${lines[0]}" "full exec: box bird: no answer"
         assert_contains "${lines[1]}" "hint: "
     done
 }
