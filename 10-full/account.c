@@ -102,20 +102,19 @@ static void add_memberships(FILE *groups, const char *name, struct account *acco
                 add_group(account, line->gr_gid);
 }
 
-void account_find(const struct root *root, const char *text, const char *more,
+void account_find(const struct root *root, const char *text, char *const *more,
                   struct account *account)
 {
     FILE *users = open_text(root, "/etc/passwd"), *groups = open_text(root, "/etc/group");
-    char *group = strdupa(text == NULL ? "" : text), *rest = strdupa(more), *word;
+    char *group = strdupa(text == NULL ? "" : text);
     const char *user = strsep(&group, ":");
 
     account->group_count = 0;
     const char *name = find_user(users, user[0] == '\0' ? "0" : user, account);
     if (group != NULL)
         account->group = find_group(groups, group);
-    while ((word = strsep(&rest, ",")) != NULL)
-        if (word[0] != '\0')
-            add_group(account, find_group(groups, word));
+    for (; more != NULL && *more != NULL; more++)
+        add_group(account, find_group(groups, *more));
     if (group == NULL)
         add_memberships(groups, name, account);
     if (users != NULL)

@@ -26,10 +26,10 @@ struct account {
 /*
  * Box. The account of TEXT, which is USER or USER:GROUP, each a name or a number, as looked up in
  * ROOT; NULL or "" is root. With no GROUP, the user's own group and those that list the user as a
- * member; with one, that alone. MORE are further groups with "," between them. A number doesn't
+ * member; with one, that alone. MORE is a list of further groups. A number doesn't
  * have to be in the files. Errors end the tool.
  */
-void account_find(const struct root *root, const char *text, const char *more,
+void account_find(const struct root *root, const char *text, char *const *more,
                   struct account *account);
 
 /*

@@ -28,18 +28,6 @@
 #include "streams.h"
 #include "terminal.h"
 
-/* Only who is still to be forked gets the new clock, so an init has to come after it. */
-static void move_boot_clock(int64_t seconds)
-{
-    explain("unshare --time --boottime %jd\tunshare(CLONE_NEWTIME)", (intmax_t)seconds);
-    if (unshare(CLONE_NEWTIME) == -1)
-        die("unshare the time namespace");
-    int file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-    if (file == -1 || dprintf(file, "boottime %jd 0\n", (intmax_t)seconds) < 0)
-        die("move the boot clock by %jd seconds", (intmax_t)seconds);
-    close(file);
-}
-
 /*
  * /sys shows the machine, and may only be mounted by who owns the network namespace: in a user
  * namespace without a network of its own, the host's is bound. Read-only either way. The box's
@@ -155,7 +143,7 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
        one takes away. capability.h, account.h, harden.h, ../03-pid/init.h, seccomp.h */
     capability_bound(spec->capabilities);
     account_become(account, spec->user_namespace && spec->first_id == 0);
-    capability_hold(spec->capabilities, &spec->choice, account->user);
+    capability_hold(spec->capabilities, spec->cap_add, account->user);
     harden_undumpable();
     harden_no_new_privileges();
     if (spec->init)
@@ -198,8 +186,6 @@ noreturn void box_run(struct spec *spec, struct child *child)
     int terminal = -1;
 
     spawn_wait_go(child); /* 02 */
-    if (spec->boot_offset != 0)
-        move_boot_clock(spec->boot_offset); /* 10 */
     if (spec->user_namespace)
         idmap_become_root(&spec->user_map, &spec->group_map, false); /* 06 */
 

@@ -84,15 +84,15 @@ uint64_t capability_named(const char *name)
     fail("there is no capability '%s'", name);
 }
 
-uint64_t capability_chosen(const struct capability_choice *choice)
+uint64_t capability_chosen(uint64_t add, uint64_t drop)
 {
     uint64_t set = 0;
 
     for (int i = 0; i < KNOWN; i++)
-        if (choice->add == all || table[i].verdict == KEEP)
+        if (add == all || table[i].verdict == KEEP)
             set |= UINT64_C(1) << i;
-    set &= ~choice->drop;
-    return choice->add == all ? set : set | choice->add;
+    set &= ~drop;
+    return add == all ? set : set | add;
 }
 
 void capability_bound(uint64_t set)
@@ -109,7 +109,7 @@ void capability_bound(uint64_t set)
     /* END */
 }
 
-void capability_hold(uint64_t set, const struct capability_choice *choice, uid_t user)
+void capability_hold(uint64_t set, uint64_t add, uid_t user)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}};
@@ -117,8 +117,8 @@ void capability_hold(uint64_t set, const struct capability_choice *choice, uid_t
     if (syscall(SYS_capget, &header, data) == -1)
         die("capget");
     uint64_t ours = data[0].permitted | (uint64_t)data[1].permitted << 32;
-    uint64_t held = user == 0 ? set & ours : 0, missing = user == 0 ? choice->add & ~ours : 0;
-    if (missing != 0 && choice->add != all) {
+    uint64_t held = user == 0 ? set & ours : 0, missing = user == 0 ? add & ~ours : 0;
+    if (missing != 0 && add != all) {
         hint("whoever started this tool has taken it away, as container engines do");
         fail("the box can't have %s, as this process lacks it itself",
              table[__builtin_ctzll(missing)].name);

@@ -12,13 +12,14 @@
 enum { LONGEST_STOP = 2000000 /* seconds, as milliseconds in an int */ };
 
 /* Host. One for each word behind "full". WHOLE is the command line with "full" in front. */
+int command_run(int argc, char **argv); /* in options.c */
 int command_ps(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_rm(int argc, char **argv);
-int command_stats(int argc, char **argv);              /* in stats.c */
+int command_stats(int argc, char **argv);
 int command_exec(int argc, char **argv, char **whole); /* these two in join.c */
 int command_inspect(int argc, char **argv, char **whole);
 
@@ -49,9 +50,6 @@ char **options_operands(int argc, char **argv, int min, int max);
  * behind the last one. If that box isn't there, the tool ends.
  */
 bool command_next(char **argv, struct spec *box);
-
-/* Host, in options.c. Fill SPEC, which is zero, from the command line of 'full run'. */
-void run_options(struct spec *spec, int argc, char **argv);
 
 /* Host. Put the options that HELP lists into SPEC, for 'full exec' too. */
 void options_read(struct spec *spec, int argc, char **argv, const char *help);

@@ -22,7 +22,6 @@
 
 /* What has to be undone when this process, the monitor of the box, ends. */
 static struct {
-    pid_t monitor;      /* 0 while there is nothing to undo */
     struct child child; /* 02: pid 0 while there is none */
     struct spec *spec;
     struct claim claim;    /* 07: of the name, with the box's directory */
@@ -46,7 +45,7 @@ static void undo(void)
     struct spec *spec = box.spec;
     int error = 0;
 
-    if (box.monitor != getpid())
+    if (spec->monitor != getpid() || box.claim.file == -1)
         return; /* the box inherits this from before the clone */
     spawn_hold_stops(true);
     if (box.child.pid > 0) {
@@ -78,14 +77,11 @@ static int begin(struct spec *spec)
     box.claim.file = box.resource.file = -1;
     spec->status = -1;
     int error = state_begin(spec, &box.claim);
-    box.monitor = box.claim.file != -1 ? getpid() : 0;
     atexit(undo);
     if (error == 0 && spec->home != spec->claims)
         error = claim_take(&box.resource, claim_home(), NULL);
     if (error != 0)
         return error;
-    spec->monitor = box.monitor;
-    spec->pid_namespace = state_pid_namespace();
     if (spec->mapped)
         spec->first_id = state_take_ids(resources());
     unsigned count = spec->mapped ? STATE_IDS : 1;
@@ -95,8 +91,9 @@ static int begin(struct spec *spec)
     spec->group_map = (struct id_map){{{0, group, count}}, 1};
     if (!spec->layers.on_disk)
         return 0;
-    spec->layer = strdup(state_path(spec, ""));
-    return spec->layer != NULL ? layers_make(&spec->layers, spec->layer) : report("strdup");
+    error = layers_make(&spec->layers, state_path(spec, ""));
+    spec->layer = spec->layers.box;
+    return error;
 }
 
 /* Link the box to the bridge, and note its address and ports. */
@@ -183,7 +180,7 @@ int container_run(struct spec *spec)
     spec->cgroup = spec->grouped ? box.group.path : "";
 
     streams_open(spec, log); /* 10 */
-    struct clone_args arguments = {.flags = spec->namespaces & ~(uint64_t)CLONE_NEWTIME,
+    struct clone_args arguments = {.flags = spec->namespaces,
                                    .cgroup = (uint64_t)box.group.directory};
     struct child child = spawn_with(arguments); /* 02 */
     if (child.pid == 0) {

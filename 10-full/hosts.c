@@ -11,23 +11,25 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
 #include "../07-net/link.h"
+#include "../07-net/network.h"
 #include "../07-net/resolv.h"
 
 #define GATEWAY "host-gateway"
 
-void hosts_check(const char *text)
+const char *hosts_check(const char *text)
 {
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-    const char *end = text + strspn(text, letters), *address = end + (*end != '\0');
+    char *name = strdupa(text), *address = name + strcspn(name, ":=");
     struct in6_addr binary;
 
-    if (end == text || (*end != ':' && *end != '='))
+    if (*address == '\0')
         fail("invalid host '%s': expected NAME:ADDRESS, such as db:10.0.0.5", text);
+    *address++ = '\0';
+    network_check_name("host", name, 253);
     if (strcmp(address, GATEWAY) != 0 && inet_pton(AF_INET, address, &binary) != 1 &&
         inet_pton(AF_INET6, address, &binary) != 1)
         fail("invalid host '%s': expected an IPv4 or IPv6 address or " GATEWAY " after the name",
              text);
+    return text;
 }
 
 char *hosts_compose(char *const *added, const char *name, uint32_t address, uint32_t gateway)

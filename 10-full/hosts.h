@@ -9,9 +9,10 @@
 
 /*
  * Host. One --add-host: NAME:ADDRESS, or with "=" as docker has it, too. "host-gateway" stands for
- * the address by which the box reaches the host. Mistakes end the tool.
+ * the address by which the box reaches the host. Returns TEXT; a mistake ends
+ * the tool.
  */
-void hosts_check(const char *text);
+const char *hosts_check(const char *text);
 
 /*
  * Either side. The file for a box: localhost, then lines for ADDED as hosts_check() has

@@ -84,9 +84,7 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
     if (box->tty) {
         struct root dev = root_at("/dev");
         terminal = terminal_open(&dev, child, account.user, false);
-        close(dev.directory);
     }
-    close(root.directory);
     box_become(box, &account, terminal, child);
 }
 
@@ -94,8 +92,7 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
  * Enter the namespaces of the box and make a child in them: returns twice, like spawn(). To enter
  * the mount namespace is to enter its root; the pid namespace is only entered by children. The
  * cgroup namespace comes last and in the child, as nobody moves into a group from outside its
- * namespace. The moved clock is not the first process's, which made it, but its children's. Nothing
- * in the box may look into these processes meanwhile.
+ * namespace. Nothing in the box may look into these processes meanwhile.
  */
 static struct child enter_and_spawn(const struct spec *box)
 {
@@ -117,12 +114,9 @@ static struct child enter_and_spawn(const struct spec *box)
     /* EXERCISE 10.5: be born in the box's CGROUP and in all its namespaces: see above for which of
        them come later, and why. Nobody in the box may look in. setns(2), harden.h, spawn.h */
     int group = open_namespace(box, CLONE_NEWCGROUP, "cgroup");
-    int clock = open_namespace(box, CLONE_NEWTIME, "time_for_children");
 
     harden_undumpable();
-    enter(box, "--all", box->process, (int)box->namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME));
-    if (clock != -1)
-        enter(box, "--time", clock, CLONE_NEWTIME);
+    enter(box, "--all", box->process, (int)box->namespaces & ~CLONE_NEWCGROUP);
     struct clone_args arguments = {.flags = box->namespaces & CLONE_INTO_CGROUP,
                                    .cgroup = (uint64_t)cgroup};
     child = spawn_with(arguments);

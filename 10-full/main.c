@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
-#include "box.h"
 #include "commands.h"
 #include "harden.h"
 #include "state.h"
@@ -35,11 +34,8 @@ static int run_command(int argc, char **argv, char **whole)
 {
     const char *command = argv[0];
 
-    if (strcmp(command, "run") == 0) {
-        static struct spec spec; /* what it points to is kept until the end */
-        run_options(&spec, argc, argv);
-        return container_run(&spec);
-    }
+    if (strcmp(command, "run") == 0)
+        return command_run(argc, argv);
     if (strcmp(command, "exec") == 0)
         return command_exec(argc, argv, whole);
     if (strcmp(command, "load") == 0)

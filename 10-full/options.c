@@ -13,6 +13,7 @@
 #include "../04-mnt/mount.h"
 #include "../06-user/number.h"
 #include "../08-cgroup/limit.h"
+#include "box.h"
 #include "hosts.h"
 #include "signals.h"
 #include "state.h"
@@ -31,18 +32,15 @@ static const char usage[] =
     "  -e, --env=NAME[=VALUE] set a variable, or hand down one's own; repeatable (default: only\n"
     "                         PATH, HOME, HOSTNAME and TERM, and those of the image, are set)\n"
     "      --env-file=FILE    the same for each line of FILE; repeatable, --env wins\n"
-    "      --entrypoint=PROGRAM\n"
-    "                         run PROGRAM with COMMAND as its arguments (default: the\n"
-    "                         image's); \"\": COMMAND alone\n"
-    "  -w, --workdir=DIR      working directory inside, made if missing (default: the\n"
-    "                         image's, or /)\n"
+    "      --entrypoint=FILE  run FILE with COMMAND as its arguments (default: the image's);\n"
+    "                         \"\": COMMAND alone\n"
+    "  -w, --workdir=DIR      working directory, made if missing (default: the image's, or /)\n"
     "  -u, --user=USER[:GROUP]\n"
-    "                         who the command runs as, looked up inside (default: the image's, or\n"
-    "                         root)\n"
+    "                         who runs the command, looked up inside (default: the image's)\n"
     "      --group-add=GROUP  one more group for it, as for --user; repeatable\n"
     "  -v, --volume=SRC:DST[:ro]\n"
-    "                         let SRC appear at DST, made if missing; with :ro\n"
-    "                         read-only; docker's :z and :Z do nothing; repeatable\n"
+    "                         let SRC appear at DST, made if missing; :ro: read-only;\n"
+    "                         docker's :z and :Z do nothing; repeatable\n"
     "      --tmpfs=DST[:OPTION,...]\n"
     "                         a new, empty tmpfs at DST, made if missing; repeatable\n"
     "                         OPTION: size=, mode=, uid=, gid=, ro, rw, exec, suid or\n"
@@ -54,13 +52,12 @@ static const char usage[] =
     "                         (default: a free one, see 'full ps'); 80-83 is a range\n"
     "      --network=KIND     bridge: a link of its own; none: loopback alone; host: the host's\n"
     "                         (default: bridge for root, none for an ordinary user)\n"
-    "      --ip=ADDRESS[/BITS]\n"
-    "                         address on the bridge (default: the first free one)\n"
+    "      --ip=ADDRESS       address on the bridge (default: the first free one)\n"
     "      --dns=ADDRESS      ask this name server; repeatable (default: the host's)\n"
     "      --add-host=NAME:ADDRESS\n"
     "                         a line in /etc/hosts; host-gateway is the host; repeatable\n"
-    "  -m, --memory=SIZE      at most this much memory, such as 64m or 1.5g (default:\n"
-    "                         no limit, as with 0)\n"
+    "  -m, --memory=SIZE      at most this much, such as 64m or 1.5g (default: no limit, as with "
+    "0)\n"
     "      --cpus=NUMBER      at most so many processors' time, such as 0.5 (default: no limit)\n"
     "      --cpuset-cpus=LIST on these processors only (default: all)\n"
     "      --pids-limit=N     at most N processes (default: no limit, as with 0 or -1)\n"
@@ -73,10 +70,7 @@ static const char usage[] =
     "      --ulimit=NAME=SOFT[:HARD]\n"
     "                         a resource limit, such as nofile=1024; repeatable\n"
     "      --stop-signal=SIG  what 'full stop' sends (default: the image's, or TERM)\n"
-    "      --stop-timeout=SECONDS\n"
-    "                         how long 'full stop' waits before KILL (default: 10)\n"
-    "      --boot-time-offset=SECONDS\n"
-    "                         move the boot clock inside (default: as the host's)\n"
+    "      --stop-timeout=N   how many seconds 'full stop' waits before KILL (default: 10)\n"
     "@\n"
     "An ordinary user has no bridge network, and of limits only those delegated to them.\n\n"
     "Example: full run -it --hostname bird ./rootfs\n\n"
@@ -208,23 +202,6 @@ static void add_shm(struct spec *spec, const char *size)
     add_volume(spec, text, tmpfs_parse(text));
 }
 
-static void add_group(struct spec *spec, const char *text)
-{
-    char *both;
-
-    if (geteuid() != 0)
-        fail("--group-add: an ordinary user's box has that user's group alone");
-    if (asprintf(&both, "%s%s%s", spec->groups, spec->groups[0] ? "," : "", text) == -1)
-        die("asprintf");
-    spec->groups = both;
-}
-
-static void add_host(struct spec *spec, const char *text)
-{
-    hosts_check(text);
-    list_add(&spec->hosts, text);
-}
-
 /* Is TEXT the first of two words and not the second? Any third ends the tool. */
 static bool first_of_two(const char *text, const char *what, const char *first, const char *second)
 {
@@ -271,7 +248,7 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "env-file"))
         add_variables(&spec->variables, optarg);
     else if (is(name, "group-add"))
-        add_group(spec, optarg);
+        list_add(&spec->groups, optarg);
     else if (is(name, "volume"))
         add_volume(spec, optarg, bind_parse(optarg));
     else if (is(name, "tmpfs"))
@@ -279,11 +256,11 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "shm-size"))
         add_shm(spec, optarg);
     else if (is(name, "add-host"))
-        add_host(spec, optarg);
+        list_add(&spec->hosts, hosts_check(optarg));
     else if (is(name, "cap-add"))
-        spec->choice.add |= capability_named(optarg);
+        spec->cap_add |= capability_named(optarg);
     else if (is(name, "cap-drop"))
-        spec->choice.drop |= capability_named(optarg);
+        spec->cap_drop |= capability_named(optarg);
     else if (is(name, "seccomp"))
         spec->seccomp = first_of_two(optarg, "seccomp", "default", "off");
     else if (is(name, "userns"))
@@ -294,8 +271,6 @@ static void take(struct spec *spec, const char *name)
         spec->stop_signal = signal_option(optarg);
     else if (is(name, "stop-timeout"))
         spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
-    else if (is(name, "boot-time-offset"))
-        spec->boot_offset = tool_number(optarg, "boot time offset", INT32_MIN, INT32_MAX);
     else if (optarg != NULL)
         take_resource(spec, name);
 }
@@ -340,12 +315,16 @@ static void set_defaults(struct spec *spec)
     check_network(spec);
     if (!spec->user_namespace && geteuid() != 0)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
+    if (spec->groups != NULL && geteuid() != 0)
+        fail("--group-add: an ordinary user's box has that user's group alone");
     targets_check(spec->volumes, spec->volume_count);
 }
 
-void run_options(struct spec *spec, int argc, char **argv)
+int command_run(int argc, char **argv)
 {
-    spec->groups = "";
+    static struct spec box; /* what it points to is kept until the end */
+    struct spec *spec = &box;
+
     spec->seccomp = spec->user_namespace = true;
     spec->stop_timeout = 10;
     options_read(spec, argc, argv, usage);
@@ -356,4 +335,5 @@ void run_options(struct spec *spec, int argc, char **argv)
         argv[--optind] = (char *)spec->entrypoint; /* in front of its arguments */
     spec->command = optind < argc ? argv + optind : NULL;
     set_defaults(spec);
+    return container_run(spec);
 }

@@ -29,7 +29,7 @@ static const struct field {
     }
     FIELD(TEXT, name),           FIELD(FLAG, running),     FIELD(TEXT, hostname),
     FIELD(TEXT, source),         FIELD(TEXT, image),       FIELD(LIST, command),
-    FIELD(TEXT, entrypoint),     FIELD(TEXT, user),        FIELD(TEXT, groups),
+    FIELD(TEXT, entrypoint),     FIELD(TEXT, user),        FIELD(LIST, groups),
     FIELD(TEXT, workdir),        FIELD(LIST, environment), FIELD(TEXT, network),
     FIELD(TEXT, address),        FIELD(LIST, ports),       FIELD(LIST, mounts),
     FIELD(TEXT, cgroup),         FIELD(TEXT, layer),       FIELD(NUMBER, pid),
@@ -231,13 +231,12 @@ int spec_complete(struct spec *spec)
     const char *tree = root ? tree_top() : NULL;
     spec->grouped = spec->plan.limits.count > 0 || (tree != NULL && access(tree, W_OK) == 0);
     /* Else an init does: a command that changes its user no longer dies with the monitor. */
-    spec->init |= (root && !spec->grouped) || spec->boot_offset != 0;
-    spec->capabilities = capability_chosen(&spec->choice);
+    spec->init |= root && !spec->grouped;
+    spec->capabilities = capability_chosen(spec->cap_add, spec->cap_drop);
     spec->mapped = spec->user_namespace && root;
     spec->namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWCGROUP;
     spec->namespaces |= spec->user_namespace ? CLONE_NEWUSER : 0;
     spec->namespaces |= strcmp(spec->network, "host") != 0 ? CLONE_NEWNET : 0;
-    spec->namespaces |= spec->boot_offset != 0 ? CLONE_NEWTIME : 0;
     spec->namespaces |= spec->grouped ? CLONE_INTO_CGROUP : 0;
     return 0;
 }

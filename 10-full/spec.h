@@ -32,14 +32,13 @@ struct spec {
     const char *layer;             /* where its upper layer lies, if that is kept on a disk */
     const char *entrypoint;        /* the first word of COMMAND, in place of the image's */
     const char *user, *workdir;    /* NULL or "": root, "/" */
-    const char *groups;            /* more of the user's, with "," between them */
     const char *network, *address; /* bridge, none or host; that of its link */
     const char *cgroup;            /* the directory of its control group, if it has one */
-    char **command, **environment;
-    char **ports;  /* published, as --publish has them */
-    char **mounts; /* its volumes and tmpfs, as asked for */
-    bool running;  /* when read back, whether its claim is locked */
-    bool keep;     /* stays listed after its end: named or detached, and not --rm */
+    char **command, **environment, **groups; /* the latter: more of the user's */
+    char **ports;                            /* published, as --publish has them */
+    char **mounts;                           /* its volumes and tmpfs, as asked for */
+    bool running;                            /* when read back, whether its claim is locked */
+    bool keep; /* stays listed after its end: named or detached, and not --rm */
     bool detach, interactive, tty, rm, read_only, init, user_namespace, seccomp;
     uint32_t first_id; /* the host's id for user 0 of the box, if it has a range of its own */
     uint64_t capabilities, namespaces; /* the latter as the flags of clone3(2) */
@@ -57,10 +56,9 @@ struct spec {
     char **variables;     /* of --env-file */
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
-    char **hosts;        /* as --add-host has them */
-    int64_t boot_offset; /* seconds to add to the boot clock */
+    char **hosts; /* as --add-host has them */
     struct rlimits limits;
-    struct capability_choice choice;
+    uint64_t cap_add, cap_drop;
     bool is_named, view;
 
     /* What comes of it, in the terms of the chapters. */

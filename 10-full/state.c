@@ -75,6 +75,14 @@ static int make_directory(const struct spec *spec)
     return 0;
 }
 
+/* The inode of the one that this process counts in. */
+static uint64_t pid_namespace(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
 int state_begin(struct spec *spec, struct claim *claim)
 {
     bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
@@ -82,6 +90,8 @@ int state_begin(struct spec *spec, struct claim *claim)
 
     if ((in_store && store == NULL) || !choose_home(spec, store))
         return -EIO; /* which has been reported */
+    spec->monitor = getpid();
+    spec->pid_namespace = pid_namespace();
     int error = claim_take(claim, spec->claims, claim_name(spec));
     if (error == -EBUSY || (error == 0 && exists(spec))) {
         hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", spec->name);
@@ -172,13 +182,6 @@ int state_read(const char *name, struct spec *spec)
 
 /* --- a box that runs -------------------------------------------------------------------------- */
 
-uint64_t state_pid_namespace(void)
-{
-    struct stat status;
-
-    return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
-}
-
 /*
  * Numbers of processes are used again. But as long as the claim is locked the monitor lives, so its
  * number is right; and the only child of that number that it can have is its box's first process.
@@ -210,7 +213,7 @@ int state_open(const char *name, struct spec *spec)
     int error;
 
     for (int waited = 0; (error = state_read(name, spec)) == 0 && spec->running; waited += PAUSE) {
-        if (spec->pid > 0 && spec->pid_namespace != state_pid_namespace())
+        if (spec->pid > 0 && spec->pid_namespace != pid_namespace())
             return refuse("box %s: is of another pid namespace: it can only be listed from here",
                           name);
         if (spec->pid > 0 && open_running(spec))

@@ -56,9 +56,6 @@ int state_read(const char *name, struct spec *spec);
  */
 int state_open(const char *name, struct spec *spec);
 
-/* The inode of the pid namespace that this process counts in. */
-uint64_t state_pid_namespace(void);
-
 /* How a box that state_open() has opened has ended; -1 if its monitor was killed. */
 int state_status(const struct spec *spec);
 

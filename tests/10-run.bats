@@ -28,7 +28,7 @@ load lib/boxes
 
 @test "-d: what can't be started is told with its status, and nothing is kept of it" {
     local more
-    for more in "" --init -t "--init -t" --boot-time-offset=10; do
+    for more in "" --init -t "--init -t"; do
         # shellcheck disable=SC2086
         expect_error 127 "/no/such: No such file or directory" "$full" run -d $more "${alone[@]}" --name bird \
             "$ROOTFS" /no/such
@@ -206,7 +206,7 @@ $ROOTFS/tmp"
     expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
 }
 
-# --- run: limits, clock, users -------------------------------------------------------------------
+# --- run: limits, users ---------------------------------------------------------------------------
 
 # Does the kernel's tree of control groups, version 2, have this controller here?
 controller_is_here() {
@@ -338,23 +338,6 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     assert_equal "$output" 200
 }
 
-@test "--boot-time-offset: the box's clock is moved, and the host's is not" {
-    local before inside after
-    read -r before _ </proc/uptime
-    run -0 "$full" run "${alone[@]}" --boot-time-offset 1000000 "$ROOTFS" cat /proc/uptime
-    inside=${output%%.*}
-    read -r after _ </proc/uptime
-    [ "$inside" -ge $((${before%%.*} + 1000000)) ]
-    [ "$inside" -le $((${after%%.*} + 1000000)) ]
-    detached bird --network=none --boot-time-offset=1000 sleep 60
-    assert_isolated "$(last_descendant "$(of bird pid)")" time
-    run -0 "$full" exec bird cat /proc/uptime
-    read -r after _ </proc/uptime
-    [ "${output%%.*}" -ge $((${before%%.*} + 1000)) ]
-    [ "${output%%.*}" -le $((${after%%.*} + 1000)) ]
-    expect_error 125 "by -10000000 seconds" "$full" run "${alone[@]}" --boot-time-offset -10000000 "$ROOTFS" true
-}
-
 @test "--userns: a range of users that no other box has, or the host's" {
     detached one --network=none sleep 60
     detached two --network=none sleep 60
@@ -408,7 +391,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     install -d -o 65534 -g 65534 "$BATS_TEST_TMPDIR/data"
     install -d -o 1234 -g 1234 "$BATS_TEST_TMPDIR/theirs"
     run -0 as_user "$full" run --hostname bird --tmpfs /tmp --init --read-only --ulimit nofile=99 \
-        -v "$BATS_TEST_TMPDIR/data:/mnt" -v "$BATS_TEST_TMPDIR/theirs:/tmp/theirs" --boot-time-offset 5000 -e A=b -w /mnt "$ROOTFS" \
+        -v "$BATS_TEST_TMPDIR/data:/mnt" -v "$BATS_TEST_TMPDIR/theirs:/tmp/theirs" -e A=b -w /mnt "$ROOTFS" \
         sh -c '! touch /tmp/theirs/file 2>&- || echo theirs; uname -n; pwd; echo $A >file; stat -c %u file; ulimit -n; grep -E "Seccomp:|NoNewPrivs" /proc/self/status'
     assert_equal "$output" $'bird\n/mnt\n0\n99\nNoNewPrivs:\t1\nSeccomp:\t2'
     assert_equal "$(stat -c %u "$BATS_TEST_TMPDIR/data/file")" 65534

@@ -262,10 +262,9 @@ static void drop(uint64_t kept, const struct filter *filter)
 
 static void run_box(int sync, char **argv)
 {
-    static const struct capability_choice choice;
     static char *environment[] = {"PATH=/usr/bin:/bin", NULL};
     static struct filter filter;
-    uint64_t kept = capability_chosen(&choice);
+    uint64_t kept = capability_chosen(0, 0);
     char go[2];
 
     MUST(recv(sync, go, sizeof(go), 0));
