@@ -49,12 +49,6 @@ void harden_undumpable(void)
         die("prctl PR_SET_DUMPABLE");
 }
 
-void harden_new_session(void)
-{
-    if (setsid() == -1)
-        die("setsid");
-}
-
 void harden_new_keyring(void)
 {
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1 || errno == ENOSYS)

@@ -17,10 +17,6 @@ void harden_run_from_copy(char **argv);
  * (CVE-2016-9962), until execve(2) or a change of credentials. PR_SET_DUMPABLE in prctl(2) */
 void harden_undumpable(void);
 
-/* Box. Lead a new session, without a terminal to open as /dev/tty, and a new process group: kill(2)
- * with 0 reaches all of one's group, in whichever pid namespace, and so the tool. setsid(2) */
-void harden_new_session(void);
-
 /* Box. Leave the keyring of the session that the tool was started in, and the keys in it, for a new
  * and empty one: keyrings know no namespaces. Before seccomp_install(). session-keyring(7) */
 void harden_new_keyring(void);

@@ -15,7 +15,6 @@
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
-#include "../08-cgroup/group.h"
 #include "account.h"
 #include "background.h"
 #include "box.h"
@@ -42,24 +41,6 @@ static const char usage[] =
     "  nsenter --target PID --all sh\n";
 
 enum { LONGEST_WAIT = 10000 }; /* milliseconds */
-
-/*
- * A namespace that is to be entered later, by NAME; -1 if KIND is not among those to enter. The
- * descriptor is opened now: once in the box's user namespace, a process of the host's such as the
- * box's init may not be looked into any more.
- */
-static int open_namespace(const struct spec *box, uint64_t kind, const char *name)
-{
-    char path[64];
-
-    if (!(box->namespaces & kind))
-        return -1;
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", box->pid, name);
-    int namespace = open(path, O_RDONLY | O_CLOEXEC);
-    if (namespace == -1)
-        fail("box %s: is not running any more", box->name);
-    return namespace;
-}
 
 /* WHAT and THERE are the option of nsenter(1) for NAMESPACES and the descriptor to get there. */
 static void enter(const struct spec *box, const char *what, int there, int namespaces)
@@ -99,28 +80,27 @@ static struct child enter_and_spawn(const struct spec *box)
     struct child child = {.pid = -1};
     int cgroup = -1;
 
-    if (!box->running)
+    if (!box->running || box->process == -1)
         fail("box %s: is not running", box->name);
-    if (box->cgroup[0] != '\0' && group_number(box->cgroup, "cgroup.events", "frozen") == 1) {
-        hint("'echo 0 > %.300s/cgroup.freeze' thaws it, unless a group above is frozen",
-             box->cgroup);
-        fail("box %s: is frozen", box->name);
-    }
-    if (box->process == -1)
-        fail("box %s: has ended", box->name);
     if (box->cgroup[0] != '\0' &&
         (cgroup = open(box->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", box->cgroup);
     /* EXERCISE 10.5: be born in the box's CGROUP and in all its namespaces: see above for which of
        them come later, and why. Nobody in the box may look in. setns(2), harden.h, spawn.h */
-    int group = open_namespace(box, CLONE_NEWCGROUP, "cgroup");
+    char path[64];
+
+    /* Now: from the box's user namespace, a process of the host's, as its init, can't be seen. */
+    snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", box->pid);
+    int group = open(path, O_RDONLY | O_CLOEXEC);
+    if (group == -1)
+        fail("box %s: is not running any more", box->name);
 
     harden_undumpable();
     enter(box, "--all", box->process, (int)box->namespaces & ~CLONE_NEWCGROUP);
     struct clone_args arguments = {.flags = box->namespaces & CLONE_INTO_CGROUP,
                                    .cgroup = (uint64_t)cgroup};
     child = spawn_with(arguments);
-    if (child.pid == 0 && group != -1)
+    if (child.pid == 0)
         enter(box, "--cgroup", group, CLONE_NEWCGROUP);
     /* END */
     if (child.pid == -1)
@@ -143,16 +123,6 @@ static void await(const struct spec *box, const struct child *child)
     fail("box %s: no answer from the process started in it", box->name);
 }
 
-/*
- * What comes in shows its program, /proc/PID/exe, to the box. Where the box's users are the host's,
- * one of them may own it.
- */
-static void hide_program(const struct spec *box, char **whole)
-{
-    if (box->first_id == 0)
-        harden_run_from_copy(whole);
-}
-
 int command_exec(int argc, char **argv, char **whole)
 {
     struct spec box, asked = {.name = NULL};
@@ -166,7 +136,9 @@ int command_exec(int argc, char **argv, char **whole)
         streams_check_shell(&asked);
     if (state_open(argv[optind++], &box) < 0)
         return EXIT_TOOL;
-    hide_program(&box, whole);
+    /* The box sees what comes in, by /proc/PID/exe. If its users are the host's, one may own it. */
+    if (box.first_id == 0)
+        harden_run_from_copy(whole);
     list_add_all(&box.environment, asked.environment);
     box.user = asked.user != NULL ? asked.user : box.user;
     box.workdir = asked.workdir != NULL ? asked.workdir : box.workdir;
@@ -209,8 +181,8 @@ int command_inspect(int argc, char **argv, char **whole)
     struct spec box;
 
     command_next(argv, &box);
-    if (box.running && !json)
-        hide_program(&box, whole);
+    if (box.running && !json && box.first_id == 0)
+        harden_run_from_copy(whole); /* before anything is printed */
     spec_write(&box, stdout);
     printf("\n");
     if (fflush(stdout) != 0)
