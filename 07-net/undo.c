@@ -91,7 +91,7 @@ static int remove_group(const char *path)
     return error != 0 || rmdir(path) == 0 || errno == ENOENT ? error : -errno;
 }
 
-/* Write VALUE to FILE of the group PATH. Returns 0 or -errno. cgroups(7) */
+/* Write VALUE to FILE of the group PATH, which may be gone. cgroups(7) */
 static int write_group(const char *path, const char *file, const char *value)
 {
     char name[PATH_MAX + 16];
@@ -99,19 +99,12 @@ static int write_group(const char *path, const char *file, const char *value)
     snprintf(name, sizeof(name), "%s/%s", path, file);
     explain("echo %s > %s\twrite(\"%s\", \"%s\")", value, name, file, value);
     int group = open(name, O_WRONLY | O_CLOEXEC);
-    int error = group == -1 || write(group, value, 1) != 1 ? -errno : 0;
+    bool failed =
+        (group == -1 || write(group, value, 1) != 1) && errno != ENOENT && errno != ENODEV;
+    int error = failed ? report("write %s", name) : 0;
     if (group != -1)
         close(group);
     return error;
-}
-
-/* Let what is in the group PATH go on; it may have ended meanwhile. */
-static int thaw_group(const char *path)
-{
-    int error = write_group(path, "cgroup.freeze", "0");
-
-    errno = -error;
-    return error == 0 || errno == ENOENT || errno == ENODEV ? 0 : report("thaw %s", path);
 }
 
 static int undo_group(char *path, int patience)
@@ -120,8 +113,8 @@ static int undo_group(char *path, int patience)
 
     explain("rmdir %s\trmdir(\"%s\")", path, path);
     int error = remove_group(path);
-    if (error == -EBUSY && (errno = -write_group(path, "cgroup.kill", "1")) != 0)
-        return report("kill what is in %s", path);
+    if (error == -EBUSY && write_group(path, "cgroup.kill", "1") != 0)
+        return error;
     for (; error == -EBUSY && patience > 0; patience--) {
         nanosleep(&pause, NULL);
         error = remove_group(path);
@@ -222,7 +215,7 @@ int undo_line(char *line, const char *token, int patience)
     if (strcmp(verb, "group") == 0)
         return undo_group(line, patience);
     if (strcmp(verb, "frozen") == 0)
-        return thaw_group(line);
+        return write_group(line, "cgroup.freeze", "0");
     if (strcmp(verb, "tree") == 0)
         return remove_tree(line);
     if (strcmp(verb, "table") == 0)
