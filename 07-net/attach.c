@@ -245,7 +245,7 @@ static int add_element(struct host *host, struct claim *claim, const char *set, 
     int error = claim_note(claim, "element %s %s", set, key);
 
     if (error == 0)
-        error = nat_add_element(&host->filter, set, key, NULL, claim->token);
+        error = nat_add(&host->filter, set, key, NULL, claim->token);
     return error == -EEXIST ? 0 : error;
 }
 
@@ -255,7 +255,7 @@ static int join_rules(struct network *network, struct host *host)
     struct claim *claim = &network->claims[BRIDGE];
     const char *bridge = network->bridge;
     char localnet[64], same[2 * IF_NAMESIZE + 4];
-    int error = nat_has_element(&host->filter, "bridges", bridge, claim->token);
+    int error = nat_has(&host->filter, "bridges", bridge, claim->token);
 
     if (error != 0)
         return error == 1 ? 0 : error;
@@ -280,7 +280,7 @@ static int join_uplinks(struct network *network, struct host *host)
             strcmp(link, "lo") == 0 || strcmp(link, network->bridge) == 0 || setting_forwards(link))
             continue;
         /* Without a line, as the set goes with the table. */
-        error = nat_add_element(&host->filter, "uplinks", link, NULL, claim->token);
+        error = nat_add(&host->filter, "uplinks", link, NULL, claim->token);
         if (error == 0 || error == -EEXIST)
             error = setting_forward(claim, link);
     }

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "undo.h"
 
 enum {
     UNMADE = 0600,  /* the mode of a claim, but ... */
@@ -23,8 +22,9 @@ enum {
     PAUSE = 5,      /* milliseconds between two tries */
     OWN_TRIES = 20, /* until a claim that somebody is just undoing counts as in use */
     SHARED_TRIES = 6000,
-    GLANCE = 8,   /* claims that a start looks at */
-    PASSING = 100 /* milliseconds to wait for what a dead box has left, in passing */
+    GLANCE = 8,       /* claims that a start looks at */
+    PATIENCE = 10000, /* milliseconds to wait for the end of a box's processes ... */
+    PASSING = 100     /* ... and of what a dead one has left, in passing */
 };
 
 const char *claim_home(void)
@@ -86,7 +86,7 @@ static bool lock(int file, int how, struct stat *status)
 /* Undo the lines of FILE, which is locked by us alone, the last one first. */
 static int undo_lines(int file, int patience)
 {
-    char token[CLAIM_TOKEN] = "", *text, *end, *line;
+    char token[CLAIM_TOKEN] = "", *text, *end;
     struct stat status;
     int error = 0;
 
@@ -98,10 +98,10 @@ static int undo_lines(int file, int patience)
         error = report("read a claim");
     sscanf(text, "token %16s", token);
     end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon */
-    for (; end != NULL; end = line) {
+    while (end != NULL) {
         *end = '\0';
-        line = strrchr(text, '\n');
-        int failed = undo_line(line != NULL ? line + 1 : text, token, patience);
+        end = strrchr(text, '\n');
+        int failed = claim_undo_line(end != NULL ? end + 1 : text, token, patience);
         error = error != 0 ? error : failed;
     }
     free(text);
@@ -118,18 +118,16 @@ static void remove_claim(const struct claim *claim)
 /* The claim is locked, and perhaps full of what a dead owner has left: empty it for its new one. */
 static int begin(struct claim *claim, const struct stat *found)
 {
-    int error = found->st_size > 0 ? undo_lines(claim->file, PASSING) : 0;
+    int error = 0;
 
-    if (error == 0 && found->st_size > 0 && ftruncate(claim->file, 0) == -1)
+    if (found->st_size > 0 && (error = undo_lines(claim->file, PASSING)) == 0 &&
+        ftruncate(claim->file, 0) == -1)
         error = report("claim %s", path_of(claim));
-    if (error == 0) {
-        error = claim_note(claim, "token %s", claim->token);
-        if (error == 0)
-            return 1;
+    if (error == 0 && (error = claim_note(claim, "token %s", claim->token)) != 0)
         remove_claim(claim);
-    }
-    claim_close(claim);
-    return error;
+    if (error != 0)
+        claim_close(claim);
+    return error == 0 ? 1 : error;
 }
 
 /* Is the claim, which is locked shared, made? Then its token is ours as well. */
@@ -221,9 +219,9 @@ int claim_end(struct claim *claim)
     /* If two that leave together raised their locks at once, both could fail. So let go first. */
     if (!claim->shared ||
         (flock(claim->file, LOCK_UN) == 0 && lock(claim->file, LOCK_EX, &status))) {
-        error = undo_lines(claim->file, UNDO_PATIENCE);
+        error = undo_lines(claim->file, PATIENCE);
         /* It has been reported; but it may have been transient. */
-        if (error == 0 || undo_lines(claim->file, UNDO_PATIENCE) == 0)
+        if (error == 0 || undo_lines(claim->file, PATIENCE) == 0)
             remove_claim(claim);
     }
     claim_close(claim);

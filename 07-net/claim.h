@@ -35,6 +35,8 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#define GROUP_PARENT "ten-steps" /* all our cgroups lie in one of this name */
+
 enum { CLAIM_TOKEN = 17 }; /* bytes of a token as text */
 
 struct claim {
@@ -75,6 +77,13 @@ void claim_close(struct claim *claim);
 
 /* Does the owner of the claim NAME live? If not, what it has left is undone. */
 bool claim_lives(const char *home, const char *name);
+
+/*
+ * For claim.c alone: undo LINE of a claim with this TOKEN; it is cut into words. What isn't there
+ * (any more), or is somebody else's, is no error. PATIENCE is how many milliseconds to wait for the
+ * end of a group's processes.
+ */
+int claim_undo_line(char *line, const char *token, int patience);
 
 /* Look at eight claims below HOME, or at ALL, and undo those whose owner is dead. */
 void claim_sweep(const char *home, bool all);

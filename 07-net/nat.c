@@ -26,8 +26,6 @@
                     &(struct nfgenmsg){.nfgen_family = NFPROTO_IPV4}, sizeof(struct nfgenmsg),     \
                     __VA_ARGS__)
 
-enum { WORDS = 64 }; /* bytes of an element as text, and of a comment */
-
 static void batch(struct netlink *netlink, int type)
 {
     struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
@@ -301,6 +299,7 @@ static void add_masquerade(struct netlink *netlink)
     match_local(netlink, NFTA_FIB_F_SADDR, NFT_CMP_NEQ);
     masquerade(netlink);
 }
+
 int nat_add_table(struct netlink *netlink, const char *token)
 {
     batch(netlink, NFNL_MSG_BATCH_BEGIN);
@@ -338,38 +337,33 @@ int nat_add_table(struct netlink *netlink, const char *token)
  */
 static size_t encode(const char *set, const char *text, char *bytes)
 {
-    char address[16] = "", protocol[4] = "";
-    uint16_t port = 0;
+    char word[3][IF_NAMESIZE] = {""};
+    int words = sscanf(text, "%15s . %15s . %15s", word[0], word[1], word[2]);
+    uint16_t port = htons((uint16_t)atoi(word[words == 3 ? 2 : 1]));
 
-    memset(bytes, 0, (size_t)2 * IF_NAMESIZE);
+    memcpy(bytes, word, (size_t)2 * IF_NAMESIZE);
     if (strcmp(set, "ports") != 0)
-        return sscanf(text, "%15s . %15s", bytes, bytes + 16) == 2 ? 32 : 16;
-    bool is_key = sscanf(text, "%15s . %3[a-z] . %hu", address, protocol, &port) == 3;
-    if (is_key)
-        bytes[4] = protocol[0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
-    else
-        (void)sscanf(text, "%15s . %hu", address, &port);
-    (void)inet_pton(AF_INET, address, bytes);
-    port = htons(port);
-    memcpy(bytes + (is_key ? 8 : 4), &port, sizeof(port));
-    return is_key ? 12 : 8;
+        return words == 2 ? (size_t)2 * IF_NAMESIZE : IF_NAMESIZE;
+    memset(bytes, 0, IF_NAMESIZE);
+    (void)inet_pton(AF_INET, word[0], bytes);
+    if (words == 3)
+        bytes[4] = word[1][0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+    memcpy(bytes + (words == 3 ? 8 : 4), &port, sizeof(port));
+    return words == 3 ? 12 : 8;
 }
 
 /* A message about an element, as 'nft VERB element' has it, with DATA and TOKEN if it is new. */
-static void element(struct netlink *netlink, int type, const char *verb, const char *set,
-                    const char *key, const char *data, const char *token)
+static void element(struct netlink *netlink, int type, const char *verb, const char *call,
+                    const char *set, const char *key, const char *data, const char *token)
 {
     int flags = token != NULL ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK : NLM_F_ACK;
-    char words[3 * WORDS], bytes[2 * IF_NAMESIZE];
+    char words[160], bytes[2 * IF_NAMESIZE];
 
     snprintf(words, sizeof(words), token != NULL ? "%s comment \"%s\"%s%s" : "%s", key, token,
              data != NULL ? " : " : "", data != NULL ? data : "");
     nft_message(netlink, type, flags,
                 "nft %s element ip " TABLE " %s '{ %s }'\tNFT_MSG_%sSETELEM %s", verb, set, words,
-                type == NFT_MSG_GETSETELEM ? "GET"
-                : token != NULL            ? "NEW"
-                                           : "DEL",
-                set);
+                call, set);
     netlink_put_string(netlink, NFTA_SET_ELEM_LIST_TABLE, TABLE);
     netlink_put_string(netlink, NFTA_SET_ELEM_LIST_SET, set);
     netlink_open_nest(netlink, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -381,15 +375,29 @@ static void element(struct netlink *netlink, int type, const char *verb, const c
         put_comment(netlink, NFTA_SET_ELEM_USERDATA, token);
 }
 
-/* Ask for what the message built is about. Returns 1 if it is there and bears TOKEN; 0 if it bears
- * another one or isn't there; or, after report(), -errno. */
-static int ask(struct netlink *netlink, const char *token)
+int nat_add(struct netlink *netlink, const char *set, const char *key, const char *data,
+            const char *token)
+{
+    batch(netlink, NFNL_MSG_BATCH_BEGIN);
+    element(netlink, NFT_MSG_NEWSETELEM, "add", "NEW", set, key, data, token);
+    batch(netlink, NFNL_MSG_BATCH_END);
+    return netlink_send(netlink, -EEXIST);
+}
+
+int nat_has(struct netlink *netlink, const char *set, const char *key, const char *token)
 {
     const size_t header = sizeof(struct nfgenmsg);
     const struct nlmsghdr *message;
-    char comment[COMMENT + 1];
+    char comment[COMMENT];
     bool found = false;
 
+    if (set != NULL) {
+        element(netlink, NFT_MSG_GETSETELEM, "get", "GET", set, key, NULL, NULL);
+    } else {
+        nft_message(netlink, NFT_MSG_GETTABLE, 0,
+                    "nft list table ip " TABLE "\tNFT_MSG_GETTABLE " TABLE);
+        netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
+    }
     netlink_ask(netlink);
     while ((message = netlink_next(netlink)) != NULL) {
         if (netlink_read(message, header, comment, COMMENT, NFTA_TABLE_USERDATA, 0) == 0)
@@ -403,55 +411,21 @@ static int ask(struct netlink *netlink, const char *token)
     return error == 0 ? found : error == -ENOENT ? 0 : error;
 }
 
-int nat_has_element(struct netlink *netlink, const char *set, const char *key, const char *token)
+int nat_remove(struct netlink *netlink, const char *set, const char *key, const char *token)
 {
-    element(netlink, NFT_MSG_GETSETELEM, "get", set, key, NULL, NULL);
-    return ask(netlink, token);
-}
+    int error = nat_has(netlink, set, key, token);
 
-int nat_add_element(struct netlink *netlink, const char *set, const char *key, const char *data,
-                    const char *token)
-{
+    if (error != 1)
+        return error;
     batch(netlink, NFNL_MSG_BATCH_BEGIN);
-    element(netlink, NFT_MSG_NEWSETELEM, "add", set, key, data, token);
+    if (set != NULL) {
+        element(netlink, NFT_MSG_DELSETELEM, "delete", "DEL", set, key, NULL, NULL);
+    } else {
+        nft_message(netlink, NFT_MSG_DELTABLE, NLM_F_ACK,
+                    "nft delete table ip " TABLE "\tNFT_MSG_DELTABLE " TABLE);
+        netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
+    }
     batch(netlink, NFNL_MSG_BATCH_END);
-    netlink_ask(netlink);
-    (void)netlink_next(netlink);
-    if (netlink->error == -EBUSY) /* so older kernels say it, if the data differ */
-        netlink->error = -EEXIST;
-    return netlink_end(netlink, -EEXIST);
-}
-
-/* The end of a batch that takes something away, which may have gone by itself. */
-static int end_removal(struct netlink *netlink)
-{
-    batch(netlink, NFNL_MSG_BATCH_END);
-    int error = netlink_send(netlink, -ENOENT);
+    error = netlink_send(netlink, -ENOENT); /* it may have gone by itself */
     return error == -ENOENT ? 0 : error;
-}
-
-int nat_remove_element(struct netlink *netlink, const char *set, const char *key, const char *token)
-{
-    int found = nat_has_element(netlink, set, key, token);
-
-    if (found != 1)
-        return found;
-    batch(netlink, NFNL_MSG_BATCH_BEGIN);
-    element(netlink, NFT_MSG_DELSETELEM, "delete", set, key, NULL, NULL);
-    return end_removal(netlink);
-}
-
-int nat_remove_table(struct netlink *netlink, const char *token)
-{
-    nft_message(netlink, NFT_MSG_GETTABLE, 0,
-                "nft list table ip " TABLE "\tNFT_MSG_GETTABLE " TABLE);
-    netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
-    int found = ask(netlink, token);
-    if (found != 1)
-        return found;
-    batch(netlink, NFNL_MSG_BATCH_BEGIN);
-    nft_message(netlink, NFT_MSG_DELTABLE, NLM_F_ACK,
-                "nft delete table ip " TABLE "\tNFT_MSG_DELTABLE " TABLE);
-    netlink_put_string(netlink, NFTA_TABLE_NAME, TABLE);
-    return end_removal(netlink);
 }

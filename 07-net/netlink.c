@@ -27,8 +27,6 @@ int netlink_end(struct netlink *netlink, int expected)
     netlink->error = 0;
     if (error == 0 || error == expected)
         return error;
-    if (error == -EPERM)
-        hint("a link to the host takes root on the host; without, there is 'user net --none'");
     if (error == -EOPNOTSUPP || error == -EPROTONOSUPPORT || error == -ENOENT)
         hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
              "nft_fib_ipv4 nft_ct' may help");

@@ -175,10 +175,10 @@ static int publish(struct network *network, struct netlink *filter, struct publi
              port->box_port);
     error = claim_note(claim, "element ports %s", key);
     if (error == 0)
-        error = nat_add_element(filter, "ports", key, data, claim->token);
+        error = nat_add(filter, "ports", key, data, claim->token);
     if (error == -EEXIST) {
         claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = nat_add_element(filter, "ports", key, data, claim->token);
+        error = nat_add(filter, "ports", key, data, claim->token);
     }
     if (error == -EEXIST)
         return refuse("publish %s: the rules have it already", key);

@@ -1,11 +1,8 @@
-#include "undo.h"
-
+/* Undoing what a claim has a line about: see claim.h. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +10,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
+#include "claim.h"
 #include "link.h"
 #include "nat.h"
 #include "setting.h"
@@ -25,8 +22,7 @@ static int undo_rules(const char *set, const char *key, const char *token)
     int error = netlink_open(&filter, NETLINK_NETFILTER);
 
     if (error == 0)
-        error = set == NULL ? nat_remove_table(&filter, token)
-                            : nat_remove_element(&filter, set, key, token);
+        error = nat_remove(&filter, set, key, token);
     netlink_close(&filter);
     return error;
 }
@@ -50,14 +46,12 @@ static int undo_bridge(const char *name, const char *token)
 /* A link whose target is another by now is somebody else's. Without names, their directory goes. */
 static int undo_symlink(const char *target, char *path)
 {
-    char now[PATH_MAX];
-    ssize_t length = readlink(path, now, sizeof(now) - 1);
+    char now[PATH_MAX] = "";
 
-    /* It is gone, or something else has its name by now. */
-    if (length == -1 && errno != ENOENT && errno != ENOTDIR && errno != EINVAL)
+    if (readlink(path, now, sizeof(now) - 1) == -1 && errno != ENOENT && errno != ENOTDIR &&
+        errno != EINVAL)
         return report("readlink %s", path);
-    now[length > 0 ? length : 0] = '\0';
-    if (length > 0 && strcmp(now, target) == 0 && unlink(path) == -1 && errno != ENOENT)
+    if (strcmp(now, target) == 0 && unlink(path) == -1 && errno != ENOENT)
         return report("remove %s", path);
     (void)rmdir(dirname(path));
     return 0;
@@ -88,7 +82,7 @@ static int remove_group(const char *path)
             error = remove_group(below);
     if (stream != NULL)
         closedir(stream);
-    return error != 0 || rmdir(path) == 0 || errno == ENOENT ? error : -errno;
+    return error != 0 || rmdir(path) == 0 || errno == ENOENT || errno == ENOTDIR ? error : -errno;
 }
 
 /* Write VALUE to FILE of the group PATH, which may be gone. cgroups(7) */
@@ -107,6 +101,7 @@ static int write_group(const char *path, const char *file, const char *value)
     return error;
 }
 
+/* With its processes; and with the last of our groups the one that they all lie in. cgroups(7) */
 static int undo_group(char *path, int patience)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
@@ -124,37 +119,12 @@ static int undo_group(char *path, int patience)
     errno = -error;
     if (error != 0)
         return report("rmdir %s", path);
-    /* With the last of our groups goes the one they all lie in. */
     const char *parent = dirname(path), *name = strrchr(parent, '/');
     if (name != NULL && strcmp(name + 1, GROUP_PARENT) == 0) {
         explain("rmdir %s\trmdir(\"%s\")", parent, parent);
         (void)rmdir(parent);
     }
     return 0;
-}
-
-/* Remove NAME, unless it is a directory with something in it: -ENOTEMPTY, without report(). */
-static int remove_entry(int directory, const char *name)
-{
-    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT ||
-        (errno == EISDIR && unlinkat(directory, name, AT_REMOVEDIR) == 0))
-        return 0;
-    return errno == ENOTEMPTY ? -ENOTEMPTY : report("remove %s", name);
-}
-
-/* Give the directory NAME of FROM a new name in TOP. */
-static int move_up(int from, const char *name, int top)
-{
-    static unsigned number;
-    char moved[32];
-
-    (void)fchmodat(from, name, 0700, 0); /* its ".." changes */
-    do {
-        snprintf(moved, sizeof(moved), "moved.%u", number++);
-        if (renameat(from, name, top, moved) == 0)
-            return 0;
-    } while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
-    return report("remove %s", name);
 }
 
 /*
@@ -164,24 +134,34 @@ static int move_up(int from, const char *name, int top)
  */
 static int clear(int above, const char *name, int top)
 {
+    static unsigned number;
+    char moved[32];
+
     (void)fchmodat(above, name, 0700, 0); /* its owner, too, may have no right to read it */
     int file = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
     DIR *stream = file != -1 ? fdopendir(file) : NULL;
     const struct dirent *entry;
-
     if (stream == NULL)
         return errno == ENOENT ? 0 : report("remove %s", name);
     while (error == 0 && (entry = next_entry(stream)) != NULL) {
-        error = remove_entry(file, entry->d_name);
-        if (error == -ENOTEMPTY)
-            error =
-                top == -1 ? clear(file, entry->d_name, file) : move_up(file, entry->d_name, top);
+        snprintf(moved, sizeof(moved), "moved.%u", number++);
+        if (unlinkat(file, entry->d_name, 0) == 0 || errno == ENOENT ||
+            (errno == EISDIR && unlinkat(file, entry->d_name, AT_REMOVEDIR) == 0))
+            continue;
+        if (errno != ENOTEMPTY)
+            error = report("remove %s", entry->d_name);
+        else if (top == -1)
+            error = clear(file, entry->d_name, file);
+        else if (fchmodat(file, entry->d_name, 0700, 0) == -1 || /* its ".." changes */
+                 (renameat(file, entry->d_name, top, moved) == -1 && errno != EEXIST &&
+                  errno != ENOTEMPTY && errno != ENOTDIR))
+            error = report("remove %s", entry->d_name);
     }
     closedir(stream);
     return error;
 }
 
-static int remove_tree(char *path)
+static int undo_tree(char *path)
 {
     int error;
 
@@ -195,40 +175,29 @@ static int remove_tree(char *path)
     return error;
 }
 
-/* Cut the first word off TEXT. */
-static char *cut_word(char **text)
+int claim_undo_line(char *line, const char *token, int patience)
 {
-    char *word = *text;
+    const char *verb = strsep(&line, " ");
 
-    *text += strcspn(word, " ");
-    if (**text != '\0')
-        *(*text)++ = '\0';
-    return word;
-}
-
-int undo_line(char *line, const char *token, int patience)
-{
-    const char *verb = cut_word(&line);
-
-    if (strcmp(verb, "token") == 0 || strcmp(verb, "status") == 0)
+    if (strcmp(verb, "table") == 0)
+        return undo_rules(NULL, NULL, token);
+    if (line == NULL || strcmp(verb, "token") == 0 || strcmp(verb, "status") == 0)
         return 0;
     if (strcmp(verb, "group") == 0)
         return undo_group(line, patience);
     if (strcmp(verb, "frozen") == 0)
         return write_group(line, "cgroup.freeze", "0");
     if (strcmp(verb, "tree") == 0)
-        return remove_tree(line);
-    if (strcmp(verb, "table") == 0)
-        return undo_rules(NULL, NULL, token);
+        return undo_tree(line);
     if (strcmp(verb, "bridge") == 0)
         return undo_bridge(line, token);
 
-    const char *word = cut_word(&line);
-    if (strcmp(verb, "element") == 0)
+    const char *word = strsep(&line, " ");
+    if (line != NULL && strcmp(verb, "element") == 0)
         return undo_rules(word, line, token);
-    if (strcmp(verb, "setting") == 0)
+    if (line != NULL && strcmp(verb, "setting") == 0)
         return setting_restore(word, line[0]);
-    if (strcmp(verb, "symlink") == 0)
+    if (line != NULL && strcmp(verb, "symlink") == 0)
         return undo_symlink(word, line);
     return refuse("undo '%s': it is from another version", verb);
 }

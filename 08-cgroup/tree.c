@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/undo.h"
+#include "../07-net/claim.h"
 #include "group.h"
 
 const char *tree_top(void)

@@ -105,7 +105,7 @@ static void run(struct link *bridge, bool keep)
     close(go[1]);
     waitpid(box, NULL, 0);
     if (!keep) {
-        must(nat_remove_table(&filter, TOKEN));
+        must(nat_remove(&filter, NULL, NULL, TOKEN));
         link_delete(&route, bridge->name);
         must(netlink_send(&route, 0));
     }
