@@ -2,8 +2,8 @@
  * chroot: run a command with another directory as its root.
  *
  * One system call, chroot(2), changes what "/" means for a process. Nothing else changes: the
- * command shares processes, network, users, host name and all the rest with its host, and a command
- * that is root can get out again. The other nine chapters exist because of that.
+ * command shares processes, network, users, host name and everything else with the host, and root
+ * can get out again. That is why there are nine more chapters.
  */
 #include "program.h"
 #include "root.h"
@@ -30,7 +30,7 @@ static const char *parse_options(int argc, char **argv)
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
         tool_option(option);
     if (optind == argc)
-        fail("a directory is missing: chroot NEWROOT [COMMAND]");
+        fail("missing directory: chroot NEWROOT [COMMAND]");
     return argv[optind++];
 }
 

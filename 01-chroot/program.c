@@ -14,7 +14,7 @@
 
 #include "tool.h"
 
-/* A directory is no program, though it may be entered ("executed"). */
+/* Not a directory, although access(2) may allow to "execute" one, which means to enter it. */
 static bool is_file(const char *path, int mode)
 {
     struct stat status;
@@ -40,8 +40,8 @@ static bool find_along_path(const char *name, int mode, char *path, size_t size)
 }
 
 /*
- * Look NAME up along $PATH, unless there is a "/" in it: PATH becomes the first file of that name
- * that can be executed, or else the first. False with errno if no such file is there.
+ * Look NAME up along $PATH, unless it contains a "/". PATH becomes the first such file that can be
+ * executed, or else the first one at all. False with errno if there is none.
  */
 static bool find_program(const char *name, char *path, size_t size)
 {
@@ -55,24 +55,24 @@ static bool find_program(const char *name, char *path, size_t size)
     return false;
 }
 
-/* ENOENT has two meanings: no such program, or the file that has to start it is missing. */
+/* ENOENT has two meanings: the program is missing, or the file that must start it. */
 static void explain_failure(const char *path, int error)
 {
     if (error == ENOENT)
         hint("%s is there, but the loader or interpreter that starts it is not in this root "
-             "directory: see 'ldd' and 'head -1' of it outside",
+             "directory: check it outside with 'ldd' and 'head -1'",
              path);
     else if (error == ENOEXEC)
         hint("%s is neither a program for this machine nor a script with '#!'", path);
     else if (error == EACCES)
-        hint("%s, or what starts it, is not executable for you: see 'ls -ld' on it and on its "
+        hint("you may not execute %s, or what starts it: see 'ls -ld' on it and on its "
              "directories",
              path);
 }
 
 /*
- * The tool may have been started with signals ignored or blocked: nohup(1) does that, and a shell
- * for what a script runs in the background. execve(2) hands it down, and no shell's trap undoes it.
+ * The tool may have been started with signals ignored or blocked: nohup(1) does that, and so does a
+ * shell for a script's background jobs. execve(2) keeps them so, and no shell's trap undoes that.
  */
 void signals_reset(void)
 {
@@ -90,10 +90,10 @@ noreturn void exec_command(char **command)
 
     signals_reset();
 
-    /* On exec, not now: until then the descriptor behind standard error is needed for errors. */
+    /* On exec, not now: until then errors may go to one of these descriptors. */
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
         die("close_range");
-    /* Not execvp(3), which hands what the kernel can't execute to a shell. */
+    /* Not execvp(3), which passes files that the kernel can't execute to a shell. */
     bool found = find_program(command[0], path, sizeof(path));
     if (found)
         execv(path, command);

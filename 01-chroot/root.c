@@ -12,7 +12,7 @@ void root_enter(const char *directory)
         die("chroot %s", directory);
     /* END */
 
-    /* EXERCISE 1.2: the working directory still lies outside: go to the new root. chdir(2) */
+    /* EXERCISE 1.2: the working directory is still outside: go to the new root. chdir(2) */
     explain("cd /\tchdir(\"/\")");
     if (chdir("/") == -1)
         die("chdir /");

@@ -3,8 +3,8 @@
 #define ROOT_H
 
 /*
- * Box. Make DIRECTORY the root of every path that this process and its children resolve, and go
- * there: chroot(2) leaves the working directory where it was, outside. An error ends the tool.
+ * Box. Make DIRECTORY the root of every path that this process and its children look up, and go
+ * there, because chroot(2) leaves the working directory outside. An error ends the tool.
  */
 void root_enter(const char *directory);
 

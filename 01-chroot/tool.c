@@ -25,7 +25,7 @@ static const char common_usage[] =
     "  -h, --help             print this help\n"
     "  -V, --version          print the version\n";
 
-/* Else the next file that is opened would be taken for it, such as the socket between two sides. */
+/* Otherwise the next file to be opened, such as a socket, would take the place of the stream. */
 static void open_missing_streams(void)
 {
     for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
@@ -64,7 +64,7 @@ void tool_option(int option)
     case TOOL_VIEW:
         view_remember_host();
         return;
-    default: /* getopt has said what is wrong */
+    default: /* getopt has reported what is wrong */
         dprintf(error_file, "hint: '%s --help' lists the options\n", tool_name);
         exit(EXIT_TOOL);
     }
@@ -96,6 +96,7 @@ void tool_side(const char *side)
 
 void explain(const char *format, ...)
 {
+    enum { SCREEN = 80, COLUMN = 44 }; /* characters */
     char step[2048];
     va_list arguments;
 
@@ -106,9 +107,13 @@ void explain(const char *format, ...)
     vsnprintf(step, sizeof(step), format, arguments);
     va_end(arguments);
 
-    size_t shell = strcspn(step, "\t");
+    int shell = (int)strcspn(step, "\t"), room = COLUMN;
     const char *call = step[shell] == '\t' ? step + shell + 1 : "";
-    dprintf(error_file, "%4s# %-44.*s  %s\n", tool_at, (int)shell, step, call);
+    bool terminal = isatty(error_file);
+    if (terminal && room > SCREEN - (int)strlen("host#   ") - (int)strlen(call))
+        room = SCREEN - (int)strlen("host#   ") - (int)strlen(call);
+    dprintf(error_file, "%4s# %-*.*s%s%s\n", tool_at, room > 0 ? room : 0, shell, step,
+            terminal && shell > room ? "\n          " : "  ", call);
     errno = saved;
 }
 
@@ -138,29 +143,29 @@ void tool_disarm(char *text, char instead)
         memset(text, instead, tool_control(text));
 }
 
-/* The same few causes hide behind the same few error numbers. 'make doctor' finds out more. */
+/* A few error numbers have the same few causes everywhere. 'make doctor' finds out more. */
 static const char *hint_for(int error)
 {
     switch (error) {
     case EPERM:
         return geteuid() == 0
-                   ? "'make doctor' finds out what is forbidden to root here, and why"
+                   ? "'make doctor' finds out what root may not do here, and why"
                    : "this needs root: put sudo in front of it, or the tool of chapter 6 "
                      "(user), which needs no root";
     case EACCES:
-        return "you have no permission there: 'ls -ld' shows who has; with sudo you are root";
+        return "'ls -ld' shows who has permission there; with sudo you are root";
     case ENOSPC:
-        return "a disk is full, or for namespaces and mounts a limit is reached or is 0: see "
+        return "a disk is full, or a limit on namespaces or mounts is reached, or is 0: see "
                "/proc/sys/user/max_*_namespaces and /proc/sys/fs/mount-max";
     case ENOSYS:
         return "this kernel lacks the call, or something forbids it: the course needs Linux 5.14 "
-               "or newer, and 'make doctor' knows more";
+               "or newer, and 'make doctor' finds out more";
     default:
         return "";
     }
 }
 
-/* One write(2) for the line and its hint, so that two sides failing at once do not mix. */
+/* One write(2) for the line and its hint, so that errors of two sides do not mix. */
 static void say(const char *format, va_list arguments, int error)
 {
     char text[1024], lines[2048];

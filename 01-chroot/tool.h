@@ -1,8 +1,8 @@
 /*
- * How every tool of the course talks: its options, its errors, and what it says with --explain.
+ * What all tools of the course have in common: options, errors, and the output of --explain.
  *
- * A tool's main() reads its options with getopt_long(3) like any GNU program; what all tools have
- * in common is here. Nothing in this file depends on which layer of isolation a tool adds.
+ * A tool's main() reads its options with getopt_long(3) like any GNU program. Nothing in this file
+ * depends on the layer of isolation that a tool adds.
  */
 #ifndef TOOL_H
 #define TOOL_H
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 
-/* Exit statuses besides the command's own, as chroot(1), env(1) and docker(1) have them. */
+/* Exit statuses besides the command's own, the same as those of chroot(1), env(1), docker(1). */
 enum { EXIT_TOOL = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
 
 /*
@@ -31,54 +31,55 @@ enum { EXIT_TOOL = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL
 enum { TOOL_VIEW = 256, TOOL_OWN };
 
 /*
- * First call of every main: the name that messages begin with, and the text for --help. A standard
- * stream that is closed is opened on /dev/null.
+ * The first call of every main(). Messages begin with NAME, and --help prints USAGE. Standard
+ * streams that are closed are opened on /dev/null.
  */
 void tool_start(char **argv, const char *name, const char *usage);
 
-/* Take an option that the tool itself does not know: a common one, or a mistake (exit 125). */
+/* Handle an option that is not the tool's own: a common one, or a mistake (exit 125). */
 void tool_option(int option);
 
-/* The operands from optind on are the command; without any it is /bin/sh. */
+/* The command: the operands from optind on, or /bin/sh if there are none. */
 char **tool_command(int argc, char **argv);
 
-/* How many bytes the control character has that TEXT begins with, 0 if it begins with none. */
+/* The length in bytes of the control character at the start of TEXT; 0 if there is none. */
 size_t tool_control(const char *text);
 
-/* Put INSTEAD in place of each control character in TEXT: others chose it, and a terminal obeys. */
+/* Replace each control character in TEXT: a terminal would obey those that others put there. */
 void tool_disarm(char *text, char instead);
 
-/* On which side of the wall this process is, for --explain: "host" until spawn() says "box". */
+/* The side that this process is on, for --explain: "host" until spawn() sets "box". */
 void tool_side(const char *side);
 
 /*
  * With --explain, print one step before it is taken. FORMAT is printf's and holds one tab: before
- * it stands the shell command that does the same, after it the system call.
+ * it is the shell command that does the same, after it the system call. On a terminal, a call
+ * that does not fit beside the command goes below it.
  */
 void explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Errors are one line on standard error, written at once: "NAME: TEXT: cause". */
 
 /*
- * From here on errors and --explain go to FILE, as standard error is about to become something
- * else, say a log. FILE then is the tool's to close.
+ * From here on errors and --explain go to FILE, because standard error is about to become something
+ * else, such as a log. The tool closes FILE.
  */
 void tool_errors_to(int file);
 
 /* Where errors go now. */
 int tool_errors(void);
 
-/* A system call failed: say what was tried and why it failed (errno). Returns -errno. */
+/* A system call failed: report what was tried and why it failed (errno). Returns -errno. */
 int report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same without errno, for what the user got wrong. Returns -EINVAL. */
+/* The same without errno, for mistakes of the user. Returns -EINVAL. */
 int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Report or refuse, then end with 125. */
 #define die(...)  exit((report(__VA_ARGS__), EXIT_TOOL))
 #define fail(...) exit((refuse(__VA_ARGS__), EXIT_TOOL))
 
-/* The way out, printed as a "hint:" line below the next error. errno stays as it was. */
+/* The way out, printed as a "hint:" line below the next error. Keeps errno. */
 void hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -14,13 +14,13 @@
 #include "program.h"
 #include "tool.h"
 
-/* What a row shows of a file of /proc, or of something else. */
+/* What a row shows: something from a file of /proc, or something else. */
 enum what { LINK, WORD, LINES, NAMES, OWN_PID, PROCESSES, ROOT };
 
 /*
- * One row: the namespace that it belongs to, what it shows, from where in the host's /proc ("self"
- * there is the process that looks, and the rest are the namespaces that it is in), and the text
- * that a WORD stands behind, or how many of the LINES are headings.
+ * One row: the namespace that it belongs to, the path in the host's /proc that it comes from
+ * ("self" there is the process that looks, and other files show that process's namespaces), and the
+ * text in front of a WORD, or how many of the LINES are headings.
  */
 static const struct {
     const char *name, *namespace, *path, *key;
@@ -53,14 +53,14 @@ static const struct {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), SEEN = 26 /* characters of a column */ };
 
-/* Two equal sources mean that the row is shared. */
+/* If both sides have the same source, the row is shared. */
 struct view {
     char seen[ROWS][SEEN + 1], source[ROWS][2 * SEEN];
 };
 
 static struct view host;
 static int host_proc = -1; /* the host's /proc: it answers even where the box has none */
-static bool colour;        /* it is printed on a terminal; the box may have a pipe to it instead */
+static bool colour;        /* the host's output is a terminal; the box may only have a pipe to it */
 
 static void read_link(const char *path, char *seen)
 {
@@ -94,7 +94,7 @@ static void read_lines(int row, char *seen)
         fclose(file);
 }
 
-/* Whose processes a /proc shows was settled when it was mounted. */
+/* The mount of a /proc decides whose processes it shows. */
 static void count_processes(char *seen, char *source)
 {
     DIR *directory = opendir("/proc");
@@ -137,7 +137,7 @@ static void look(struct view *view)
         } else {
             read_lines(i, seen);
         }
-        /* The same user namespace may grant two processes different ones. */
+        /* Two processes in the same user namespace may have different ones. */
         if (strcmp(rows[i].name, "capabilities") == 0)
             strcat(source, seen);
     }
@@ -159,10 +159,12 @@ void view_in_place_of_command(void)
     if (host_proc == -1)
         return;
     look(&box);
-    signals_reset(); /* so that it ends as any program does if nobody reads it */
+    signals_reset(); /* if nobody reads the table, end by SIGPIPE like any program */
     printf("%-15s %-*s %-*s\n", "", SEEN, "HOST", SEEN, "BOX");
     for (int i = 0; i < ROWS; i++) {
         bool isolated = strcmp(host.source[i], box.source[i]) != 0;
+        if (host.seen[i][0] == '\0' && box.seen[i][0] == '\0')
+            continue; /* this kernel doesn't have it */
         printf("%-15s %-*s %-*s %s%s%s\n", rows[i].name, SEEN, host.seen[i], SEEN, box.seen[i],
                colour ? (isolated ? "\033[32m" : "\033[33m") : "", isolated ? "isolated" : "shared",
                colour ? "\033[0m" : "");

@@ -22,7 +22,7 @@ setup() {
 }
 
 # bats test_tags=ex:1-1
-@test "a file of the host can't be named any more, and one inside can" {
+@test "a file of the host no longer has a name, and one inside has" {
     local secret
     secret=$(random_name)
     echo "$secret" >"$BATS_TEST_TMPDIR/secret"
@@ -100,7 +100,7 @@ setup() {
 }
 
 # bats test_tags=ex:1-1
-@test "a script's interpreter is looked for inside" {
+@test "a script's interpreter is looked up inside" {
     printf '#!/bin/probe args\n' >"$root/bin/script"
     chmod +x "$root/bin/script"
     run -0 "$(tool chroot)" "$root" /bin/script one
@@ -108,7 +108,7 @@ setup() {
 }
 
 @test "a missing operand is an error" {
-    expect_error 125 "a directory is missing" "$(tool chroot)"
+    expect_error 125 "missing directory" "$(tool chroot)"
 }
 
 # bats test_tags=ex:1-1
@@ -133,7 +133,7 @@ setup() {
 }
 
 # bats test_tags=ex:1-1
-@test "a program whose interpreter is missing ends with 127, and the hint says what to look for" {
+@test "a program whose interpreter is missing ends with 127, and the hint names the cause" {
     cp /bin/ls "$root/bin/ls"
     expect_error 127 "No such file or directory" "$(tool chroot)" "$root" /bin/ls
     assert_hint "/bin/ls is there, but the loader or interpreter"
@@ -162,13 +162,13 @@ setup() {
 }
 
 # bats test_tags=ex:1-1
-@test "a fifo in the root in place of a program holds nobody up" {
+@test "a fifo in place of a program does not block the tool" {
     mkfifo -m 755 "$ROOT/bin/fifo"
     expect_error 126 "Permission denied" timeout 10 "$(tool chroot)" "$ROOT" /bin/fifo
 }
 
 # bats test_tags=ex:1-1
-@test "a program of another machine, or a script without #!, ends with 126 and is not given to a shell" {
+@test "a program for another machine, or a script without #!, ends with 126, and no shell runs it" {
     cp "$PROBE" "$root/bin/foreign"
     printf '\xfe\xfe' | dd of="$root/bin/foreign" bs=1 seek=18 conv=notrunc # e_machine, see elf(5)
     echo "echo ran" >"$root/bin/plain"
@@ -203,7 +203,7 @@ setup() {
 }
 
 # bats test_tags=ex:1-1
-@test "an ordinary user may not chroot, and learns the way out" {
+@test "an ordinary user may not call chroot, and the hint names the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool chroot)" /usr true
     assert_hint root
 }

@@ -51,7 +51,7 @@ a_script() {
     refute_contains "$output" "not found"
 }
 
-@test "the directories to mount on are empty, and open to whom they should be" {
+@test "the directories to mount on are empty, and have the right modes" {
     mkrootfs "$new" true
     local name
     for name in proc sys dev tmp run root home mnt var/tmp; do
@@ -65,7 +65,7 @@ a_script() {
     [ -f "$new/etc/nsswitch.conf" ]
 }
 
-@test "a program that is reached by a link is there once, and the link with it" {
+@test "a program behind a link is copied once, together with the link" {
     requires root
     local text
     text=$(random_name)
@@ -77,7 +77,7 @@ a_script() {
     assert_equal "$output" "$text"
 }
 
-@test "a script brings what its first line names" {
+@test "a script brings the program that its first line names" {
     requires root
     local text
     text=$(random_name)
@@ -106,7 +106,7 @@ a_script() {
     assert_equal "${lines[-1]}" root
 }
 
-@test "one that is there already stays as it is, edits and all" {
+@test "one that exists already stays as it is, edits and all" {
     mkrootfs "$new" true
     local mine
     mine=$(random_name)
@@ -117,29 +117,29 @@ a_script() {
     [ ! -e "$new$(realpath "$(type -P cat)")" ]
 }
 
-@test "any other directory, a file, and a place that isn't there are refused and left alone" {
+@test "any other directory, a file and a missing parent are refused and left alone" {
     mkdir "$new"
     expect_error 125 "$new: exists already, and was not made by mkrootfs" "$(tool mkrootfs)" "$new"
-    assert_hint "new directory"
+    assert_hint "does not exist yet"
     assert_equal "$(ls -A "$new")" ""
     [ ! -e "$new.new" ]
     expect_error 125 "exists already" "$(tool mkrootfs)" /
     touch "$BATS_TEST_TMPDIR/file"
     expect_error 125 "exists already" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/file"
     expect_error 125 "No such file" "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/missing/new"
-    expect_error 125 "a directory is missing" "$(tool mkrootfs)"
+    expect_error 125 "missing directory" "$(tool mkrootfs)"
     rmdir "$new"
     run -125 "$(tool mkrootfs)" --view "$new"
     [ ! -e "$new" ]
 }
 
-@test "a program that isn't there is an error, told before anything is made" {
+@test "a missing program is an error, reported before anything is created" {
     expect_error 125 "no such program" "$(tool mkrootfs)" "$new" sh "$(random_name)"
     expect_error 125 "not a program" "$(tool mkrootfs)" "$new" /etc/passwd
     [ ! -e "$new" ]
 }
 
-@test "what is not a program is an error, and no directory is copied as one" {
+@test "anything but a program is an error, a directory too" {
     local name
     for name in "" / /usr . /dev/null; do
         expect_error 125 "program" "$(tool mkrootfs)" "$new" "$name"
@@ -147,7 +147,7 @@ a_script() {
     [ ! -e "$new" ]
 }
 
-@test "a place where the user may not write is an error, and sudo the way out" {
+@test "a place where the user may not write is an error, and the hint names sudo" {
     requires root
     mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
     expect_error 125 "Permission denied" as_user "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/closed/new"
@@ -166,7 +166,7 @@ a_script() {
     mkdir -m 777 "$BATS_TEST_TMPDIR/open"
     expect_error 125 "Permission denied" as_user "$(tool mkrootfs)" "$BATS_TEST_TMPDIR/open/new" \
         "$BATS_TEST_TMPDIR/bin/secret"
-    assert_hint "allowed to read"
+    assert_hint "able to read"
 }
 
 @test "a full disk is an error, and nothing is left" {
@@ -178,7 +178,7 @@ a_script() {
     umount "$BATS_TEST_TMPDIR/disk"
 }
 
-@test "Ctrl-C leaves nothing; after kill -9 the next run says what to remove" {
+@test "Ctrl-C leaves nothing; after kill -9 the next run names what to remove" {
     local signal half=$new.new
     for signal in INT KILL; do
         env --default-signal=INT "$(tool mkrootfs)" "$new" 3>&- & # the shell lets its background ignore it
