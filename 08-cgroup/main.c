@@ -2,7 +2,7 @@
  * cgroup: run a command in a control group of its own, with limits.
  *
  * Namespaces decide what a process sees; control groups decide how much it may use. The group is
- * made first and the child is born in it, so that not one of its instructions is beyond the limits.
+ * created first and the child is born in it, so that the limits hold from its first instruction.
  */
 #include <sched.h>
 #include <stddef.h>
@@ -22,14 +22,14 @@ static const char usage[] =
     "\n"
     "      --cpus=NUMBER      processor time, in processors: 0.2 is 20 ms of each 100\n"
     "      --cpuset-cpus=LIST processors to run on, such as 0,2-3\n"
-    "      --memory=SIZE      memory, such as 64M or 1.5G; beyond it processes are killed\n"
+    "      --memory=SIZE      memory, such as 64M or 1.5G; beyond it, processes die\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
     "      --pids=N           processes and threads at a time\n"
-    "      --set=FILE=VALUE   any other file of the interface, such as cpu.weight=200,\n"
-    "                         memory.high=32M or \"io.max=MAJ:MIN wbps=1048576\"\n"
-    "      --parent=PATH      the group to make it in, as a path or from the top of the tree\n"
-    "                         (default: ten-steps, at the top or where the tree is writable)\n"
-    "  -s, --stat             say at the end what was used, and how often a limit held it back\n"
+    "      --set=FILE=VALUE   any other file of the interface: cpu.weight=200,\n"
+    "                         memory.high=32M, \"io.max=MAJ:MIN wbps=1048576\"\n"
+    "      --parent=PATH      its parent group, as a path or from the top of the tree\n"
+    "                         (default: ten-steps, at the top or where you may write)\n"
+    "  -s, --stat             print usage at the end, and how often limits were hit\n"
     "@\n"
     "Limits are off by default.\n"
     "\n"

@@ -165,7 +165,7 @@ times_called() {
     assert_equal "$output" "net: recv: answer to RTM_NEWLINK lo up: Cannot allocate memory"
 }
 
-@test "an error in the box: told once, and nothing is left" {
+@test "an error in the box: reported once, and nothing is left" {
     run -127 "$net" --publish 8080:80 no-such-program
     nothing_of_ours
     requires command:strace
@@ -311,7 +311,7 @@ leave_behind() {
     assert_equal "$(</proc/sys/net/ipv4/conf/wan/forwarding)" 0
 }
 
-@test "a claim that can't be undone stays, and is no reason not to start" {
+@test "a claim that can't be undone stays, but tools start anyway" {
     leave_behind dead "no such verb"
     run -0 "$net" --no-nat true
     assert_contains "$output" "undo 'no'"

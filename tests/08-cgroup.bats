@@ -45,7 +45,7 @@ cpu_share() {
 
 assert_between() {
     if [ "$1" -lt "$2" ] || [ "$1" -gt "$3" ]; then
-        fail "it is $1 and not between $2 and $3"
+        fail "expected $2 to $3, got $1"
     fi
 }
 

@@ -3,7 +3,7 @@
 load lib/helpers
 load lib/layers
 
-@test "files that are no images" {
+@test "files that are not images" {
     expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true
     echo hello >text
     refused "text: cut off" text

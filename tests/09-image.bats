@@ -111,7 +111,7 @@ same_as_umoci() {
     assert_equal "$(stat -c %a home/ten-steps)" 700
 }
 
-@test "an ordinary user's image: whiteouts, a directory made anew, and one that can't be read" {
+@test "an ordinary user's image: whiteouts, a directory made again, and one that can't be read" {
     requires userns
     layer 1 dir/old file secret/s
     layer 2 dir/new

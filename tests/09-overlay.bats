@@ -111,7 +111,7 @@ stacked() {
     assert_equal "$after" "$before"
 }
 
-@test "a directory made anew is opaque: nothing of the old one shows" {
+@test "a directory that was removed and made again is opaque: nothing of the old one shows" {
     layer below dir/old dir/sub/older
     mkdir upper work
     stacked --lower below --upper upper --work work -- '

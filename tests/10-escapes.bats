@@ -301,7 +301,7 @@ typed() {
 }
 
 # in_group COMMAND…: run COMMAND in a process group with a shell that tells when a signal hits it,
-# both of them as the user whom AS is the way to become.
+# both of them as the user that AS becomes.
 AS=(env)
 in_group() {
     # shellcheck disable=SC2016 # for the inner shell

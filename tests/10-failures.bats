@@ -47,7 +47,7 @@ load lib/boxes
     assert_equal "$(</proc/sys/net/ipv4/ip_forward)" 0
 }
 
-@test "run -d: without a note of its process, or a word to who waits, it fails and keeps no name" {
+@test "run -d: if its state can't be written, or nobody can be notified, it fails and keeps no name" {
     requires command:strace
     local call
     for call in '/^rename:1' sendto:2; do # which one of its kind

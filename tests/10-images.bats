@@ -108,7 +108,7 @@ odd_image() {
     expect_error 125 "store: its path has to be absolute, without control characters" "$full" images
 }
 
-@test "a directory of the image can be deleted, made anew and moved, whoever the box's users are" {
+@test "a directory of the image can be deleted, made again and moved, whatever the ids of the box" {
     make_image
     "$full" load base.tar
     local options name
@@ -261,7 +261,7 @@ as_user_with_a_store() {
     expect_error 125 "save pipe: not a file" "$full" save base:1 pipe
 }
 
-@test "save: whiteouts and directories made anew are told as images tell them" {
+@test "save: whiteouts and directories made again are written as images have them" {
     make_image
     mkdir -p 3/etc 3/home
     touch 3/etc/.wh.base 3/home/.wh..wh..opq 3/home/x

@@ -100,7 +100,7 @@ teardown_file() {
     assert_equal "$output" "$(grep -v 'nameserver 127\.' /etc/resolv.conf)"
     assert_equal "$(stat -c '%s %Y %i' "$ROOTFS/etc/resolv.conf")" "$before"
     expect_error 125 "is not an IPv4 address" "$full" run --dns name "$ROOTFS" true
-    # Not to know whether there is one is no reason to go on without.
+    # If it can't be known whether there is one, the tool must not go on without it.
     expect_error 125 "/etc/resolv.conf: Cannot allocate memory" strace -f -o /dev/null -P /etc/resolv.conf \
         -e trace=openat2 -e inject=openat2:error=ENOMEM "$full" run "$ROOTFS" true
     make_bare_root

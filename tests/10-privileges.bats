@@ -249,7 +249,7 @@ on_terminal() {
     run -7 sh -c "$full run --network none -t $ROOTFS sh -c 'exit 7' </dev/null"
 }
 
-@test "-t: standard input that is no terminal is typed, and its end too" {
+@test "-t: standard input that is not a terminal is typed in, its end too" {
     run -0 sh -c "printf 'cat\nhello\n' | $full run --network none -t $ROOTFS sh"
     assert_equal "$(grep -c hello <<<"$output")" 2 # typed, and from cat
 }

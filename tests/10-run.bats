@@ -26,7 +26,7 @@ load lib/boxes
     assert_equal "$(all_boxes)" "$output"
 }
 
-@test "-d: what can't be started is told with its status, and nothing is kept of it" {
+@test "-d: a command that can't be started is reported with its status, and nothing is kept" {
     local more
     for more in "" --init -t "--init -t"; do
         # shellcheck disable=SC2086
@@ -303,7 +303,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     run -0 "$full" run "${alone[@]}" --userns host "$BATS_TEST_TMPDIR/home/root" true
 }
 
-@test "what is noted of a box is a line each, whatever its directory is called" {
+@test "each field of a box's state is one line, whatever the name of its directory" {
     local place=$'/tmp\nsource other'
     mkdir -p "$ROOTFS$place" "$ROOTFS"$'/mnt/\e]0;'
     detached bird "${alone[@]}" --workdir "$place" --volume "$ROOTFS:"$'/mnt/\e]0;' \

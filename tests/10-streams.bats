@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Chapter 10: standard input, output and error of a box, and who may open them by name.
+# Chapter 10: standard input, output and error of a box, and which users may open them by name.
 # shellcheck disable=SC2016 # for the shells in boxes
 load lib/helpers
 load lib/boxes
@@ -7,7 +7,7 @@ load lib/boxes
 # What a command in a box writes to the names of its streams, and reads there.
 by_name='cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr; log=/tmp/log.$(id -u); ln -sf /dev/stdout $log; echo log >$log'
 
-# piped COMMAND…: with pipes for standard input, output and error, made by the user whom AS becomes.
+# piped COMMAND…: with pipes for standard input, output and error, made by the user that AS becomes.
 AS=(env)
 piped() {
     run -0 "${AS[@]}" bash -c 'set -o pipefail; echo in | "$@" 2>&1 | cat' bash "$@"

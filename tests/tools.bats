@@ -127,11 +127,11 @@ reports_once() {
     assert_contains "$stderr" "/no/such/program: No such file or directory"
 }
 
-@test "an error inside is told once, in one line" {
+@test "an error inside is reported once, in one line" {
     for_each reports_once
 }
 
-@test "if a system call fails, on either side, it is told once, with 125, and nothing stays" {
+@test "a failed system call on either side is reported once, with 125, and nothing is left" {
     requires command:strace tool:uts tool:pid tool:user
     local name
     name=$(uname -n)

@@ -65,7 +65,7 @@ make_rootfs() {
         mkdir "${ROOTFS%/*}"
         "$mkrootfs" "$ROOTFS"
     fi
-    # For what a shell can't do. It is no part of a root filesystem.
+    # For what a shell can't do. It does not belong to a root filesystem.
     install "$PROBE" "$ROOTFS/probe"
 }
 

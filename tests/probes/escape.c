@@ -171,7 +171,7 @@ static int clone3_user(void)
     return ended(syscall(SYS_clone3, &arguments, sizeof(arguments)), "clone3");
 }
 
-/* module: give the kernel a module. What isn't one is refused too, but only who may is told so. */
+/* module: give the kernel a module. What isn't one is refused too, but with another error. */
 static int load_module(void)
 {
     static const char junk[64] = "no module";
@@ -247,7 +247,7 @@ static int pivot(void)
 }
 
 /*
- * exe SECONDS [NAME]: wait for a process that comes from outside, whose program is no file of this
+ * exe SECONDS [NAME]: wait for a process that comes from outside, whose program is not a file of this
  * root, and whose path has NAME in it; keep its program open, and when it has ended write to it.
  */
 static int program_from_outside(const char *pid, const char *name, int *file)
