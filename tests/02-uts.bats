@@ -124,8 +124,7 @@ domainname_of() {
 
 # bats test_tags=ex:2-3
 @test "enter: in a pid namespace the command is a process of the box" {
-    requires tool:pid
-    start_box pid sleep 60
+    start_command "${ON_HOST[@]}" unshare --pid --fork --kill-child --mount-proc sleep 60
     run -0 "$(tool enter)" "$(host_number "$BOX_PID")" ps -eo args=
     assert_contains "$output" "sleep 60"
     assert_equal "${#lines[@]}" 2

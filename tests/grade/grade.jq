@@ -4,7 +4,7 @@ def lines: split("\n") | map(select(. != "") | split("\t"));
 def round1: . * 10 | round / 10;
 def sum: add // 0;
 lines as $record
-| ([$record[] | select(.[0] == "tool") | .[1] | split("/")[0]] | unique) as $built
+| ([$record[] | select(.[0] == "tool") | .[1] | select(test("^[0-9]+-([a-z]+)/\\1$"))]) as $built
 | ([$record[] | select(.[0] | test("bats:")) | {(.[0]): .}] | add // {}) as $results
 | ($exercises | lines | map({(.[0]): .[3]}) | add) as $titles
 | ($known.mode == "bin") as $bin

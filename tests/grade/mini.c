@@ -1,5 +1,5 @@
 /*
- * mini: chapter 2 as a student writes it who has read nothing of this tree: uts, and under that name enter.
+ * mini: chapter 2 as written by a student without a look at this tree: uts, and enter by that name.
  *
  * It has no --explain, no hints, no habits; the checks called core have to pass on it nevertheless.
  */

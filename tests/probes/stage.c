@@ -1,11 +1,11 @@
 /*
  * stage: run a program on the host of a tree that is graded.
  *
- * Who judges stands outside that host: in a pid and a mount namespace that nothing there can reach. A copy
- * of this program lies, setuid, at the path of each tool, and starts what lies at the same path on the
- * host; as "on-host" it starts its arguments there. Nothing of the judge's goes along: no descriptor, no
- * session, no variable of bats. The user and the working directory do. It passes signals on and ends as the
- * program does, which dies with it.
+ * Who judges stands outside that host: in a pid and a mount namespace that nothing there can reach.
+ * A copy of this program lies, setuid, at the path of each tool, and starts what lies at the same
+ * path on the host; as "on-host" it starts its arguments there. Nothing of the judge's goes along:
+ * no descriptor, no session, no variable of bats. The user and the working directory do. It passes
+ * signals on and ends as the program does, which dies with it.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -73,7 +73,8 @@ int main(int argc, char **argv)
     sigset_t all, mask;
     int status;
 
-    if (readlink("/proc/self/exe", program, sizeof(program) - 1) == -1 || getcwd(directory, sizeof(directory)) == NULL)
+    if (readlink("/proc/self/exe", program, sizeof(program) - 1) == -1 ||
+        getcwd(directory, sizeof(directory)) == NULL)
         err(125, "stage");
     int on_host = strcmp(strrchr(program, '/') + 1, "on-host") == 0;
     if (on_host && argc < 2)
