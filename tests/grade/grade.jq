@@ -7,8 +7,8 @@ lines as $record
 | ([$record[] | select(.[0] == "tool") | .[1] | select(test("^[0-9]+-([a-z]+)/\\1$"))]) as $built
 | ([$record[] | select(.[0] | test("bats:")) | {(.[0]): .}] | add // {}) as $results
 | ($exercises | lines | map({(.[0]): .[3]}) | add) as $titles
-| ($known.mode == "bin") as $bin
-| [$list | lines[] | . as [$id, $kind, $of, $name] | select($bin | not or $kind == "core")
+| ($known.mode == "bin") as $bin | ($known.mode != "sources") as $only
+| [$list | lines[] | . as [$id, $kind, $of, $name] | select(($only | not) or $kind == "core")
    | ($of | split(",")) as $of | ($id | split(".bats:")) as [$file, $number] | ($file | .[0:2]) as $chapter
    | ($results[$id] // [$id, "not-checked", "0", ($known.why // "not checked")]) as $r
    | ($built | any(startswith($chapter))) as $there
@@ -24,7 +24,7 @@ lines as $record
    | with_entries(if .value == "" then .value = null else . end)] as $checks
 | ($checks | map(select(.kind == "core") | .exercises[]) | unique | sort_by(split(".") | map(tonumber))) as $with_core
 | ($checks | map(select(.kind == "polish") | .exercises[0]) | unique | map(select(. as $e | $with_core | index($e)))) as $with_polish
-| (if $bin then 100 else 80 end) as $core | (100 - $core) as $polish
+| (if $only then 100 else 80 end) as $core | (100 - $core) as $polish
 | [$with_core[] as $e
    | ([$checks[] | select(.kind == "core" and (.exercises | index($e)))]) as $c
    | ([$checks[] | select(.kind == "polish" and .exercises[0] == $e)]) as $p
@@ -32,6 +32,7 @@ lines as $record
    | ($core / ($with_core | length)) as $c_max
    | (if $with_polish | index($e) then $polish / ($with_polish | length) else 0 end) as $p_max
    | {exercise: $e, title: $titles[$e], needs: ([$c[].needs // empty] | unique),
+      checks: [$c, $p | length],
       core: {points: (if $whole then $c_max else 0 end), max_points: $c_max, passed: $whole},
       polish: {points: (if $whole and ($p | length) > 0 then $p_max * ([$p[] | select(.passed)] | length) / ($p | length) else 0 end),
                max_points: $p_max, passed: ($whole and ($p | all(.passed == true)))}}] as $graded
@@ -39,5 +40,10 @@ lines as $record
     points: ([$graded[] | .core.points + .polish.points] | sum | round1), max_points: 100,
     core: {points: ([$graded[].core.points] | sum | round1), max_points: $core},
     polish: {points: ([$graded[].polish.points] | sum | round1), max_points: $polish},
-    exercises: [$graded[] | (.core, .polish) |= (.points |= round1 | .max_points |= round1)],
-    checks: [$checks[] | .exercises as $of | .points = (if .kind == "core" then [$graded[] | select(.exercise as $e | $of | index($e)) | .core.points] | sum | round1 else null end) | del(.exercises)]}
+    exercises: [$graded[] | (.core, .polish) |= (.points |= round1 | .max_points |= round1) | del(.checks)],
+    # A check's share of what its exercises have earned.
+    checks: [$checks[] | . as $check
+      | .points = ([$graded[] | select(.exercise as $e | $check.exercises | index($e))
+          | if $check.kind == "core" then .core.points / .checks[0]
+            elif $check.passed and .exercise == $check.exercise and .core.passed then .polish.max_points / .checks[1]
+            else 0 end] | sum | . * 100 | round / 100) | del(.exercises)]}
