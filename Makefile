@@ -12,7 +12,7 @@
 #:                 ENTER=1, another shell on the same one
 #: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out;
 #:                 with FROM=05 only from chapter 5 on
-#: make check      the checks of the first open exercise, or of EX=2.2; make watch does so at each save
+#: make check      the checks of the first exercise not done, or of EX=2.2; make watch: at each save
 #: make hint       a hint to it, the next of three
 #: make grade      DIR=SUBMISSION: grade its exercises in a virtual machine, with points; without
 #:                 DIR, all checks of BIN_DIR=TREE (default: this one) and a score card

@@ -3,6 +3,7 @@
 load lib/helpers
 load lib/network
 
+# bats test_tags=ex:7-1
 @test "host to box, box to host, box to box" {
     local first
     start_box net sleep 60
@@ -18,6 +19,7 @@ load lib/network
     assert_equal "$output" "one saw 172.27.0.3"
 }
 
+# bats test_tags=ex:7-3
 @test "box to the outside, which sees the host's address" {
     start_box net sleep 60
     serve "$WORLD_PID" tcp "$WORLD" 8000 world
@@ -37,6 +39,7 @@ load lib/network
     in_world ip route delete 172.27.0.0/16
 }
 
+# bats test_tags=ex:7-4
 @test "--publish: another host reaches the box by tcp and udp, and is seen as itself" {
     start_box net -p 8080:80 --publish 5353:53/udp sleep 60
     serve "$BOX_PID" tcp 0.0.0.0 80 box
@@ -49,6 +52,7 @@ load lib/network
     run ! in_world "$TALK" ask tcp "$HOST" 5353
 }
 
+# bats test_tags=ex:7-4
 @test "--publish: the host itself reaches it by its own addresses" {
     start_box net --publish 8080:80/tcp sleep 60
     serve "$BOX_PID" tcp 0.0.0.0 80 box
@@ -59,6 +63,7 @@ load lib/network
     assert_equal "$output" "box saw 172.27.0.1"
 }
 
+# bats test_tags=ex:7-4
 @test "--publish ADDRESS: that address alone" {
     ip address add 10.9.0.7/24 dev wan
     start_box net --publish "10.9.0.7:8080:80" sleep 60
@@ -69,6 +74,7 @@ load lib/network
     ip address delete 10.9.0.7/24 dev wan
 }
 
+# bats test_tags=ex:7-4
 @test "--publish 127.0.0.1: the host's own 127.0.0.1, and nowhere else" {
     start_box net --publish 127.0.0.1:8080:80 --publish 127.0.0.1:5353:53/udp sleep 60
     serve "$BOX_PID" tcp 0.0.0.0 80 box
@@ -87,6 +93,7 @@ load lib/network
     in_world ip address add 127.0.0.1/8 dev lo
 }
 
+# bats test_tags=ex:7-4
 @test "--publish at all addresses and at 127.0.0.1, in one box" {
     start_box net --publish 8080:80 --publish 127.0.0.1:8080:81 sleep 60
     serve "$BOX_PID" tcp 0.0.0.0 80 everywhere
@@ -171,6 +178,7 @@ load lib/network
     done
 }
 
+# bats test_tags=ex:7-4
 @test "--publish: the box itself and its neighbour, with the bridge's packets filtered or not" {
     local first filtered=/proc/sys/net/bridge/bridge-nf-call-iptables before=
     [ ! -e "$filtered" ] || before=$(<"$filtered")
@@ -204,6 +212,7 @@ load lib/network
     assert_equal "$output" "$word"
 }
 
+# bats test_tags=ex:7-4
 @test "--publish with ranges: each port leads to the one beside it" {
     local each
     start_box net --publish 8000-8002:80-82 --publish 127.0.0.1:5300-5301:53-54/udp sleep 60

@@ -220,6 +220,7 @@ one_group_is_there() {
     # Not where nothing would stop it.
     run -0 "$(tool cgroup)" --pids 20 cat $top/pids.max
     assert_equal "$output" 20
+    run -125 "$(tool cgroup)" --pids 0 true
     "$(tool cgroup)" --pids 20 sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 60' \
         </dev/null >/dev/null 2>&1 3>&- &
     TOOL_PIDS+=($!)
@@ -291,7 +292,7 @@ time_of_write() {
     for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpuset-cpus=x \
         cpuset-cpus=3-1 cpuset-cpus= cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=1e9 memory=0x4000000 \
         memory=1.5.5 memory=64Q memory=x memory=9999999T memory-swap=-1 memory-swap=18014398509481985K \
-        pids=0 pids=-1 pids=1.5 pids=99999999999 set=x set=cpu.max set=cpu.max=x "set=cpu.max=1 1" \
+        pids=-1 pids=1.5 pids=99999999999 set=x set=cpu.max set=cpu.max=x "set=cpu.max=1 1" \
         "set=cpu.max=20000 2000000" set=cpu.weight=0 set=cpu.weight=10001 set=io.max=x set=io.max=8:0 \
         "set=io.max=8:0 speed=1" "set=io.max=8:0 rbps=x" "set=io.max=250:250 rbps=1M" \
         set=../x=1 set=nothing.max=1 set=memory.nothing=1 set=cgroup.procs=1 set=memory.peak=1 \

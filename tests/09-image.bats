@@ -11,6 +11,7 @@ same_as_umoci() {
     run -0 diff umoci ours
 }
 
+# bats test_tags=ex:9-4
 @test "an image as docker saves it: the files are those that umoci unpacks" {
     same_as_umoci docker.tar
 }
@@ -111,6 +112,7 @@ same_as_umoci() {
     assert_equal "$(stat -c %a home/ten-steps)" 700
 }
 
+# bats test_tags=ex:9-4
 @test "an ordinary user's image: whiteouts, a directory made again, and one that can't be read" {
     requires userns
     layer 1 dir/old file secret/s
@@ -127,6 +129,7 @@ same_as_umoci() {
     assert_equal "$output" $'.:\ndir\nsecret\n\ndir:\nnew\n\nsecret:\ns'
 }
 
+# bats test_tags=ex:9-4
 @test "whiteouts: one beside the new thing of its name, aufs's own files, and times that stay" {
     layer 1 a/old b c/x
     layer 2 a/new c/y
@@ -177,6 +180,7 @@ same_as_umoci() {
     done
 }
 
+# bats test_tags=ex:9-4
 @test "an opaque mark at the top of a layer hides all below" {
     layer 1 old dir/older
     layer 2 dir/new

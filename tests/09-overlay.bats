@@ -13,6 +13,7 @@ stacked() {
     run -0 "$overlay" --mount merged "${options[@]}" -- sh -ec "$2"
 }
 
+# bats test_tags=ex:9-2
 @test "the command has a mount namespace of its own, and shares all the others" {
     layer below file
     start_box overlay --lower below --mount merged sleep 60
@@ -20,6 +21,7 @@ stacked() {
     assert_shared "$BOX_PID" uts pid ipc user net cgroup
 }
 
+# bats test_tags=ex:9-1
 @test "the stack is the root of the command, and the host does not see it" {
     make_rootfs
     local before
@@ -61,6 +63,7 @@ stacked() {
     [ -c "/proc/$BOX_PID/root/dev/null" ]
 }
 
+# bats test_tags=ex:9-1
 @test "of a file that several layers have, the topmost one shows" {
     layer top a
     layer middle a b
@@ -69,6 +72,7 @@ stacked() {
     assert_equal "$output" $'top\nmiddle\nbottom'
 }
 
+# bats test_tags=ex:9-2
 @test "what the command writes is thrown away" {
     layer below a
     before=$(listing below)
@@ -78,6 +82,7 @@ stacked() {
     assert_equal "$output" a
 }
 
+# bats test_tags=ex:9-2
 @test "with --upper it stays there, and is there again the next time" {
     layer below a
     mkdir upper work
@@ -90,6 +95,7 @@ stacked() {
 }
 
 # The exercise of the notes: four image layers and a container layer, seen on the disk.
+# bats test_tags=ex:9-2
 @test "four image layers and a container layer: copy-up and whiteout, and no byte changes below" {
     for number in 1 2 3 4; do
         layer "image-layer$number" "image-layer$number.txt"
@@ -111,6 +117,7 @@ stacked() {
     assert_equal "$after" "$before"
 }
 
+# bats test_tags=ex:9-2
 @test "a directory that was removed and made again is opaque: nothing of the old one shows" {
     layer below dir/old dir/sub/older
     mkdir upper work
@@ -136,6 +143,7 @@ stacked() {
     assert_equal "$(listing below)" "$before"
 }
 
+# bats test_tags=ex:9-3
 @test "--diff tells what was added, changed and deleted" {
     layer top dir/x dir/sub/y 'kept/k'
     layer bottom dir/z dir/deleted gone changed
@@ -173,6 +181,7 @@ stacked() {
     assert_contains "$stderr" "directories deeper than a path can name"
 }
 
+# bats test_tags=ex:9-2
 @test "two boxes on the same layers don't see each other's writes" {
     make_rootfs
     start_box overlay --lower "$ROOTFS" sleep 60

@@ -130,6 +130,18 @@ END
     assert_equal "$output" ""
 }
 
+@test "every exercise has three hints in its lesson, and checks with its tag" {
+    local number lesson hints bad=
+    while IFS=$'\t' read -r number _; do
+        lesson=$(printf '%02d-*/README.md' "${number%.*}")
+        # shellcheck disable=SC2086 # a pattern
+        hints=$(sed -n "/<summary>Hints for ${number/./\\.}</,/<.details>/p" $lesson | grep -c '^[0-9]\. ')
+        [ "$hints" -eq 3 ] || bad+="$number has $hints hints"$'\n'
+        grep -qE "^# bats test_tags=(.*,)?ex:${number/./-}(,|\$)" tests/*.bats || bad+="$number has no check"$'\n'
+    done < <(tests/bin/exercises)
+    assert_equal "$bad" ""
+}
+
 @test "every public function says what it does" {
     run -0 awk '
         # A declaration has a comment above it, or another declaration that has one.
@@ -203,6 +215,11 @@ build() {
     run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
         open == 2 { print FILENAME ": " $0 }' "$starter"/[01][0-9]-*/*.c
     assert_equal "$output" ""
+    # What is written there is not done before its checks have passed.
+    sed -i 's,^.*/\* END \*/,;\n&,' "$starter"/[01][0-9]-*/*.c
+    assert_equal "$(tests/bin/exercises --open "$starter")" ""
+    assert_equal "$(tests/bin/exercises --undone "$starter" | cut -f1)" "$(tests/bin/exercises | cut -f1)"
+    sed -i '/^;$/d' "$starter"/[01][0-9]-*/*.c
     run -0 build "$starter"
     run -0 tests/bin/giveaways "$starter"
 }
