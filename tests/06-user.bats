@@ -39,10 +39,14 @@ map_of() {
 
 # bats test_tags=core,ex:6-2
 @test "the maps, as the host sees them" {
-    start_command as_user "$(tool user)" sleep 60
-    assert_equal "$(map_of "$BOX_PID" uid_map)" "0 65534 1"
-    assert_equal "$(map_of "$BOX_PID" gid_map)" "0 65534 1"
-    assert_equal "$(<"/proc/$BOX_PID/setgroups")" deny
+    local options
+    for options in "" "--setgroups deny"; do
+        # shellcheck disable=SC2086 # two words or none
+        start_command as_user "$(tool user)" $options sleep 60
+        assert_equal "$(map_of "$BOX_PID" uid_map)" "0 65534 1"
+        assert_equal "$(map_of "$BOX_PID" gid_map)" "0 65534 1"
+        assert_equal "$(<"/proc/$BOX_PID/setgroups")" deny
+    done
 }
 
 # bats test_tags=ex:6-2
@@ -171,10 +175,12 @@ map_of() {
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000 true
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --uid-map 0:1000:1:1 true
     expect_error 125 "INSIDE:OUTSIDE:COUNT" "$(tool user)" --gid-map "" true
-    expect_error 125 "expected a whole number" "$(tool user)" --uid-map 0:root:1 true
-    expect_error 125 "expected a whole number" "$(tool user)" --uid-map "0: 1:1" true
-    expect_error 125 "expected 0 to 4294967295" "$(tool user)" --uid-map=-1:0:1 true
-    expect_error 125 "expected 0 to 4294967295" "$(tool user)" --uid-map 0:99999999999999999999:1 true
+    expect_error 125 "not a whole number" "$(tool user)" --uid-map 0:root:1 true
+    expect_error 125 "not a whole number" "$(tool user)" --uid-map "0: 1:1" true
+    expect_error 125 "not a whole number" "$(tool user)" --uid-map 0:1:1k true
+    expect_error 125 "is not between" "$(tool user)" --uid-map=-1:0:1 true
+    expect_error 125 "is not between" "$(tool user)" --gid-map=0:4294967296:1 true
+    expect_error 125 "is not between" "$(tool user)" --uid-map 0:99999999999999999999:1 true
 }
 
 # bats test_tags=ex:6-2

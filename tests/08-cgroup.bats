@@ -124,6 +124,14 @@ spin='while :; do :; done'
     assert_cpu "$group" 30
 }
 
+@test "--cpus: as the group has it, so much of each tenth of a second" {
+    local each
+    for each in "0.2 20000" "1 100000" "0.01 1000"; do
+        run -0 "$(tool cgroup)" --cpus "${each% *}" cat $top/cpu.max
+        assert_equal "$output" "${each#* } 100000"
+    done
+}
+
 # bats test_tags=ex:8-3
 @test "--set cpu.max: quota and period as the kernel takes them" {
     start_box cgroup --set "cpu.max=200000 1000000" sh -c "$spin"

@@ -87,8 +87,10 @@ load lib/boxes
     assert_equal "$output" $'1234\n2345\n/usr\none two\nlines \\'
     run -0 "$full" exec -u 0 -w /bin -e A=other -e C=new bird sh -c 'id -u; pwd -P; echo $A $C $HOSTNAME'
     assert_equal "${lines[0]} ${lines[2]}" "0 other new bird"
-    run -0 "$full" exec bird grep -E 'NoNewPrivs|Seccomp:|CapEff' /proc/self/status
-    assert_equal "$output" "$(grep -E 'NoNewPrivs|Seccomp:|CapEff' "/proc/$pid/status")"
+    run -0 "$full" exec bird grep -E 'NoNewPrivs|Seccomp:|Cap' /proc/self/status
+    assert_equal "$output" "$(grep -E 'NoNewPrivs|Seccomp:|Cap' "/proc/$pid/status")"
+    run -0 "$full" exec -u 0 bird grep -E 'Cap(Eff|Prm|Bnd)' /proc/self/status
+    assert_equal "$(cut -f2 <<<"$output" | sort -u)" "$(status_of "$pid" CapBnd)"
     start_box full exec bird sleep 61
     local kind
     for kind in mnt uts pid ipc user net cgroup time; do
@@ -96,6 +98,18 @@ load lib/boxes
     done
     assert_equal "$(cat "/proc/$BOX_PID/cgroup")" "$(cat "/proc/$pid/cgroup")"
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -L -c %d:%i "/proc/$pid/root")"
+}
+
+@test "exec: not in the keyring of the session that it is started in" {
+    local name escape=$COURSE/.build/escape
+    name=$(random_name key)
+    install "$escape" "$ROOTFS/escape"
+    detached bird --network=none --seccomp=off --userns=host sleep 60
+    run -0 "$escape" session "$name" text "$escape" key "$name"
+    assert_equal "$output" text
+    run -1 "$escape" session "$name" text "$full" exec bird /escape key "$name"
+    assert_contains "$output" "Required key not available"
+    rm "$ROOTFS/escape"
 }
 
 # bats test_tags=ex:10-5
@@ -112,7 +126,7 @@ load lib/boxes
     assert_equal "$output" through
     run -0 --separate-stderr "$full" exec bird sh -c 'echo out; echo err >&2'
     assert_equal "$output $stderr" "out err"
-    run -0 bash -c "'$full' exec bird /probe fds 7</etc/passwd"
+    run -0 bash -c "'$full' exec bird /probe fds 7</etc/passwd 3</ 4</"
     assert_equal "$output" "0 1 2"
     run -0 env --ignore-signal --block-signal "$full" exec bird /probe blocked
     assert_equal "$output" ""
@@ -163,7 +177,7 @@ load lib/boxes
 
 @test "stop: SIGTERM, and SIGKILL when the time is up" {
     detached gentle --network=none sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done'
-    detached stubborn --network=none sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
+    detached stubborn --network=none --stop-timeout=1000 sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
     wait_until 3 sh -c "'$full' logs gentle | grep -q ready && '$full' logs stubborn | grep -q ready"
     local start=${EPOCHREALTIME/./}
     run -0 "$full" stop gentle

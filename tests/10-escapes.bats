@@ -129,6 +129,37 @@ is_held() {
     done
 }
 
+# What covers PATH in the box, seen from outside: flags (the first two letters), file system, kind of file.
+covered() {
+    awk -v path="$1" '$5 == path { print substr($6, 1, 2), $(NF - 2) }' "/proc/$BOX_PID/mountinfo" | tail -n 1
+    stat -c '%F %t:%T' "/proc/$BOX_PID/root$1"
+}
+
+@test "escape: each path of /proc and /sys that concerns the machine is covered, or read-only" {
+    local path kind seen=0
+    for kind in auto host; do
+        start_box full run --network none --userns $kind "$ROOTFS" /bin/sleep 60
+        for path in acpi asound interrupts kcore keys latency_stats sched_debug scsi timer_list timer_stats bus fs irq \
+            sys sysrq-trigger; do
+            path=/proc/$path
+            [ -e "$path" ] || continue
+            seen=$((seen + 1))
+            run covered "$path"
+            case $path in
+            */bus | */fs | */irq | */sys | */sysrq-trigger) [[ ${lines[0]} == "ro proc" ]] ;;
+            */acpi | */asound | */scsi)
+                assert_equal "${lines[0]} $(ls -A "/proc/$BOX_PID/root$path")" "ro tmpfs "
+                ;;
+            *) [[ ${lines[0]} == ro* && ${lines[1]} == "character special file 1:3" ]] ;;
+            esac || fail "$path is not as it should be: $output"
+        done
+        for path in /sys/firmware /sys/devices/virtual/powercap; do
+            [ ! -e "$path" ] || assert_equal "$(covered "$path" | head -n 1) $(ls -A "/proc/$BOX_PID/root$path")" "ro tmpfs "
+        done
+    done
+    [ "$seen" -ge 10 ]
+}
+
 # bats test_tags=ex:10-1
 @test "escape: the mode of the host's /dev/null through what it covers" {
     run "$(tool full)" run --userns host "$ROOTFS" /bin/chmod 600 /proc/timer_list

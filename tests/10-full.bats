@@ -24,7 +24,7 @@ in_full() {
 
 @test "one command, isolated in every layer" {
     start_box full run "${alone[@]}" "$ROOTFS" sleep 60
-    assert_isolated "$BOX_PID" mnt uts pid ipc user
+    assert_isolated "$BOX_PID" mnt uts pid ipc user cgroup net
 }
 
 @test "--userns host: the same without a user namespace" {
@@ -112,6 +112,27 @@ in_full() {
     run -0 in_full 'echo gone >/dev/null && head -c 4 /dev/zero | wc -c && ls /dev/pts'
     run -0 find "/proc/$BOX_PID/root/dev/" -xdev -type b
     assert_equal "$output" ""
+}
+
+@test "the flags of what is mounted: no set-user-ID programs anywhere, devices in /dev alone" {
+    local kind volume=$BATS_TEST_TMPDIR/volume
+    mkdir -p "$volume/below"
+    mount -t tmpfs none "$volume/below"
+    for kind in auto host; do
+        start_box full run "${alone[@]}" --userns $kind -v "$volume:/mnt" "$ROOTFS" sleep 60
+        assert_equal "$(awk '$5 ~ "^/(proc|sys|dev|dev/pts|dev/shm|dev/mqueue)$" { print $5, $6 }' \
+            "/proc/$BOX_PID/mountinfo" | sort)" \
+            '/dev rw,nosuid,noexec,relatime
+/dev/mqueue rw,nosuid,nodev,noexec,relatime
+/dev/pts rw,nosuid,noexec,relatime
+/dev/shm rw,nosuid,nodev,relatime
+/proc rw,nosuid,nodev,noexec,relatime
+/sys ro,nosuid,nodev,noexec,relatime'
+        assert_equal "$(awk '$6 !~ "nosuid" { print $5 }' "/proc/$BOX_PID/mountinfo")" ""
+        assert_equal "$(awk '$6 ~ "nodev" { print $5 }' "/proc/$BOX_PID/mountinfo" | grep -xE '/|/mnt|/mnt/below' | sort | xargs)" \
+            "/ /mnt /mnt/below"
+    done
+    umount "$volume/below"
 }
 
 @test "/sys is read-only" {

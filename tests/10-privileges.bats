@@ -235,6 +235,11 @@ on_terminal() {
     refute_contains "$output" /dev/pts/0
 }
 
+@test "-t: the terminal is the user's" {
+    run -0 on_terminal "$full run --network none -u 1234:2345 -t $ROOTFS sh -c 'stat -c %u \$(tty); echo >/dev/tty && echo opened'"
+    assert_equal "$(grep -aoE "1234|opened" <<<"$output" | xargs)" "1234 opened"
+}
+
 @test "-t: the size follows the host's" {
     run -0 on_terminal "(until test -e $BATS_TEST_TMPDIR/up; do sleep 0.05; done; stty rows 44 cols 111 </dev/tty) &
         $full run --network none -v $BATS_TEST_TMPDIR:/mnt -t $ROOTFS sh -c 'stty size; >/mnt/up

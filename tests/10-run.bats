@@ -26,6 +26,21 @@ load lib/boxes
     assert_equal "$(all_boxes)" "$output"
 }
 
+@test "-d: what the box prints is for its owner to read, and the monitor holds nothing that the caller had open" {
+    local descriptor monitor
+    exec 9<"$BATS_TEST_TMPDIR"
+    for descriptor in 3 4 9; do
+        run -0 bash -c "exec \"\$@\" $descriptor<'$BATS_TEST_TMPDIR'" bash "$full" run -d --name bird "${alone[@]}" \
+            "$ROOTFS" sleep 60
+        monitor=$(monitor_of bird)
+        run find "/proc/$monitor/fd" -lname "$BATS_TEST_TMPDIR" -o -lname "/proc/*/task"
+        assert_equal "$output" ""
+        assert_equal "$(stat -c %a "$TEN_STEPS_HOME/boxes/bird/log")" 600
+        run -0 "$full" rm -f bird
+    done
+    exec 9<&-
+}
+
 @test "-d: a command that can't be started is reported with its status, and nothing is kept" {
     local more
     for more in "" --init -t "--init -t"; do
@@ -348,6 +363,21 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     assert_shared "$(of host pid)" user
     assert_equal "$(stat -c %u "/proc/$(of host pid)")" 0
     expect_error 125 "expected auto or host" "$full" run "${alone[@]}" --userns some "$ROOTFS" true
+}
+
+@test "--userns: ranges side by side have no user in common" {
+    local first second
+    # Only two are free, one beside the other.
+    "$full" run "${alone[@]}" "$ROOTFS" true
+    mkdir -p -m 700 /run/ten-steps
+    (cd /run/ten-steps && touch ids-{0..4095} && rm ids-1234 ids-1235)
+    detached one --network=none sleep 60
+    detached two --network=none sleep 60
+    rm -f /run/ten-steps/ids-{0..1233} /run/ten-steps/ids-{1236..4095}
+    first=$(awk '{ print $2 }' "/proc/$(of one pid)/uid_map") second=$(awk '{ print $2 }' "/proc/$(of two pid)/uid_map")
+    [ "$first" -lt "$second" ] || read -r first second <<<"$second $first"
+    assert_equal "$(awk '{ print $3 }' "/proc/$(of one pid)"/{uid,gid}_map | xargs)" "65536 65536"
+    [ "$second" -ge $((first + 65536)) ] || fail "two boxes share users: $first and $second"
 }
 
 @test "layers and volumes that can't be mapped: an error that names --userns host, and no weaker box" {

@@ -289,7 +289,7 @@ has_seen() {
 
 keeps_descriptors_to_itself() {
     local output
-    output=$(exec 7</etc/passwd 8</ 9>/dev/null 3>&- 4>&- 5</dev/null 25</dev/null
+    output=$(exec 7</etc/passwd 8</ 9>/dev/null 3</etc/passwd 4</ 5</dev/null 25</dev/null
         "${tool_line[@]}" "$(probe)" fds </dev/null)
     assert_equal "open: $output" "open: 0 1 2"
 }
