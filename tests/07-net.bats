@@ -99,6 +99,24 @@ load lib/network
     assert_equal "$(in_box ip -6 -oneline address show dev eth0)" ""
 }
 
+mac_in_box() {
+    in_box ip -json link show eth0 | jq -r '.[0].address'
+}
+
+@test "hardware addresses: each box has its own, and it goes with the IPv4 address" {
+    local first second
+    start_box net --address 172.27.7.7 sleep 60
+    first=$(mac_in_box)
+    start_box net --address 172.27.7.8 sleep 60
+    second=$(mac_in_box)
+    assert_differ "$first" "$second"
+    [[ $first == 02:* && $second == 02:* ]] # none that a manufacturer gives
+    end_box
+    # Who knew the box before it still reaches the one that has its address now.
+    start_box net --address 172.27.7.8 sleep 60
+    assert_equal "$(mac_in_box)" "$second"
+}
+
 # bats test_tags=ex:7-2
 @test "--bridge, --bridge-address and --address" {
     start_box net --bridge mybridge --bridge-address 10.77.5.1/24 --address 10.77.5.9 sleep 60
