@@ -78,6 +78,7 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
 static struct child enter_and_spawn(const struct spec *box)
 {
     struct child child = {.pid = -1};
+    char path[64];
     int cgroup = -1;
 
     if (!box->running || box->process == -1)
@@ -85,16 +86,14 @@ static struct child enter_and_spawn(const struct spec *box)
     if (box->cgroup[0] != '\0' &&
         (cgroup = open(box->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", box->cgroup);
-    /* EXERCISE 10.5: be born in the box's CGROUP and in all its namespaces: see above for which of
-       them come later, and why. Nobody in the box may look in. setns(2), harden.h, spawn.h */
-    char path[64];
-
     /* Now: from the box's user namespace, a process of the host's, as its init, can't be seen. */
     snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", box->pid);
     int group = open(path, O_RDONLY | O_CLOEXEC);
     if (group == -1)
         fail("box %s: is not running any more", box->name);
 
+    /* EXERCISE 10.5: be born in the box's CGROUP and in all its namespaces: see above for which of
+       them comes later, and why. Nobody in the box may look in. setns(2), harden.h, spawn.h */
     harden_undumpable();
     enter(box, "--all", box->process, (int)box->namespaces & ~CLONE_NEWCGROUP);
     struct clone_args arguments = {.flags = box->namespaces & CLONE_INTO_CGROUP,
