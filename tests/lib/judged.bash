@@ -7,7 +7,7 @@
 PATIENCE=$((${IN_VM:-0} ? 8 : 2))
 RUN_LIMIT=$((${IN_VM:-0} ? 60 : 20))
 HOST_PROC=/proc/$JUDGE_HOST
-ON_HOST=(/run/judge/on-host)
+ON_HOST=(/run/bin/on-host)
 HOST_ITSELF=1 # a process of the host's root, as its own processes name it
 
 # From a seed, so that a grade can be had again; the names in one check differ by where they are asked for.

@@ -48,55 +48,73 @@ static void forget_variables(void)
     *kept = NULL;
 }
 
-static void run(const char *program, char **arguments, const char *directory, const sigset_t *mask)
+/*
+ * What is done to become a process of the host is done before the fork: that host's processes see
+ * the child from its birth, and would get at whatever it still had of the judge's through /proc.
+ */
+static void leave(void)
+{
+    char directory[PATH_MAX];
+
+    if (getcwd(directory, sizeof(directory)) == NULL)
+        err(125, "getcwd");
+    join(JUDGE "pid", CLONE_NEWPID);
+    join(JUDGE "mnt", CLONE_NEWNS);
+    if (chdir(directory) == -1 && chdir("/") == -1)
+        err(125, "%s", directory);
+    syscall(SYS_close_range, 3, ~0U, 0);
+    forget_variables();
+}
+
+static void run(const char *program, char **arguments, const sigset_t *mask)
 {
     uid_t user = getuid();
 
     setsid();
-    join(JUDGE "mnt", CLONE_NEWNS);
-    if (chdir(directory) == -1 && chdir("/") == -1)
-        err(125, "%s", directory);
-    forget_variables();
     if (setresuid(user, user, user) == -1)
         err(125, "setresuid");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    syscall(SYS_close_range, 3, ~0U, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(program, arguments);
     err(127, "%s", program);
 }
 
-int main(int argc, char **argv)
+/* End as the program did. */
+static int end(int status)
 {
-    static const int passed[] = {SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
-    char program[PATH_MAX] = "", directory[PATH_MAX];
-    sigset_t all, mask;
-    int status;
-
-    if (readlink("/proc/self/exe", program, sizeof(program) - 1) == -1 ||
-        getcwd(directory, sizeof(directory)) == NULL)
-        err(125, "stage");
-    int on_host = strcmp(strrchr(program, '/') + 1, "on-host") == 0;
-    if (on_host && argc < 2)
-        errx(125, "on-host: what?");
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &mask);
-    join(JUDGE "pid", CLONE_NEWPID);
-    child = fork();
-    if (child == -1)
-        err(125, "fork");
-    if (child == 0)
-        run(on_host ? argv[1] : program, argv + on_host, directory, &mask);
-    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-        signal(passed[i], pass_on);
-    sigprocmask(SIG_SETMASK, &mask, NULL);
-    signal(SIGCHLD, SIG_DFL);
-    while (waitpid(child, &status, 0) == -1 && errno == EINTR)
-        ; /* a signal came */
     if (WIFSIGNALED(status)) {
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         signal(WTERMSIG(status), SIG_DFL);
         raise(WTERMSIG(status));
     }
     return WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+    static const int passed[] = {SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+    char program[PATH_MAX] = "";
+    sigset_t all, mask;
+    int status;
+
+    if (readlink("/proc/self/exe", program, sizeof(program) - 1) == -1)
+        err(125, "/proc/self/exe");
+    int on_host = strcmp(strrchr(program, '/') + 1, "on-host") == 0;
+    if (on_host && argc < 2)
+        errx(125, "on-host: what?");
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &mask);
+    leave();
+    child = fork();
+    if (child == -1)
+        err(125, "fork");
+    if (child == 0)
+        run(on_host ? argv[1] : program, argv + on_host, &mask);
+    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+        signal(passed[i], pass_on);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    while (waitpid(child, &status, 0) == -1 && errno == EINTR)
+        ; /* a signal came */
+    return end(status);
 }
