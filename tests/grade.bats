@@ -130,6 +130,24 @@ END
     assert_equal "$(grep -c '^not ok' <<<"$seen")" "$("$COURSE/tests/bin/graded" | cut -f2 | grep -c core)"
 }
 
+@test "a class that is interrupted goes on where it was, and nothing of it runs on" {
+    local class=(mini sleeps sleeps-too)
+    submit_mini
+    submit sleeps <<<'sleep 1000'
+    submit sleeps-too <<<'sleep 1000'
+    (cd "$submissions" && exec "$COURSE/tests/bin/grade" --here --bin --chapters 2 \
+        --out "$BATS_TEST_TMPDIR/out" "${class[@]}") >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
+    wait_until 20 test -e "$BATS_TEST_TMPDIR/out/mini/grade.json"
+    kill -TERM "$!"
+    status=0
+    wait "$!" || status=$?
+    assert_equal "$status" 130
+    wait_until 5 no_process_is_left
+    run -0 grade --bin --chapters 2 --jobs 2 "${class[@]}"
+    assert_contains "$output" "mini: 100 of 100, unchanged"
+    assert_equal "$(of sleeps .points) $(of sleeps-too .points)" "0 0"
+}
+
 @test "a tar with links, or with paths that lead elsewhere, is not taken" {
     cd "$submissions"
     mkdir -p 02-uts good/02-uts
