@@ -10,7 +10,7 @@ lines as $record
 | ($known.mode == "bin") as $bin | ($known.mode != "sources") as $only
 | [$list | lines[] | . as [$id, $kind, $of, $name] | select(($only | not) or $kind == "core")
    | ($of | split(",")) as $of | ($id | split(".bats:")) as [$file, $number] | ($file | .[0:2]) as $chapter
-   | ($results[$id] // [$id, "not-checked", "0", ($known.why // "not checked")]) as $r
+   | ($results[$id] // [$id, "not-checked", "0", ($known.why // "not checked: the core of \($of[0]) comes first")]) as $r
    | ($built | any(startswith($chapter))) as $there
    | {id: $id, file: "\($file).bats", name: $name, exercise: $of[0], exercises: $of, kind: $kind,
       state: (if $there or $known.verdict != "graded" then $r[1] else "red" end), seconds: (($r[2] | tonumber) / 1000),
