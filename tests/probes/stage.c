@@ -1,7 +1,7 @@
 /*
  * stage: run a program on the host of a tree that is graded.
  *
- * Who judges stands outside that host: in a pid and a mount namespace that nothing there can reach.
+ * The judge stands outside that host, in a pid and a mount namespace that nothing there can reach.
  * A copy of this program lies, setuid, at the path of each tool, and starts what lies at the same
  * path on the host; as "on-host" it starts its arguments there. Nothing of the judge's goes along:
  * no descriptor, no session, no variable of bats. The user and the working directory do. It passes
