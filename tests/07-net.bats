@@ -125,7 +125,7 @@ mac_in_box() {
     assert_contains "$(in_box ip route)" "default via 10.77.5.1 dev eth0"
 }
 
-# bats test_tags=ex:7-4
+# bats test_tags=ex:7-3
 @test "masquerade and forwarding, as nft lists them" {
     local rules
     start_box net sleep 60

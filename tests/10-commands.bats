@@ -46,7 +46,6 @@ load lib/boxes
     assert_hint "--detach"
 }
 
-# bats test_tags=ex:10-5
 @test "inspect: what is known of a box, and the view, show what can be seen from outside" {
     local pid
     mkdir "$BATS_TEST_TMPDIR/data"
