@@ -147,6 +147,8 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
                     name, bridge->name, mac_text(mac, text), name);
     netlink_put_string(netlink, IFLA_IFNAME, name);
     netlink_put_number(netlink, IFLA_MASTER, (uint32_t)bridge->index);
+    /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
+       address MAC, born in the box's namespace. PEER is its fixed part. rtnetlink(7), netlink.h */
     netlink_open_nest(netlink, IFLA_LINKINFO);
     netlink_put_string(netlink, IFLA_INFO_KIND, "veth");
     netlink_open_nest(netlink, IFLA_INFO_DATA);
@@ -155,7 +157,6 @@ void link_add_pair(struct netlink *netlink, const char *name, const struct link 
     netlink_put_header(netlink, &peer, sizeof(peer));
     netlink_put_string(netlink, IFLA_IFNAME, "eth0");
     netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    /* EXERCISE 7.1: the peer is born in the box's namespace, not here. rtnetlink(7) */
     netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
 

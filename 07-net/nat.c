@@ -228,12 +228,13 @@ static void add_publish(struct netlink *netlink, const char *chain, bool any_add
                            : "dnat ip to ip daddr . meta l4proto . th dport map @ports");
     if (any_address)
         match_local(netlink, NFTA_FIB_F_DADDR, NFT_CMP_EQ);
+    /* EXERCISE 7.4: what "ports" has for the packet's destination address (none with ANY_ADDRESS),
+       protocol and port becomes its destination. nft(8), linux/netfilter/nf_tables.h */
     load(netlink, FIRST, NFT_PAYLOAD_NETWORK_HEADER, DESTINATION_ADDRESS, 4);
     if (any_address)
         mask(netlink, 0);
     load_meta(netlink, SECOND, NFT_META_L4PROTO);
     load(netlink, THIRD, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, 2);
-    /* EXERCISE 7.4: the packet's destination becomes what the map has for it. nft(8), dnat */
     expression(netlink, "lookup", NFTA_LOOKUP_SREG, FIRST, NFTA_LOOKUP_DREG, FIRST, 0);
     netlink_put_string(netlink, NFTA_LOOKUP_SET, "ports");
     expression(netlink, "nat", NFTA_NAT_TYPE, NFT_NAT_DNAT, NFTA_NAT_FAMILY, NFPROTO_IPV4,
@@ -267,9 +268,7 @@ static void add_forward(struct netlink *netlink)
 
 static void masquerade(struct netlink *netlink)
 {
-    /* EXERCISE 7.3: the packet takes the address of the link it leaves by. nft(8), masquerade */
     expression(netlink, "masq", 0);
-    /* END */
 }
 
 /*
@@ -281,6 +280,8 @@ static void masquerade(struct netlink *netlink)
 static void add_masquerade(struct netlink *netlink)
 {
     add_chain(netlink, "postrouting", "nat", "postrouting", NF_INET_POST_ROUTING, 100);
+    /* EXERCISE 7.3: two rules: for what has come in by a link of the set "bridges"; and for what
+       goes to a published port, out by such a link, from 127.0.0.0/8. nft(8) */
     begin_rule(netlink, "postrouting", "iifname @bridges masquerade");
     match_link(netlink, NFT_META_IIFNAME, "bridges");
     masquerade(netlink);
@@ -290,6 +291,7 @@ static void add_masquerade(struct netlink *netlink)
     match_connection(netlink, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
     match_loopback(netlink, SOURCE_ADDRESS);
     masquerade(netlink);
+    /* END */
     begin_rule(netlink, "postrouting",
                "oifname @bridges ct status dnat iif 0 fib saddr type != local masquerade");
     match_link(netlink, NFT_META_OIFNAME, "bridges");

@@ -97,14 +97,14 @@ static void mask(const struct root *root, const char *pattern, enum fate fate,
 
 void mask_paths(const struct root *dev, const struct root *proc, const struct root *sys)
 {
-    if (mkdirat(dev->directory, EMPTY + 1, 0555) == -1)
+    if (mkdirat(dev->directory, &EMPTY[1], 0555) == -1)
         die("make %s" EMPTY, dev->path);
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         bool in_proc = strncmp(table[i].path, "/proc/", 6) == 0;
         const char *pattern = table[i].path + strlen(in_proc ? "/proc" : "/sys");
         mask(in_proc ? proc : sys, pattern, table[i].fate, dev);
     }
-    unlinkat(dev->directory, EMPTY + 1, AT_REMOVEDIR); /* the mounts of it stay */
+    unlinkat(dev->directory, &EMPTY[1], AT_REMOVEDIR); /* the mounts of it stay */
 }
 
 void mask_allow_ping(const struct root *proc)
