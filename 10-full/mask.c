@@ -97,6 +97,7 @@ static void mask(const struct root *root, const char *pattern, enum fate fate,
 
 void mask_paths(const struct root *dev, const struct root *proc, const struct root *sys)
 {
+    explain("mkdir -m 555 %s" EMPTY "\tmkdirat(\"empty\")", dev->path);
     if (mkdirat(dev->directory, &EMPTY[1], 0555) == -1)
         die("make %s" EMPTY, dev->path);
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -104,6 +105,7 @@ void mask_paths(const struct root *dev, const struct root *proc, const struct ro
         const char *pattern = table[i].path + strlen(in_proc ? "/proc" : "/sys");
         mask(in_proc ? proc : sys, pattern, table[i].fate, dev);
     }
+    explain("rmdir %s" EMPTY "\tunlinkat(\"empty\")", dev->path);
     unlinkat(dev->directory, &EMPTY[1], AT_REMOVEDIR); /* the mounts of it stay */
 }
 

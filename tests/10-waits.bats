@@ -22,7 +22,7 @@ hold_network() {
     for end in "stop -t 1" "rm -f"; do
         hold_network
         start_job "$full" run --name bird "$ROOTFS" sleep 60 9>&-
-        wait_until 3 [ -L "$TEN_STEPS_HOME/boxes/bird" ]
+        wait_until 3 [ -e "$TEN_STEPS_HOME/boxes/bird" ]
         kill -TSTP "$TOOL_PID"
         exec 9>&-
         wait_until 3 is_stopped "$TOOL_PID"
