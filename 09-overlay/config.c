@@ -86,11 +86,11 @@ void config_free(struct config *config)
 
 /* Written member by member: those that change come last. */
 char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
-                         const char *created, const char *history)
+                         const char *created)
 {
     const struct json_value *values = config->json.values;
-    size_t size, steps = json_member(&config->json, 0, "history");
     char *text = NULL;
+    size_t size;
     FILE *stream = open_memstream(&text, &size);
 
     if (stream == NULL)
@@ -98,21 +98,12 @@ char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX 
     fputc('{', stream);
     for (size_t i = 1; i < values[0].after; i = values[i + 1].after) {
         const char *name = values[i].string != NULL ? values[i].string : "";
-        if (strcmp(name, "rootfs") != 0 && (created == NULL || strcmp(name, "created") != 0) &&
-            (history == NULL || strcmp(name, "history") != 0))
+        if (strcmp(name, "rootfs") != 0 && (created == NULL || strcmp(name, "created") != 0))
             fprintf(stream, "%.*s,", (int)(values[i + 1].end - values[i].start),
                     config->text + values[i].start);
     }
     if (created != NULL)
         fprintf(stream, "\"created\":\"%s\",", created);
-    if (history != NULL) {
-        fprintf(stream, "\"history\":[");
-        for (size_t i = json_first(&config->json, steps); i != JSON_NONE;
-             i = json_next(&config->json, steps, i))
-            fprintf(stream, "%.*s,", (int)(values[i].end - values[i].start),
-                    config->text + values[i].start);
-        fprintf(stream, "%s],", history);
-    }
     fprintf(stream, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":");
     for (size_t i = 0; i < count; i++)
         fprintf(stream, "%c\"sha256:%s\"", i == 0 ? '[' : ',', layers[i]);

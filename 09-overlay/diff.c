@@ -1,12 +1,9 @@
 #define _GNU_SOURCE
 #include "diff.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +14,15 @@
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/inside.h"
-#include "entries.h"
 
-static bool is_whiteout(const struct stat *status)
-{
-    return S_ISCHR(status->st_mode) && status->st_rdev == makedev(0, 0);
-}
+enum { NOTHING = '-' };
 
 bool diff_is_whiteout(int directory, const char *name)
 {
     struct stat status;
-    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_whiteout(&status);
+
+    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
+           status.st_rdev == makedev(0, 0);
 }
 
 /* Which of the two it is depends on whether the stack was mounted in a user namespace. */
@@ -40,23 +35,44 @@ bool diff_is_opaque(int directory)
     return fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-/* PATH in a layer, never through a symbolic link: strangers chose the names in it. */
-static int open_in(int layer, const char *path, uint64_t flags)
+static int is_name(const struct dirent *entry)
 {
-    return open_inside(layer, path[0] ? path : ".", flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* What is PATH in a layer? False if the layer hasn't got it. */
-static bool look_at(int layer, const char *path, struct stat *status)
+/* Not every libc has scandirat(3), and not every box has the /proc that would name DIRECTORY. */
+int diff_names(int directory, struct dirent ***entries)
 {
-    int file = open_in(layer, path, O_PATH);
-    bool there = file != -1 && fstat(file, status) == 0;
-
-    if (file != -1)
-        close(file);
-    return there;
+    return fchdir(directory) == 0 ? scandir(".", entries, is_name, alphasort) : -1;
 }
 
+/* The directory PATH of a layer, never through a link: strangers chose the names. -1 with errno. */
+static int open_directory(int layer, const char *path)
+{
+    return open_inside(layer, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+}
+
+/* Is NAME in the open DIRECTORY, or nowhere if that is -1? */
+static bool has(int directory, const char *name)
+{
+    return directory != -1 && faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What to say of NAME in the open directory UPPER, if BELOW is what it covers. */
+static char kind_of(int upper, int below, const char *name)
+{
+    bool existed = has(below, name);
+
+    if (!diff_is_whiteout(upper, name))
+        return existed ? 'C' : 'A';
+    /* EXERCISE 9.3: what does a whiteout say, if a layer below has the name? */
+    if (existed)
+        return 'D';
+    /* END */
+    return NOTHING;
+}
+
+/* A terminal obeys control characters. */
 static void print_line(char kind, const char *path)
 {
     printf("%c ", kind);
@@ -73,29 +89,13 @@ static void print_line(char kind, const char *path)
     putchar('\n');
 }
 
-/* The names in the directory PATH of a layer. Returns as entries_read(). */
-static int read_names(int layer, const char *path, struct dirent ***names, bool *opaque)
-{
-    int directory = open_in(layer, path, O_RDONLY | O_DIRECTORY);
-
-    if (directory == -1)
-        return -1;
-    *opaque = diff_is_opaque(directory);
-    int count = entries_read(directory, names);
-    int error = errno;
-    close(directory);
-    errno = error;
-    return count;
-}
-
-/* PATH and a NAME in it, which is freed. */
-static char *join(const char *path, struct dirent *name)
+/* PATH and a name in it. */
+static char *join(const char *path, const struct dirent *name)
 {
     char *joined;
 
     if (asprintf(&joined, "%s/%s", path, name->d_name) == -1)
         die("diff");
-    free(name);
     return joined;
 }
 
@@ -104,59 +104,46 @@ static char *join(const char *path, struct dirent *name)
 static int print_hidden(int upper, int below, const char *path)
 {
     struct dirent **names = NULL;
-    struct stat status;
-    bool opaque;
-    int count = read_names(below, path, &names, &opaque);
+    int count = below == -1 ? 0 : diff_names(below, &names);
 
-    if (count == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-        return report("read %s/ below", path);
-    for (int i = 0; i < count; i++) {
-        char *name = join(path, names[i]);
-        if (look_at(below, name, &status) && !look_at(upper, name, &status))
+    for (int i = 0; i < count; free(names[i++]))
+        if (!has(upper, names[i]->d_name)) {
+            char *name = join(path, names[i]);
             print_line('D', name);
-        free(name);
-    }
+            free(name);
+        }
     free(names);
-    return 0;
+    return count < 0 ? report("read %.60s below", path) : 0;
 }
 
-static int print_directory(int upper, int below, const char *path, bool opaque);
-
-static int print_entry(int upper, int below, const char *path, bool opaque)
-{
-    struct stat status, before;
-
-    if (strlen(path) >= PATH_MAX)
-        return refuse("%.60s...: directories deeper than a path can name", path);
-    if (!look_at(upper, path, &status))
-        return report("read %s in the upper layer", path);
-    bool existed = look_at(below, path, &before);
-    if (is_whiteout(&status)) {
-        /* EXERCISE 9.3: what does a whiteout say, if a layer below has the name? */
-        if (existed)
-            print_line('D', path);
-        /* END */
-        return 0;
-    }
-    print_line(existed ? 'C' : 'A', path);
-    return S_ISDIR(status.st_mode) ? print_directory(upper, below, path, opaque) : 0;
-}
-
-/* OPAQUE: a directory above this one is. What lies below one is not marked again. */
+/*
+ * OPAQUE: a directory above this one is. What lies below one is not marked again. Only this one is
+ * open, and closed before those in it, however deep they lie.
+ */
 static int print_directory(int upper, int below, const char *path, bool opaque)
 {
     struct dirent **names = NULL;
-    bool itself = false;
-    int error = 0, count = read_names(upper, path, &names, &itself);
+    int top = open_directory(upper, path);
 
-    if (count == -1)
-        return report("read %s/ in the upper layer", path);
-    if (opaque || itself)
-        error = print_hidden(upper, below, path);
-    for (int i = 0; i < count; i++) {
+    if (top == -1)
+        return errno == ENOTDIR || errno == ELOOP ? 0
+                                                  : report("read %.60s in the upper layer", path);
+    int covered = open_directory(below, path);
+    opaque = opaque || diff_is_opaque(top);
+    int error = opaque ? print_hidden(top, covered, path) : 0, count = diff_names(top, &names);
+    if (count < 0)
+        error = report("read %.60s in the upper layer", path);
+    for (int i = 0; i < count; i++) /* instead of its type */
+        names[i]->d_type = (unsigned char)kind_of(top, covered, names[i]->d_name);
+    close(top);
+    if (covered != -1)
+        close(covered);
+    for (int i = 0; i < count; free(names[i++])) {
         char *name = join(path, names[i]);
-        if (error == 0)
-            error = print_entry(upper, below, name, opaque || itself);
+        if (error == 0 && names[i]->d_type != NOTHING) {
+            print_line((char)names[i]->d_type, name);
+            error = print_directory(upper, below, name, opaque);
+        }
         free(name);
     }
     free(names);

@@ -2,6 +2,7 @@
 #ifndef DIFF_H
 #define DIFF_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 /*
@@ -17,5 +18,11 @@ bool diff_is_whiteout(int directory, const char *name);
 
 /* Either side. Is the open directory marked opaque: does nothing show through from below? */
 bool diff_is_opaque(int directory);
+
+/*
+ * Either side. Read the open DIRECTORY, which becomes the working one, without "." and "..", in the
+ * order of the names' bytes, into allocated ENTRIES. Returns how many there are, or -1 with errno.
+ */
+int diff_names(int directory, struct dirent ***entries);
 
 #endif

@@ -42,23 +42,6 @@ int name_normal(const char *name, char normal[IMAGE_NAME])
     return 0;
 }
 
-/* How many IDs begin with DIGITS? ID gets one of them. */
-static int count_ids(const char *digits, char id[IMAGE_NAME])
-{
-    size_t length = strlen(digits);
-    bool possible = length >= SHORTEST_ID && strspn(digits, "0123456789abcdef") == length;
-    struct dirent **ids = NULL;
-    int all = possible ? store_list("configs", &ids) : 0, matches = 0;
-
-    for (int i = 0; i < all; free(ids[i++]))
-        if (strncmp(ids[i]->d_name, digits, length) == 0) {
-            snprintf(id, IMAGE_NAME, "%s", ids[i]->d_name);
-            matches++;
-        }
-    free(ids);
-    return matches;
-}
-
 /*
  * Holding the store. What TEXT means goes into NAME: KIND becomes "images" if that is an image's
  * name, and "configs" if its ID. Names come first, but not before a whole ID, which the maker of
@@ -67,18 +50,25 @@ static int count_ids(const char *digits, char id[IMAGE_NAME])
 static int find(const char *text, const char **kind, char name[IMAGE_NAME])
 {
     char id[IMAGE_NAME];
-    int error = name_normal(text, name);
+    size_t length = strlen(text);
+    struct dirent **ids = NULL;
+    int matches = 0, error = name_normal(text, name);
 
     if (error != 0)
         return error;
-    int ids = count_ids(text, id);
+    for (int all = store_list("configs", &ids), i = 0; i < all; free(ids[i++]))
+        if (length >= SHORTEST_ID && strncmp(ids[i]->d_name, text, length) == 0) {
+            snprintf(id, sizeof(id), "%s", ids[i]->d_name);
+            matches++;
+        }
+    free(ids);
     char *path = store_path("images", name, "");
     bool is_name = access(path, F_OK) == 0;
-    bool is_id = ids == 1 && (!is_name || strlen(text) == SHA256_HEX);
+    bool is_id = matches == 1 && (!is_name || length == SHA256_HEX);
     free(path);
     *kind = is_id ? "configs" : "images";
     if (is_id)
-        memcpy(name, id, IMAGE_NAME);
+        memcpy(name, id, sizeof(id));
     if (is_id || is_name)
         return 0;
     hint("'full images' lists what there is; 'full load FILE' adds to it");
@@ -93,8 +83,8 @@ static int find(const char *text, const char **kind, char name[IMAGE_NAME])
  */
 static int choose_name(const struct source *source, const char *name, char normal[IMAGE_NAME])
 {
-    const char *slash = strrchr(source->tar.path, '/');
-    const char *file = slash != NULL ? slash + 1 : source->tar.path, *end = strstr(file, ".t");
+    const char *slash = strrchr(source->path, '/');
+    const char *file = slash != NULL ? slash + 1 : source->path, *end = strstr(file, ".t");
     int length = end != NULL ? (int)(end - file) : LONGEST_NAME;
     char text[2 * IMAGE_NAME];
 
@@ -105,85 +95,63 @@ static int choose_name(const struct source *source, const char *name, char norma
 }
 
 /* See that IMAGE can be called NAME, or by the tar's names if that is NULL; or GIVE it those. */
-static int name_image(const struct source *source, const struct source_image *image,
-                      const char *name, bool give, bool show)
+static void name_image(const struct source *source, const struct source_image *image,
+                       const char *name, bool give, bool show)
 {
     char normal[IMAGE_NAME];
     char **each = image->names;
-    int error;
 
     do {
-        error = name != NULL ? name_normal(name, normal) : choose_name(source, *each, normal);
-        if (error == 0 && give)
-            error = store_give_name(normal, image->id);
-        if (error == 0 && give && show)
+        if ((name ? name_normal(name, normal) : choose_name(source, *each, normal)) != 0)
+            exit(EXIT_TOOL);
+        if (give)
+            store_give_name(normal, image->id);
+        if (give && show)
             printf("%s  %.12s\n", normal, image->id);
-    } while (error == 0 && name == NULL && *each != NULL && *++each != NULL);
-    return error;
-}
-
-static struct layer *list_layers(const struct source *source, const struct source_image *image)
-{
-    size_t count = image->config.layer_count;
-    struct layer *layers = calloc(count + 1, sizeof(*layers));
-
-    if (layers == NULL)
-        die("calloc");
-    for (size_t i = 0; i < count; i++) {
-        layers[i] = (struct layer){.file = source->tar.file,
-                                   .offset = image->layers[i].file->offset,
-                                   .size = image->layers[i].file->size,
-                                   .hold = -ENOENT,
-                                   .tar_digest = image->config.layers[i]};
-        snprintf(layers[i].label, sizeof(layers[i].label), "layer %zu of %zu", i + 1, count);
-    }
-    return layers;
+    } while (name == NULL && *each != NULL && *++each != NULL);
 }
 
 /* Once the layers are whole, the image becomes visible, in an order that never shows half of one.
  */
-static int load_one(const struct source *source, const struct source_image *image, const char *name,
-                    bool show)
+static void load_one(const struct source *source, const struct source_image *image,
+                     const char *name, bool show)
 {
-    struct import import = {.layers = list_layers(source, image),
-                            .count = image->config.layer_count};
-    int lock = -1, error = name_image(source, image, name, false, false);
+    const struct config *config = &image->config;
+    struct import import = {.count = 0};
+    char label[64];
 
-    if (error == 0)
-        error = import_unpack(&import);
-    if (error == 0) {
-        lock = store_lock();
-        error = import_keep(&import);
+    name_image(source, image, name, false, false);
+    for (size_t i = 0; i < config->layer_count; i++) {
+        int file = source_file(source, image->layers[i], "the layer ");
+        if (file < 0)
+            exit(EXIT_TOOL);
+        snprintf(label, sizeof(label), "layer %zu of %zu", i + 1, config->layer_count);
+        import_layer(&import, file, config->layers[i], label);
+        close(file);
     }
-    if (error == 0)
-        error = store_write("configs", image->id, image->config.text, image->config.length);
-    if (error == 0)
-        error = name_image(source, image, name, true, show);
+    int lock = store_lock();
+    for (size_t i = 0; i < config->layer_count; i++)
+        import_keep(config->layers[i]);
+    store_write("configs", image->id, config->text, config->length);
+    name_image(source, image, name, true, show);
     store_unlock(lock);
     import_end(&import);
-    free(import.layers);
-    return error;
 }
 
-int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
+void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
 {
     struct source source;
-    int error = source_open(&source, file);
 
-    if (error != 0)
-        return error;
+    store_collect();
+    if (source_open(&source, file) != 0)
+        exit(EXIT_TOOL);
     if (name != NULL && source.count > 1)
-        error = refuse("%s: %zu images are in it, and there is one name", file, source.count);
-    if (error == 0)
-        error = store_collect();
-    for (size_t i = 0; i < source.count && error == 0; i++) {
-        memcpy(id, source.images[i].id, SHA256_HEX + 1);
-        error = load_one(&source, &source.images[i], name, show);
-    }
-    if (error != 0)
-        (void)store_collect();
+        fail("%s: %zu images are in it, and there is one name", file, source.count);
+    for (size_t i = 0; i < source.count; i++)
+        load_one(&source, &source.images[i], name, show);
+    memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);
     source_close(&source);
-    return error;
+    store_clean();
 }
 
 /* --- using one -------------------------------------------------------------------------------- */
@@ -324,46 +292,34 @@ int image_list(void)
     return fflush(stdout) != 0 ? report("write") : damaged;
 }
 
-/* Remove the name that is a link to CONFIG. */
-static int remove_link(const struct stat *config)
-{
-    struct dirent **files = NULL;
-    struct stat status;
-    int error = 0;
-
-    for (int count = store_list("images", &files), i = 0; i < count; free(files[i++])) {
-        char *path = store_path("images", files[i]->d_name, "");
-        if (stat(path, &status) == 0 && status.st_ino == config->st_ino && unlink(path) == -1)
-            error = report("remove %s", path);
-        free(path);
-    }
-    free(files);
-    return error;
-}
-
-/* Holding the store. Each name is one more link to the configuration, so they are easily counted.
+/* Holding the store. Each name is one more link to the configuration: remove the one called TEXT.
  */
 static int remove_name(const char *text)
 {
     char name[IMAGE_NAME];
-    struct stat config;
     const char *kind;
+    struct stat config, each;
+    struct dirent **names = NULL;
     int error = find(text, &kind, name);
 
     if (error != 0)
         return error;
     char *path = store_path(kind, name, "");
-    bool is_id = strcmp(kind, "configs") == 0;
     if (stat(path, &config) == -1)
         error = report("%s", path);
-    else if (is_id && config.st_nlink > 2)
+    else if (kind[0] == 'c' && config.st_nlink > 2)
         error = refuse("image %s has several names: say which one to remove", text);
     else if (config.st_nlink <= 2 && store_is_held(kind, name))
         error = refuse("image %s: a box runs on it", text);
-    else if (is_id)
-        error = remove_link(&config);
-    else if (unlink(path) == -1)
-        error = report("remove %s", path);
+    for (int count = store_list("images", &names), i = 0; i < count; free(names[i++])) {
+        char *link = store_path("images", names[i]->d_name, "");
+        bool is_it = kind[0] == 'i' ? strcmp(link, path) == 0
+                                    : stat(link, &each) == 0 && each.st_ino == config.st_ino;
+        if (error == 0 && is_it && unlink(link) == -1)
+            error = report("remove %s", link);
+        free(link);
+    }
+    free(names);
     free(path);
     return error;
 }

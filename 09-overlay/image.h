@@ -28,9 +28,9 @@ int name_normal(const char *name, char normal[IMAGE_NAME]);
 /*
  * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
  * names that it brings along, or else the file's. ID gets the (last) image's; with SHOW, names and
- * IDs are printed. All or nothing. Returns 0, or -errno after report().
+ * IDs are printed. All or nothing. An error ends the tool.
  */
-int image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show);
+void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show);
 
 /* Host. Use an image. Returns 0, or -errno after report(). */
 int image_open(const char *name, struct image *image);
@@ -62,17 +62,16 @@ int image_remove(const char *name);
 /*
  * Host. Write an image to FILE, or standard output if that is NULL, a tar that docker, podman and
  * skopeo load. Layers are packed again, so the image has the same files there, and other
- * digests. Returns 0, or -errno after report().
+ * digests. An error ends the tool.
  */
-int image_save(const char *name, const char *file);
+void image_save(const char *name, const char *file);
 
 /*
  * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the
- * directory open as UPPER, the upper layer of a stack, in whatever mount namespace. The claim
- * STILL is ended once that has been read. MADE_BY, unless NULL, goes into the
- * history. ID gets the new image's. Returns 0, or -errno after report().
+ * directory UPPER, the upper layer of a stack. The cgroup FROZEN, unless NULL, is thawed once that
+ * has been read. ID gets the new image's. An error ends the tool.
  */
-int image_commit(const char *base, int upper, struct claim *still, const char *name,
-                 const char *made_by, char id[SHA256_HEX + 1]);
+void image_commit(const char *base, const char *upper, const char *frozen, const char *name,
+                  char id[SHA256_HEX + 1]);
 
 #endif

@@ -1,32 +1,36 @@
 /*
- * Layers on their way into the store. They are unpacked side by side in one temporary directory,
- * which a claim of this import is about; only when all are whole are they moved to their places. So
- * an import is all or nothing.
+ * Tars on their way into the store. The machine's own tar unpacks them in a box (workbox.h) into
+ * this process's directory in tmp/; a layer is moved to its place when all of its image are whole.
+ *
+ * All functions run on the host. An error or a signal ends the tool, and leaves nothing.
  */
 #ifndef IMPORT_H
 #define IMPORT_H
 
-#include "../07-net/claim.h"
-#include "layer.h"
+#include <stddef.h>
 
+#include "overlay.h"
+
+/* The layers of an image that the store has already, held so that nobody removes them. */
 struct import {
-    struct layer *layers; /* the caller's */
+    int holds[OVERLAY_MOST_LAYERS];
     size_t count;
-    char *temporary; /* the directory; NULL until there is something to unpack */
-    struct claim claim;
 };
 
 /*
- * Host. Unpack the layers, except those that are in the store already: those are held. Shows its
- * progress on a terminal. On an error, or a signal, which then ends the tool, nothing is left.
- * Returns 0, or -errno after report(). The caller calls import_end() in each case.
+ * Unpack the tar FILE, which may be compressed by gzip, zstd, xz or bzip2, into DIRECTORY, a new
+ * one. LABEL is what errors begin with.
  */
-int import_unpack(struct import *import);
+void import_tar(int file, const char *directory, const char *label);
 
-/* Host, holding the store. Move the unpacked layers to their places. Returns as above. */
-int import_keep(struct import *import);
+/* The same for the tar of a layer, if the store doesn't have it; DIGEST is promised for the tar,
+ * uncompressed. */
+void import_layer(struct import *import, int file, const char *digest, const char *label);
 
-/* Host. Remove what has not been moved, and let go of all. */
+/* Holding the store. Move that layer to its place, if it is new. */
+void import_keep(const char *digest);
+
+/* Let go of the layers. */
 void import_end(struct import *import);
 
 #endif

@@ -147,21 +147,24 @@ static bool read_value(struct reader *reader)
     skip_blanks(reader);
     char first = *reader->at;
     enum json_kind kind = first && strchr("{[\"tfn", first) ? (enum json_kind)first : JSON_NUMBER;
-    *value = (struct json_value){.kind = kind, .start = (size_t)(reader->at - json->text)};
+    *value = (struct json_value){.kind = kind, .start = (uint32_t)(reader->at - json->text)};
     if (reader->depth++ == MAX_DEPTH || !read_kind(reader, value))
         return false;
     reader->depth--;
-    value->end = (size_t)(reader->at - json->text);
-    value->after = json->count;
+    value->end = (uint32_t)(reader->at - json->text);
+    value->after = (uint32_t)json->count;
     skip_blanks(reader);
     return true;
 }
 
 bool json_read(struct json *json, const char *text, size_t length, size_t *wrong)
 {
-    /* Each value begins at a byte of its own, but for one that is missing at the end. */
+    size_t count = 1; /* at most: each value but the first has one of these in front */
+
+    for (size_t i = 0; i < length; i++)
+        count += strchr("[{:,", text[i]) != NULL && text[i] != '\0';
     *json = (struct json){.text = text,
-                          .values = malloc((length + 1) * sizeof(*json->values)),
+                          .values = malloc(count * sizeof(*json->values)),
                           .strings = malloc(length + 1)};
     struct reader reader = {.json = json, .at = text, .string = json->strings};
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* By the character that each begins with; a number by any other. */
@@ -26,10 +27,10 @@ enum json_kind {
 /* In an object, each member is a string, its name, followed by its value. */
 struct json_value {
     enum json_kind kind;
-    char *string;      /* without its escapes; NULL for other kinds, and if a zero byte is in it */
-    size_t size;       /* characters, elements or members; null 0, a number, true, false 1 */
-    size_t start, end; /* its first byte in the text and the one behind its last */
-    size_t after;      /* index of the value that follows it and all that is in it */
+    char *string;  /* without its escapes; NULL for other kinds, and if a zero byte is in it */
+    uint32_t size; /* characters, elements or members; null 0, a number, true, false 1 */
+    uint32_t start, end; /* its first byte in the text and the one behind its last */
+    uint32_t after;      /* index of the value that follows it and all that is in it */
 };
 
 /* Value 0 is the outermost one. The places are in TEXT, which belongs to the caller. */
@@ -41,9 +42,9 @@ struct json {
 };
 
 /*
- * Either side. Read LENGTH bytes of TEXT, behind which stands a zero byte. True if they are one
- * JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the first byte that
- * can't be right, and there is nothing to close.
+ * Either side. Read LENGTH bytes of TEXT, less than 4 GiB, behind which stands a zero byte. True if
+ * they are one JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the
+ * first byte that can't be right, and there is nothing to close.
  */
 bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
 void json_close(struct json *json);

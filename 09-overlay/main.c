@@ -113,7 +113,8 @@ static void use_image(struct options *options)
     char id[SHA256_HEX + 1];
     mode_t mask = umask(022); /* the store has one of its own, the command keeps the caller's */
 
-    if (image_load(options->image, NULL, id, false) != 0 || image_open(id, &image) != 0)
+    image_load(options->image, NULL, id, false);
+    if (image_open(id, &image) != 0)
         exit(EXIT_TOOL);
     umask(mask);
     image_stack(&image, store_path("layers", "", ""), &options->stack);

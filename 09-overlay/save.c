@@ -1,5 +1,5 @@
+/* The way back: layers become tars again, of which an image is saved or a new one made. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -11,106 +11,211 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../08-cgroup/group.h"
 #include "image.h"
 #include "import.h"
-#include "pack.h"
 #include "store.h"
-#include "tarfile.h"
+#include "whiteout.h"
+#include "workbox.h"
 
 typedef char digest_text[SHA256_HEX + 1];
 
-static int copy(int from, int to)
-{
-    char bytes[65536];
-    ssize_t got;
-    int error = lseek(from, 0, SEEK_SET) == -1 ? report("save") : 0;
+/* --- one layer -------------------------------------------------------------------------------- */
 
-    while (error == 0 && (got = read(from, bytes, sizeof(bytes))) != 0)
-        error = got == -1 ? report("save") : write_all(to, bytes, (size_t)got);
-    return error;
+/* In the box. No time or number of this run goes into the tar: what is packed twice is the same. */
+static noreturn void pack(const char *label)
+{
+    static const char *const command[] = {
+        "tar",
+        "--create",
+        "--file=-",
+        "--format=posix",
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        "--numeric-owner",
+        "--sparse",
+        "--xattrs",
+        "--xattrs-include=*",
+        "--xattrs-exclude=trusted.*",
+        "--xattrs-exclude=user.overlay.*",
+        "--warning=none",
+        "--no-recursion",
+        "--null",
+        "--files-from=-",
+        NULL};
+    int names = whiteouts_write(STDOUT_FILENO);
+
+    if (chdir("/layer") == -1)
+        die("%s", label);
+    struct worker tar = worker_start(command, names, STDOUT_FILENO);
+    worker_end(&tar, label);
+    exit(EXIT_SUCCESS);
 }
 
-/* A member of the tar: TEXT, or if that is NULL what is in the file CONTENT. */
-static int save_member(int file, const char *name, const char *text, int content, off_t size)
+/*
+ * The tar of the layer in DIRECTORY, as the file NAME in the store's tmp/, and its DIGEST. Returns
+ * it, open at its beginning.
+ */
+static int pack_layer(const char *directory, const char *name, const char *label,
+                      digest_text digest)
 {
-    int error = tar_write_header(file, name, size);
+    char *path = store_temporary(name);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-    if (error == 0)
-        error = text != NULL ? write_all(file, text, (size_t)size) : copy(content, file);
-    return error == 0 ? tar_write_padding(file, size) : error;
-}
-
-/* A layer's header needs its size and digest, so it is packed elsewhere first. */
-static int save_layer(int file, const char *digest, digest_text *packed, size_t index)
-{
-    char *path = store_path("layers", digest, "diff"), name[SHA256_HEX + 8], label[64];
-    int layer = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int tar = layer == -1 ? report("%s", path) : store_nameless();
-    bool repeated = false;
-
-    snprintf(label, sizeof(label), "layer %.12s", digest);
-    off_t size = tar < 0 ? tar : pack_layer(layer, tar, label, packed[index]);
-    for (size_t i = 0; i < index && size >= 0 && !repeated; i++) /* once is enough */
-        repeated = strcmp(packed[i], packed[index]) == 0;
-    snprintf(name, sizeof(name), "%s.tar", packed[index]);
-    int error = size < 0 ? (int)size : 0;
-    if (error == 0 && !repeated)
-        error = save_member(file, name, NULL, tar, size);
-    if (layer != -1)
-        close(layer);
-    if (tar >= 0)
-        close(tar);
+    if (file == -1)
+        die("make %s", path);
     free(path);
-    return error;
+    struct child box = work_start(directory, -1, file);
+    if (box.pid == 0)
+        pack(label);
+    work_end(&box);
+    if (lseek(file, 0, SEEK_SET) == -1 || sha256_pump(file, -1, digest) < 0 ||
+        lseek(file, 0, SEEK_SET) == -1)
+        die("%s", label);
+    return file;
 }
 
-/* manifest.json: which file is the configuration, which ones are the layers, bottom first. */
-static char *make_manifest(const char *id, const char *name, digest_text *packed, size_t count)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
+/* --- commit ----------------------------------------------------------------------------------- */
 
-    if (stream == NULL)
-        return NULL;
-    fprintf(stream, "[{\"Config\":\"%s.json\",\"RepoTags\":[", id);
-    if (name[0] != '\0')
-        fprintf(stream, "\"%s\"", name);
-    fprintf(stream, "],\"Layers\":[");
-    for (size_t i = 0; i < count; i++)
-        fprintf(stream, "%s\"%s.tar\"", i ? "," : "", packed[i]);
-    fprintf(stream, "]}]\n");
-    return fclose(stream) == 0 ? text : NULL;
+/* The configuration of BASE with one more layer. To be freed. */
+static char *add_layer(const struct config *base, const char *digest)
+{
+    digest_text *layers = calloc(base->layer_count + 1, sizeof(*layers));
+    time_t now = time(NULL);
+    char created[32];
+    struct tm date;
+
+    if (layers == NULL)
+        die("commit");
+    for (size_t i = 0; i < base->layer_count; i++)
+        memcpy(layers[i], base->layers[i], sizeof(*layers));
+    memcpy(layers[base->layer_count], digest, sizeof(*layers));
+    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date)); /* RFC 3339 */
+    char *text = config_with_layers(base, layers, base->layer_count + 1, created);
+    free(layers);
+    return text;
 }
 
-static int save_to(int file, const struct image *image)
+/* The upper layer is packed into a tar, which is then imported as any other. */
+static void commit(const struct image *base, const char *upper, const char *frozen,
+                   const char *name, digest_text id)
 {
-    const struct config *config = &image->config;
-    digest_text *packed = calloc(config->layer_count, sizeof(*packed)), id;
-    char file_name[SHA256_HEX + 8];
-    int error = packed == NULL ? report("save") : 0;
+    static const char label[] = "the new layer";
+    struct import import = {.count = 0};
+    digest_text digest;
+    int file = pack_layer(upper, "layer.tar", label, digest);
 
-    for (size_t i = 0; i < config->layer_count && error == 0; i++)
-        error = save_layer(file, config->layers[i], packed, i);
-    char *text = error ? NULL : config_with_layers(config, packed, config->layer_count, NULL, NULL);
-    if (error == 0)
-        error = text == NULL ? -EIO : 0;
-    if (error == 0)
-        sha256_of(text, strlen(text), id);
-    char *manifest = error ? NULL : make_manifest(id, image->name, packed, config->layer_count);
-    if (error == 0) {
-        snprintf(file_name, sizeof(file_name), "%s.json", id);
-        error = manifest == NULL ? report("save")
-                                 : save_member(file, file_name, text, -1, (off_t)strlen(text));
-    }
-    if (error == 0 && manifest != NULL)
-        error = save_member(file, "manifest.json", manifest, -1, (off_t)strlen(manifest));
-    if (error == 0)
-        error = tar_write_end(file);
-    free(packed);
+    if (frozen != NULL)
+        (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
+    import_layer(&import, file, digest, label);
+    close(file);
+    char *text = add_layer(&base->config, digest);
+    sha256_of(text, strlen(text), id);
+    int lock = store_lock();
+    import_keep(digest);
+    store_write("configs", id, text, strlen(text));
+    store_give_name(name, id);
+    store_unlock(lock);
+    import_end(&import);
     free(text);
-    free(manifest);
-    return error;
+}
+
+void image_commit(const char *base, const char *upper, const char *frozen, const char *name,
+                  char id[SHA256_HEX + 1])
+{
+    struct image image;
+    char normal[IMAGE_NAME];
+
+    if (name_normal(name, normal) != 0 || image_open(base, &image) != 0)
+        exit(EXIT_TOOL);
+    if (image.config.layer_count >= OVERLAY_MOST_LAYERS)
+        fail("image %s: has %d layers already, as many as overlay stacks", base,
+             OVERLAY_MOST_LAYERS);
+    commit(&image, upper, frozen, normal, id);
+    image_close(&image);
+}
+
+/* --- save ------------------------------------------------------------------------------------- */
+
+static FILE *new_file(const char *name)
+{
+    char *path = store_temporary(name);
+    FILE *file = fopen(path, "we");
+
+    if (file == NULL)
+        die("make %s", path);
+    free(path);
+    return file;
+}
+
+static void end_file(FILE *file)
+{
+    if (fclose(file) != 0)
+        die("save");
+}
+
+/* The tars of the layers, bottom first; what is there twice is one file. PACKED gets the digests,
+ * MANIFEST and NAMES which files there are. */
+static void make_layers(const struct config *config, digest_text *packed, FILE *manifest,
+                        FILE *names)
+{
+    char name[32], label[32];
+
+    for (size_t i = 0, same; i < config->layer_count; i++) {
+        for (same = 0; strcmp(config->layers[same], config->layers[i]) != 0;)
+            same++;
+        snprintf(name, sizeof(name), "%zu.tar", same + 1);
+        fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
+        if (same < i) {
+            memcpy(packed[i], packed[same], sizeof(*packed));
+            continue;
+        }
+        char *path = store_path("layers", config->layers[i], "diff");
+        snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
+        close(pack_layer(path, name, label, packed[i]));
+        fprintf(names, "%s\n", name);
+        free(path);
+    }
+}
+
+/* The files of the image in the store's tmp/, and one of their NAMES. */
+static void make_files(const struct image *image)
+{
+    digest_text *packed = calloc(image->config.layer_count, sizeof(*packed));
+    FILE *manifest = new_file("manifest.json"), *config = new_file("config.json");
+    FILE *names = new_file("names");
+    const char *quote = image->name[0] != '\0' ? "\"" : "";
+
+    if (packed == NULL)
+        die("save");
+    fprintf(manifest, "[{\"Config\":\"config.json\",\"RepoTags\":[%s%s%s],\"Layers\":[", quote,
+            image->name, quote);
+    make_layers(&image->config, packed, manifest, names);
+    fprintf(manifest, "]}]\n");
+    char *text = config_with_layers(&image->config, packed, image->config.layer_count, NULL);
+    fputs(text, config);
+    fprintf(names, "config.json\nmanifest.json\n");
+    end_file(manifest);
+    end_file(config);
+    end_file(names);
+    free(text);
+    free(packed);
+}
+
+static void save_to(int output, const struct image *image)
+{
+    static const char *const command[] = {
+        "tar",       "--create",        "--file=-",    "--format=gnu", "--owner=0",
+        "--group=0", "--numeric-owner", "--mode=0644", "--mtime=@0",   "--files-from=names",
+        NULL};
+
+    make_files(image);
+    struct child box = work_start(store_temporary(""), -1, output);
+    if (box.pid == 0) {
+        struct worker tar = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
+        worker_end(&tar, "save");
+        exit(EXIT_SUCCESS);
+    }
+    work_end(&box);
 }
 
 /*
@@ -118,42 +223,40 @@ static int save_to(int file, const struct image *image)
  * when it is whole, with what MASK leaves of its mode. Only a file with a name can take another
  * one's place: so it has another name for a moment.
  */
-static int save_whole(const struct image *image, const char *path, mode_t mask)
+static void save_whole(const struct image *image, const char *path, mode_t mask)
 {
     char temporary[PATH_MAX], descriptor[32], directory[PATH_MAX];
     struct stat status;
 
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return refuse("save %s: not a file", path);
+        fail("save %s: not a file", path);
     snprintf(directory, sizeof(directory), "%s", path);
     snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
     int file = open(dirname(directory), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file == -1) {
-        if (errno == EOPNOTSUPP || errno == EISDIR)
-            hint("this file system has no files without a name: try 'full save IMAGE >FILE'");
-        return report("save %s", path);
-    }
-    int error = save_to(file, image);
+    if (file == -1)
+        die("save %s", path);
+    save_to(file, image);
     snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
-    if (error == 0 && (fchmod(file, 0666 & ~mask) == -1 ||
-                       linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1 ||
-                       rename(temporary, path) == -1)) {
-        error = report("save %s", path);
+    if (fchmod(file, 0666 & ~mask) == -1 ||
+        linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1 ||
+        rename(temporary, path) == -1) {
+        (void)report("save %s", path);
         unlink(temporary);
+        exit(EXIT_TOOL);
     }
     close(file);
-    return error;
 }
 
-int image_save(const char *text, const char *file)
+void image_save(const char *text, const char *file)
 {
     struct image image;
     mode_t mask = umask(022); /* the user's, before the store has one of its own */
-    int error = image_open(text, &image);
 
-    if (error != 0)
-        return error;
-    error = file == NULL ? save_to(STDOUT_FILENO, &image) : save_whole(&image, file, mask);
+    if (image_open(text, &image) != 0)
+        exit(EXIT_TOOL);
+    if (file == NULL)
+        save_to(STDOUT_FILENO, &image);
+    else
+        save_whole(&image, file, mask);
     image_close(&image);
-    return error;
 }

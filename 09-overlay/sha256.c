@@ -1,7 +1,11 @@
 #include "sha256.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "../01-chroot/tool.h"
 
 /* The fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
@@ -98,6 +102,30 @@ void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1])
     sha256_start(&sum);
     sha256_add(&sum, data, length);
     sha256_end(&sum, hex);
+}
+
+off_t sha256_pump(int from, int to, char *hex)
+{
+    static char bytes[1 << 18];
+    struct sha256 sum;
+    off_t done = 0;
+    ssize_t got;
+
+    sha256_start(&sum);
+    while ((got = read(from, bytes, sizeof(bytes))) > 0) {
+        done += got;
+        if (hex != NULL)
+            sha256_add(&sum, bytes, (size_t)got);
+        for (ssize_t at = 0, written; to != -1 && at < got; at += written)
+            if ((written = write(to, bytes + at, (size_t)(got - at))) == -1) {
+                if (errno != EPIPE)
+                    return report("write");
+                to = -1;
+            }
+    }
+    if (hex != NULL)
+        sha256_end(&sum, hex);
+    return got == 0 ? done : report("read");
 }
 
 bool sha256_is_hex(const char *text, char end)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { SHA256_HEX = 64, SHA256_BLOCK = 64 };
 
@@ -22,6 +23,13 @@ void sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1]);
 
 /* Either side. The digest of LENGTH bytes at DATA. */
 void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1]);
+
+/*
+ * Either side. All that can be read from FROM goes to TO, unless that is -1, and its digest into
+ * HEX, unless that is NULL; also when nobody reads TO any more. Returns how many bytes there were,
+ * or -errno after report().
+ */
+off_t sha256_pump(int from, int to, char *hex);
 
 /* Either side. Is TEXT, which may be longer, 64 digits as sha256_end() writes them, and then END?
  */

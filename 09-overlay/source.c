@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "source.h"
 
 #include <errno.h>
@@ -9,11 +10,11 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "overlay.h"
+#include "../04-mnt/inside.h"
+#include "import.h"
 #include "store.h"
-#include "workbox.h"
 
-enum { MAX_JSON = 16 << 20, MAX_INDEXES = 4, MAX_IMAGES = 1000 };
+enum { MAX_JSON = 4 << 20, MAX_INDEXES = 4, MAX_IMAGES = 1000 };
 
 /* What the OCI, following Go, calls this machine's architecture. */
 #ifdef __aarch64__
@@ -22,32 +23,50 @@ static const char architecture[] = "arm64";
 static const char architecture[] = "amd64";
 #endif
 
+int source_file(const struct source *source, const char *path, const char *kind)
+{
+    int place = open_inside(source->directory, path, O_PATH, 0), file = -1;
+    struct stat status;
+    char link[32];
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+    if (place != -1 && fstat(place, &status) == 0 && S_ISREG(status.st_mode)) /* and no device */
+        file = open(link, O_RDONLY | O_CLOEXEC);
+    if (place != -1)
+        close(place);
+    return file != -1 ? file : refuse("%s: %s%.80s is missing in it", source->path, kind, path);
+}
+
 /*
  * The content of the file PATH, with the LENGTH and DIGEST that it has: the one that its name
- * promises, as in HEX.json or blobs/sha256/HEX. To be freed; NULL if told why.
+ * promises, as in HEX.json or blobs/sha256/HEX. To be freed; NULL after report().
  */
 static char *read_file(struct source *source, const char *path, size_t *length,
                        char digest[SHA256_HEX + 1])
 {
-    const struct tar_member *member = tar_find(&source->tar, path);
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int file = source_file(source, path, "");
+    struct stat status;
+    char *text = NULL;
 
-    if (member == NULL || (size_t)member->size > source->room) {
-        (void)refuse("%s: %s in it is %s", source->tar.path, path,
-                     member ? "too large" : "missing");
+    if (file < 0)
         return NULL;
+    if (fstat(file, &status) == -1 || (size_t)status.st_size > source->room) {
+        (void)refuse("%s: %.80s in it is too large", source->path, path);
+    } else {
+        *length = (size_t)status.st_size;
+        source->room -= *length;
+        text = calloc(1, *length + 1);
+        if (text == NULL || read(file, text, *length) != status.st_size)
+            die("%s: read %s in it", source->path, path);
+        sha256_of(text, *length, digest);
     }
-    *length = (size_t)member->size;
-    source->room -= *length;
-    char *text = calloc(1, *length + 1);
-    if (text == NULL || pread(source->tar.file, text, *length, member->offset) != member->size)
-        die("%s: read %s in it", source->tar.path, path);
-    sha256_of(text, *length, digest);
+    close(file);
     bool promises = sha256_is_hex(name, '\0') || sha256_is_hex(name, '.');
-    if (!promises || strncmp(name, digest, SHA256_HEX) == 0)
+    if (text == NULL || !promises || strncmp(name, digest, SHA256_HEX) == 0)
         return text;
-    (void)refuse("%s: %s has the digest %.12s..., and %.12s... was promised", source->tar.path,
-                 path, digest, name);
+    (void)refuse("%s: %s has the digest %.12s..., and %.12s... was promised", source->path, path,
+                 digest, name);
     free(text);
     return NULL;
 }
@@ -63,7 +82,7 @@ static int read_json(struct source *source, const char *path, struct json *json)
     free(text);
     if (text == NULL)
         return -EINVAL;
-    return good ? 0 : refuse("%s: %s is not JSON from byte %zu on", source->tar.path, path, wrong);
+    return good ? 0 : refuse("%s: %s is not JSON from byte %zu on", source->path, path, wrong);
 }
 
 /*
@@ -81,7 +100,7 @@ static const char *path_of(const struct source *source, const struct json *json,
     snprintf(path, sizeof(path), "blobs/sha256/%s", digits != NULL ? digits : "");
     if (digits != NULL)
         return path;
-    (void)refuse("%s: something in it has no %s", source->tar.path,
+    (void)refuse("%s: something in it has no %s", source->path,
                  source->is_oci ? "sha256 digest" : "name of a file");
     return NULL;
 }
@@ -96,7 +115,7 @@ static int read_image(struct source *source, const struct json *json, size_t obj
     size_t config = json_member(json, object, source->is_oci ? "config" : "Config");
     size_t layers = json_member(json, object, source->is_oci ? "layers" : "Layers");
     size_t count = json_length(json, layers), length;
-    const char *label = source->tar.path, *path = path_of(source, json, config);
+    const char *label = source->path, *path = path_of(source, json, config);
     char *text = path ? read_file(source, path, &length, image->id) : NULL;
 
     int error = text ? config_read(&image->config, text, length, label) : -EINVAL;
@@ -106,13 +125,14 @@ static int read_image(struct source *source, const struct json *json, size_t obj
     if (error == 0 && count > OVERLAY_MOST_LAYERS)
         error =
             refuse("%s: %zu layers; overlay stacks at most %d", label, count, OVERLAY_MOST_LAYERS);
-    struct source_layer *layer = image->layers = calloc(count + 1, sizeof(*layer));
+    char **layer = image->layers = calloc(count + 1, sizeof(*layer));
     for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
          i = json_next(json, layers, i)) {
         path = path_of(source, json, i);
-        layer->file = path ? tar_find(&source->tar, path) : NULL;
-        if (layer++->file == NULL)
-            error = path ? refuse("%s: the layer %s is missing in it", label, path) : -EINVAL;
+        if (path == NULL)
+            error = -EINVAL;
+        else if ((*layer++ = strdup(path)) == NULL)
+            die("%s", label);
     }
     return error;
 }
@@ -153,9 +173,9 @@ static int read_descriptor(struct source *source, const struct json *json, size_
     if (json_is_empty(&found, list))
         error = read_image(source, &found, 0, image);
     else if (each == JSON_NONE)
-        error = refuse("%s: no image in it is for linux/%s", source->tar.path, architecture);
+        error = refuse("%s: no image in it is for linux/%s", source->path, architecture);
     else if (depth == MAX_INDEXES)
-        error = refuse("%s: indexes in it are nested too deeply", source->tar.path);
+        error = refuse("%s: indexes in it are nested too deeply", source->path);
     else
         error = read_descriptor(source, &found, each, image, depth + 1);
     json_close(&found);
@@ -183,7 +203,7 @@ static char **names_of(const struct source *source, size_t each)
  */
 static int read_images(struct source *source)
 {
-    const char *path = source->tar.path, *file = source->is_oci ? "index.json" : "manifest.json";
+    const char *path = source->path, *file = source->is_oci ? "index.json" : "manifest.json";
     const struct json *json = &source->json;
     int error = read_json(source, file, &source->json);
     size_t list = source->is_oci ? json_member(json, 0, "manifests") : 0;
@@ -208,26 +228,16 @@ static int read_images(struct source *source)
     return error;
 }
 
-/* What COMMAND makes of INPUT, which is closed, in a file without a name. Returns it or -errno. */
-static int filter(const char *path, const char *const *command, int input)
+int source_read(struct source *source, const char *path, int directory)
 {
-    int output = store_nameless();
-    pid_t process = output < 0 ? output : work_start(NULL, input, output);
-
-    if (process == 0) {
-        struct worker worker = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
-        int status = work_wait(worker.pid);
-        exit(status == 0 || worker_tell(&worker, path, status) == 0 ? EXIT_SUCCESS : EXIT_TOOL);
-    }
-    close(input);
-    if (process > 0 && work_wait(process) == 0 && lseek(output, 0, SEEK_SET) == 0)
-        return output;
-    if (output >= 0)
-        close(output);
-    return process < 0 ? process : -EIO; /* it has said why */
+    *source = (struct source){.path = path, .directory = directory, .room = MAX_JSON};
+    source->is_oci = faccessat(directory, "manifest.json", F_OK, 0) == -1;
+    if (source->is_oci && faccessat(directory, "index.json", F_OK, 0) == -1)
+        return refuse("%s: not an image: it has neither manifest.json nor index.json", path);
+    return read_images(source);
 }
 
-/* Open PATH for reading at any place: the file itself, or what comes out of a pipe, unpacked. */
+/* Only what is in a file can be looked at and then read from its beginning. */
 static int open_archive(const char *path)
 {
     /* Standard input may be a socket, or another user's pipe: it can't be opened again. */
@@ -236,37 +246,42 @@ static int open_archive(const char *path)
     struct stat status;
 
     if (file == -1 || fstat(file, &status) == -1)
-        return report("%s", path);
-    if (!S_ISREG(status.st_mode))
-        file = filter(path, (const char *const[]){"cat", NULL}, file);
-    const char *program = file < 0 ? NULL : tar_decompressor(file, 0);
-    return program ? filter(path, (const char *const[]){program, "-dc", NULL}, file) : file;
+        die("%s", path);
+    if (S_ISREG(status.st_mode))
+        return file;
+    /* Without a name: nothing is left of it, however we end. */
+    int copy = open(store_open(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (copy == -1)
+        die("make a file in %s", store_open());
+    if (sha256_pump(file, copy, NULL) < 0 || lseek(copy, 0, SEEK_SET) == -1)
+        exit(EXIT_TOOL);
+    close(file);
+    return copy;
 }
 
 int source_open(struct source *source, const char *path)
 {
-    *source = (struct source){.room = MAX_JSON};
-    int file = open_archive(path), error = file < 0 ? file : tar_open(&source->tar, path, file);
-    if (error != 0)
-        return error;
-    source->is_oci = tar_find(&source->tar, "manifest.json") == NULL;
-    if (source->is_oci && tar_find(&source->tar, "index.json") == NULL)
-        error = refuse("%s: not an image: it has neither manifest.json nor index.json", path);
-    else
-        error = read_images(source);
-    if (error != 0)
-        source_close(source);
+    int file = open_archive(path);
+    char *directory = store_temporary("image");
+
+    import_tar(file, directory, path);
+    close(file);
+    int error = source_read(source, path, open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    free(directory);
     return error;
 }
 
 void source_close(struct source *source)
 {
     for (size_t i = 0; i < source->count; i++) {
+        for (char **layer = source->images[i].layers; layer != NULL && *layer != NULL; layer++)
+            free(*layer);
         free(source->images[i].names);
         free(source->images[i].layers);
         config_free(&source->images[i].config);
     }
     free(source->images);
     json_close(&source->json);
-    tar_close(&source->tar);
+    if (source->directory != -1)
+        close(source->directory);
 }

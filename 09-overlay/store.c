@@ -14,10 +14,13 @@
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
 #include "../04-mnt/inside.h"
-#include "tarfile.h"
+#include "../07-net/claim.h"
 
 /* The paths, once choose_home() has found them. */
 static char store_home[PATH_MAX - 2 * NAME_MAX], claims[PATH_MAX];
+
+/* About this process's directory in tmp/, once there is one. */
+static struct claim temporary = CLAIM_NONE;
 
 /* The path of KIND/NAME, until the next call. */
 static const char *place(const char *kind, const char *name)
@@ -128,26 +131,38 @@ void store_unlock(int lock)
     spawn_hold_stops(false);
 }
 
-char *store_temporary(struct claim *claim)
+static void clean_up(void)
 {
-    if (claim_take(claim, store_claims(), NULL) != 0)
-        return NULL;
-    char *path = store_path("tmp", claim->token, "");
-    int error = claim_note(claim, "tree %s", path);
-    if (error == 0 && mkdir(path, 0700) == -1)
-        error = report("store: make %s", path);
-    if (error == 0)
-        return path;
-    claim_end(claim);
-    free(path);
-    return NULL;
+    (void)store_clean();
 }
 
-int store_nameless(void)
+char *store_temporary(const char *name)
 {
-    int file = open(store_open(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (temporary.file == -1) {
+        if (claim_take(&temporary, store_claims(), NULL) != 0 ||
+            claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
+            exit(EXIT_TOOL);
+        if (mkdir(place("tmp", temporary.token), 0700) == -1)
+            die("store: make %s", place("tmp", temporary.token));
+        atexit(clean_up);
+    }
+    return store_path("tmp", temporary.token, name);
+}
 
-    return file != -1 ? file : report("store: make a file in %s", store_home);
+int store_note(const char *verb, const char *path)
+{
+    free(store_temporary(""));
+    return claim_note(&temporary, "%s %s", verb, path);
+}
+
+int store_clean(void)
+{
+    return claim_end(&temporary);
+}
+
+void store_forget(void)
+{
+    claim_close(&temporary);
 }
 
 int store_hold(const char *kind, const char *digest)
@@ -179,18 +194,17 @@ bool store_is_whole(const char *digest)
 }
 
 /* If it is there already, the file stays the one that others may hold and that has names. */
-int store_write(const char *kind, const char *name, const void *data, size_t length)
+void store_write(const char *kind, const char *name, const void *data, size_t length)
 {
     struct stat status;
 
     if (stat(place(kind, name), &status) == 0 && status.st_size == (off_t)length)
-        return 0;
-    int file = open(place(kind, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file == -1)
-        return report("store: make %s", place(kind, name));
-    int error = write_all(file, data, length);
-    close(file);
-    return error;
+        return;
+    FILE *file = fopen(place(kind, name), "we");
+    if (file != NULL)
+        fwrite(data, 1, length, file);
+    if (file == NULL || fclose(file) != 0)
+        die("store: make %s", place(kind, name));
 }
 
 char *store_read(const char *kind, const char *name, size_t *length)
@@ -210,18 +224,16 @@ char *store_read(const char *kind, const char *name, size_t *length)
 }
 
 /* Until that moment NAME may be another image's. */
-int store_give_name(const char *name, const char *id)
+void store_give_name(const char *name, const char *id)
 {
     char *made = store_path("tmp", "new", ""), *config = store_path("configs", id, "");
-    int error = 0;
 
     (void)unlink(made); /* of a command that was killed */
     if (link(config, made) == -1 || rename(made, place("images", name)) == -1)
-        error = report("store: make %s", place("images", name));
+        die("store: make %s", place("images", name));
     (void)unlink(made); /* rename(2) of one link to a file onto another does nothing */
     free(made);
     free(config);
-    return error;
 }
 
 static int is_name(const struct dirent *entry)
@@ -249,23 +261,23 @@ static bool is_needed(const char *kind, const char *name, const char *text)
 }
 
 /*
- * Take all of KIND that nothing needs out of the way, to TRASH, in one step each. What is in the
+ * Take all of KIND that nothing needs out of the way, in one step each. What is in the
  * configurations that stay goes into TEXT, the stream of which is NEEDED.
  */
-static void collect(const char *kind, const char *trash, FILE *needed, char *const *text)
+static void collect(const char *kind, FILE *needed, char *const *text)
 {
     struct dirent **entries = NULL;
-    char path[PATH_MAX], *config;
     size_t length;
 
     for (int count = store_list(kind, &entries), i = 0; i < count; free(entries[i++])) {
         const char *name = entries[i]->d_name;
-        snprintf(path, sizeof(path), "%s/%s", trash, name);
         if (!is_needed(kind, name, *text) && !store_is_held(kind, name)) {
-            if (rename(place(kind, name), path) == -1)
+            char *trash = store_temporary(name);
+            if (rename(place(kind, name), trash) == -1)
                 die("remove %s", place(kind, name));
+            free(trash);
         } else if (strcmp(kind, "configs") == 0) {
-            config = store_read(kind, name, &length);
+            char *config = store_read(kind, name, &length);
             if (config == NULL || fputs(config, needed) < 0 || fflush(needed) != 0)
                 die("read %s", place(kind, name));
             free(config);
@@ -276,7 +288,6 @@ static void collect(const char *kind, const char *trash, FILE *needed, char *con
 
 int store_collect(void)
 {
-    struct claim claim = CLAIM_NONE;
     char *text = NULL;
     size_t size;
     FILE *needed = open_memstream(&text, &size);
@@ -285,14 +296,10 @@ int store_collect(void)
         die("store");
     claim_sweep(store_claims(), true);
     int lock = store_lock();
-    char *trash = store_temporary(&claim);
-    if (trash != NULL) {
-        collect("configs", trash, needed, &text);
-        collect("layers", trash, needed, &text);
-    }
+    collect("configs", needed, &text);
+    collect("layers", needed, &text);
     store_unlock(lock);
     (void)fclose(needed);
     free(text);
-    free(trash);
-    return trash != NULL ? claim_end(&claim) : -EIO; /* which may take long */
+    return store_clean(); /* which may take long */
 }

@@ -21,7 +21,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../07-net/claim.h"
 #include "sha256.h"
 
 /*
@@ -43,19 +42,24 @@ const char *store_claims(void);
 int store_lock(void);
 void store_unlock(int lock);
 
-/* Host. A new file of the store without a name: nothing is left of it, however we end. Returns a
- * descriptor or -errno after report(). */
-int store_nameless(void);
-
 /* Host. The path of KIND ("layers", "configs", "images", "tmp") / NAME / REST; to be freed. */
 char *store_path(const char *kind, const char *name, const char *rest);
 
 /*
- * Host. A new empty directory in tmp/, which CLAIM is about: what is still in it at claim_end(), or
- * after a kill -9 when another command looks, is removed. What is to stay is renamed out of it.
- * Returns its path, to be freed, or NULL after report().
+ * Host. What else is to be undone when this process ends: a line of the claim on its temporary
+ * files (chapter 7). Returns 0, or -errno after report().
  */
-char *store_temporary(struct claim *claim);
+int store_note(const char *verb, const char *path);
+
+/*
+ * Host. The path of NAME in this process's own directory in tmp/, to be freed. What is to stay is
+ * renamed out of it. What is still there at store_clean(), at the latest when the process ends, is
+ * removed: returns 0, or -errno after report(). After a kill -9 the next command does it. A child
+ * that is to end by exit(3) calls store_forget().
+ */
+char *store_temporary(const char *name);
+int store_clean(void);
+void store_forget(void);
 
 /*
  * Host, holding the store. Hold a layer or a configuration (KIND as above) beyond that. Returns a
@@ -77,16 +81,15 @@ bool store_is_whole(const char *digest);
 
 /*
  * Host, holding the store. Write LENGTH bytes to KIND/NAME, which is their digest. Half of them
- * have no name, so that they don't count. Returns 0, or -errno after report().
+ * have no name, so that they don't count.
  */
-int store_write(const char *kind, const char *name, const void *data, size_t length);
+void store_write(const char *kind, const char *name, const void *data, size_t length);
 
 /* Host. What is in KIND/NAME, with a zero byte behind it, to be freed. NULL with errno set. */
 char *store_read(const char *kind, const char *name, size_t *length);
 
-/* Host, holding the store. Let NAME be a name of the image ID. Returns 0, or -errno after report().
- */
-int store_give_name(const char *name, const char *id);
+/* Host, holding the store. Let NAME be a name of the image ID. */
+void store_give_name(const char *name, const char *id);
 
 /*
  * Host. What is in KIND/, sorted; entries and list are to be freed. Returns how many there are, or

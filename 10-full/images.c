@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "../02-uts/spawn.h"
 #include "../08-cgroup/group.h"
 #include "../09-overlay/image.h"
+#include "../09-overlay/store.h"
 #include "state.h"
 
 int command_load(int argc, char **argv)
@@ -33,7 +35,8 @@ int command_load(int argc, char **argv)
         fail("a file is missing, and standard input is a terminal");
     if (file == NULL)
         file = operands[0] != NULL ? *operands++ : "/dev/stdin";
-    return image_load(file, operands[0], id, true) == 0 ? EXIT_SUCCESS : EXIT_TOOL;
+    image_load(file, operands[0], id, true);
+    return EXIT_SUCCESS;
 }
 
 int command_images(int argc, char **argv)
@@ -87,29 +90,30 @@ int command_save(int argc, char **argv)
         hint("'full save -o FILE %s'", operands[0]);
         fail("a tar is nothing for a terminal");
     }
-    return image_save(operands[0], file) == 0 ? EXIT_SUCCESS : EXIT_TOOL;
+    image_save(operands[0], file);
+    return EXIT_SUCCESS;
 }
 
 /*
  * Let the box in GROUP stand still, so that its files can be read as they are at one moment, until
- * CLAIM's line is undone: cgroups(7). A signal that would end this process waits as long.
+ * it is thawed or this process ends: cgroups(7). A signal that would end it waits as long.
  */
-static int freeze(const char *group, struct claim *claim)
+static void freeze(const char *group)
 {
     enum { PAUSE = 5, PATIENCE = 10000 }; /* milliseconds */
-    int error = claim_note(claim, "frozen %s", group);
 
-    if (error == 0 && group_write(group, "cgroup.freeze", "1") != 0)
-        error = report("freeze %s", group);
-    for (int waited = 0; error == 0 && group_number(group, "cgroup.events", "frozen") == 0;
-         waited += PAUSE) {
+    spawn_block_signals();
+    if (store_note("frozen", group) != 0)
+        exit(EXIT_TOOL);
+    if (group_write(group, "cgroup.freeze", "1") != 0)
+        die("freeze %s", group);
+    for (int waited = 0; group_number(group, "cgroup.events", "frozen") == 0; waited += PAUSE) {
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
         if (waited < PATIENCE)
             continue;
         hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' says where");
-        error = refuse("%s: does not stand still", group);
+        fail("%s: does not stand still", group);
     }
-    return error;
 }
 
 int command_commit(int argc, char **argv)
@@ -122,9 +126,8 @@ int command_commit(int argc, char **argv)
         "Example: full commit web demo:changed\n\n"
         "The same in the shell:\n"
         "  tar -cf layer.tar -C /var/lib/ten-steps/boxes/web/upper .\n";
-    char path[PATH_MAX], name[NAME_MAX], id[SHA256_HEX + 1];
+    char path[PATH_MAX], id[SHA256_HEX + 1];
     struct spec state;
-    struct claim claim;
 
     (void)options_one(argc, argv, usage, "");
     char **operands = options_operands(argc, argv, 2, 2);
@@ -139,20 +142,13 @@ int command_commit(int argc, char **argv)
         fail("box %s: runs, and has no control group to be frozen in", state.name);
     }
     snprintf(path, sizeof(path), "%s/upper", state.layer);
-    snprintf(name, sizeof(name), "commit-%s", state.name);
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (upper == -1)
+    /* Another commit would let the box go on meanwhile. */
+    if (upper == -1 || flock(upper, LOCK_EX) == -1)
         die("open %s", path);
-    spawn_block_signals();
-    int error = claim_take(&claim, state.claims, name);
-    if (error == -EBUSY)
-        error = refuse("box %s: another commit is reading its files", state.name);
-    if (error == 0 && state.running)
-        error = freeze(state.cgroup, &claim);
-    if (error == 0)
-        error = image_commit(state.image, upper, &claim, operands[1], list_join(state.command), id);
-    error |= claim_end(&claim);
-    if (error == 0)
-        printf("%s\n", id);
-    return error == 0 ? EXIT_SUCCESS : EXIT_TOOL;
+    if (state.running)
+        freeze(state.cgroup);
+    image_commit(state.image, path, state.running ? state.cgroup : NULL, operands[1], id);
+    printf("%s\n", id);
+    return EXIT_SUCCESS;
 }

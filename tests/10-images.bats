@@ -138,35 +138,16 @@ as_user_with_a_store() {
     "$full" load base.tar
     name=$(random_name box)
     start_box full run --network none --name "$name" base:1 sh -c \
-        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; echo ready; sleep 60' \
-        $'\xe2\x82\xff'
+        'echo new >/etc/new; rm /etc/base; mkdir /d; rm -r /home; mkdir /home; >/home/mine; echo ready; sleep 60'
     wait_until 5 grep -q ready "$BOX_OUT"
     run -0 "$full" commit "$name" mine:1
     run -0 "$full" run --network none mine:1 sh -c 'cat /etc/new; ls -d /etc/base /d 2>&1; ls /home'
     assert_equal "${lines[0]}" new
     assert_contains "$output" "/etc/base': No such file"
     assert_equal "${lines[-1]}" mine
-    assert_equal "$(jq '.history | length' store/images/mine:1)" 4
-    LC_ALL=C grep -qaF $'sleep 60 \xe2\x82\xff' store/images/mine:1
     run -0 "$full" run --network none base:1
     assert_equal "$output" "$secret"
     run -0 "$full" rm -f "$name"
-}
-
-@test "commit: an image without a history gets one" {
-    make_image
-    name=$(random_name box)
-    for change in 'del(.history)' '.history = null' '.rootfs as $it | {history: null, rootfs: $it}'; do
-        jq -c "$change" config.json >other.json
-        sed 's/config/other/' manifest.json >other
-        tar -cf other.tar --transform=s/^other$/manifest.json/ other other.json 1.tar 2.tar
-        "$full" load other.tar
-        run -0 "$full" run --network none --name "$name" base:1 sh -c 'echo >/new'
-        run -0 "$full" commit "$name" mine:1
-        assert_equal "$(jq -c '[.history[].created_by]' store/images/mine:1)" '["sh -c echo >/new"]'
-        run -0 "$full" run --network none mine:1 cat /new
-        run -0 "$full" rm "$name"
-    done
 }
 
 @test "commit: deleted files with blanks, new lines and wildcards in their names take no others with them" {
@@ -245,10 +226,16 @@ as_user_with_a_store() {
     make_image
     "$full" load base.tar
     mkdir out
-    for signal in INT TERM KILL; do # the third time that it looks where in the tar it is
-        run "-$((128 + $(kill -l "$signal")))" strace --quiet=all --output=/dev/null --trace=lseek \
-            --inject="lseek:signal=$signal:when=3" "$full" save base:1 out/saved.tar
+    for signal in INT TERM KILL; do # held up as it begins to read a layer
+        strace --follow-forks --quiet=all --output=/dev/null --trace=execve --trace-path="$(command -v tar)" \
+            --inject=execve:delay_enter=8000000 "$full" save base:1 out/saved.tar 3>&- 4>&- &
+        TOOL_PIDS+=("$!")
+        wait_until 5 compgen -G 'store/tmp/*/1.tar'
+        saving=$(cut -d" " -f1 "/proc/$!/task/$!/children")
+        kill "-$signal" "$saving"
+        wait_until 20 ended "$saving"
         assert_equal "$(ls -A out)" ""
+        [ "$signal" = KILL ] || assert_equal "$(ls -A store/tmp)" ""
     done
     for _ in first second; do
         run -0 "$full" save base:1 out/saved.tar
@@ -318,7 +305,7 @@ as_user_with_a_store() {
 @test "load: killed at any point, it leaves the whole image or what the next command takes away" {
     requires command:strace
     make_image
-    for point in '/^mkdir:when='{1..6} '/^(fork|clone):when='{1..2} '/^rename:when='{1..3} '/^(unlink|rmdir):when=1' \
+    for point in '/^mkdir:when='{1..5} '/^(fork|clone):when='{1..2} '/^rename:when='{1..3} '/^(unlink|rmdir):when=1' \
         '/^link:when=1'; do
         "$full" load base.tar # so that the store is there
         "$full" rmi base:1
