@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables set for, and by, bats and the bats files
 
-PATIENCE=$((${IN_VM:-0} ? 8 : 2))
+PATIENCE=$((${IN_VM:-0} ? 8 : 4))
 RUN_LIMIT=$((${IN_VM:-0} ? 60 : 20))
 HOST_PROC=/proc/$JUDGE_HOST
 ON_HOST=(/run/bin/on-host)
