@@ -135,6 +135,7 @@ covered() {
     stat -c '%F %t:%T' "/proc/$BOX_PID/root$1"
 }
 
+# bats test_tags=ex:10-1
 @test "escape: each path of /proc and /sys that concerns the machine is covered, or read-only" {
     local path kind seen=0
     for kind in auto host; do

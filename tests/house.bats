@@ -215,6 +215,8 @@ build() {
     run -0 awk '/EXERCISE [0-9]/ { open = 1 } /\/\* END/ { open = 0 } /\*\/$/ && open { open = 2; next }
         open == 2 { print FILENAME ": " $0 }' "$starter"/[01][0-9]-*/*.c
     assert_equal "$output" ""
+    BIN_DIR=$starter run -1 tests/bin/check 9.4
+    assert_contains "$output" "not checked: needs 3.2, 4.2, 6.2, 6.3, 9.1, 9.2, 9.3"
     # What is written there is not done before its checks have passed.
     sed -i 's,^.*/\* END \*/,;\n&,' "$starter"/[01][0-9]-*/*.c
     assert_equal "$(tests/bin/exercises --open "$starter")" ""
