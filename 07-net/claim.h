@@ -80,8 +80,8 @@ bool claim_lives(const char *home, const char *name);
 
 /*
  * For claim.c alone: undo LINE of a claim with this TOKEN; it is cut into words. What isn't there
- * (any more), or is somebody else's, is no error. PATIENCE is how many milliseconds to wait for the
- * end of a group's processes.
+ * (any more), or is somebody else's, is not an error. PATIENCE is how many milliseconds to wait for
+ * the end of a group's processes.
  */
 int claim_undo_line(char *line, const char *token, int patience);
 

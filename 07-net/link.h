@@ -47,7 +47,7 @@ bool link_has_token(const struct link *link, const char *token);
 /*
  * Host. A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the
  * network namespace open as NAME_SPACE, which will get ADDRESS. Its hardware address is made of
- * that: so neighbours need not learn another one when the next box has it. See veth(4).
+ * that: so neighbours don't have to learn another one when the next box has it. See veth(4).
  * HAIRPIN: the bridge may send a packet back through the port that it came from.
  */
 void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,

@@ -154,7 +154,7 @@ static void add_set(struct netlink *netlink, const char *name, const char *type,
     netlink_put_big_endian(netlink, NFTA_SET_ID, (uint32_t)key);
     netlink_put_big_endian(netlink, NFTA_SET_KEY_TYPE, (uint32_t)key);
     netlink_put_big_endian(netlink, NFTA_SET_KEY_LEN, (uint32_t)size);
-    if (!is_map) { /* how nft(8) remembers that names are no numbers in network order */
+    if (!is_map) { /* so nft(8) knows that names are not numbers in network order */
         netlink_put(netlink, NFTA_SET_USERDATA, (uint8_t[]){0, 4, 1, 0, 0, 0}, 6);
         return;
     }

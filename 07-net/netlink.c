@@ -135,7 +135,7 @@ void netlink_message(struct netlink *netlink, int type, int flags, const void *h
     message->nlmsg_type = (uint16_t)type;
     message->nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST);
     message->nlmsg_seq = (uint32_t)netlink->count;
-    message->nlmsg_pid = 0; /* from whom: the kernel knows */
+    message->nlmsg_pid = 0; /* the sender: the kernel knows */
     netlink_put_header(netlink, header, size);
 }
 
@@ -191,7 +191,7 @@ size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, 
     for (int type; (type = va_arg(types, int)) != 0 && at < end;) {
         const struct nlattr *attribute = (const void *)at;
         while (at < end && (attribute->nla_type & NLA_TYPE_MASK) != type) {
-            /* Of what is no list of attributes, the length may be 0. */
+            /* In what is not a list of attributes, the length may be 0. */
             at = attribute->nla_len < NLA_HDRLEN ? end : at + NLA_ALIGN(attribute->nla_len);
             attribute = (const void *)at;
         }

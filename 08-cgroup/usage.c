@@ -44,7 +44,7 @@ static void print_cpu(int file, const char *group, double seconds)
 
     if (time >= 0)
         snprintf(used, sizeof(used), "%.2fs %3.0f%%", time, 100 * time / seconds);
-    group_read(group, "cpu.max", max, sizeof(max)); /* "max 100000" is no limit */
+    group_read(group, "cpu.max", max, sizeof(max)); /* "max 100000" means no limit */
     if (sscanf(max, "%lf %lf", &quota, &period) == 2)
         snprintf(limit, sizeof(limit), "%.0f%%", 100 * quota / period);
     if (throttled > 0)

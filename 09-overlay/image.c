@@ -36,8 +36,7 @@ int name_normal(const char *name, char normal[IMAGE_NAME])
         tag = begins ? NULL : *each == ':' ? each : tag;
     }
     if (!good || begins)
-        return refuse("'%.100s': is not a name for an image: letters, digits, and . _ - / : only",
-                      name);
+        return refuse("invalid image name '%.100s': expected letters, digits, and . _ - / :", name);
     snprintf(normal, IMAGE_NAME, "%s%s", rest, tag ? "" : ":latest");
     return 0;
 }

@@ -51,7 +51,7 @@ static unsigned read_id(const char *text, const char *what, const char *file)
     unsigned long long id = strtoull(text, &end, 10);
 
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || id >= none)
-        fail("%s '%s': is not in the box's %s", what, text, file);
+        fail("%s '%s' not found in the box's %s", what, text, file);
     return (unsigned)id;
 }
 

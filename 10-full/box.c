@@ -29,7 +29,7 @@
 #include "terminal.h"
 
 /*
- * /sys shows the machine, and may only be mounted by who owns the network namespace: in a user
+ * /sys shows the machine, and only the owner of the network namespace may mount it: in a user
  * namespace without a network of its own, the host's is bound. Read-only either way. The box's
  * cgroup in it can't be mounted right on top of the host's tree, as that is the same file system:
  * mount(2), EBUSY.
@@ -92,7 +92,7 @@ static void make_workdir(const struct root *root, const char *path, const struct
         close(place);
 }
 
-/* A directory of the host's gets no file that it hasn't got, unless it is asked for. */
+/* A directory of the host's gets no new files unless an option asks for them. */
 static void bind_names(const struct root *root, const struct root *dev, const struct spec *spec)
 {
     const struct lease here = {.address = INADDR_LOOPBACK, .gateway = INADDR_LOOPBACK};

@@ -28,7 +28,8 @@ void rlimit_add(struct rlimits *limits, const char *text)
     while (i < RLIM_NLIMITS && strcmp(names[i], name) != 0)
         i++;
     if (i == RLIM_NLIMITS || soft == NULL)
-        fail("ulimit '%s': is not NAME=SOFT[:HARD] with a NAME like nofile, nproc or core", text);
+        fail("invalid ulimit '%s': expected NAME=SOFT[:HARD] with a NAME like nofile or core",
+             text);
     struct rlimit *limit = &limits->limits[i];
     limits->given[i] = true;
     limit->rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);

@@ -230,7 +230,7 @@ int spec_complete(struct spec *spec)
     /* Root makes a group even if nobody has asked for limits: it ends all processes of the box. */
     const char *tree = root ? tree_top() : NULL;
     spec->grouped = spec->plan.limits.count > 0 || (tree != NULL && access(tree, W_OK) == 0);
-    /* Else an init does: a command that changes its user no longer dies with the monitor. */
+    /* Otherwise an init is needed: a command that changes its user survives the monitor. */
     spec->init |= root && !spec->grouped;
     spec->capabilities = capability_chosen(spec->cap_add, spec->cap_drop);
     spec->mapped = spec->user_namespace && root;

@@ -151,7 +151,7 @@ image_with() {
     for name in 'a b' ../x '' $'x\e[2J\ny' "$(printf 'a/%.0s' {1..100})a"; do
         jq -c --arg name "$name" '.[0].RepoTags += [$name]' manifest.json >bad.json
         tar -cf image.tar --transform=s/bad/manifest/ config.json bad.json 1.tar
-        refused "is not a name for an image"
+        refused "invalid image name"
         refute_contains "$stderr" $'\e'
     done
     jq -c --arg name $'1\e[2J\nhint: x' '.[0].Layers = [$name]' manifest.json >bad.json

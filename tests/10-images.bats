@@ -353,7 +353,7 @@ as_user_with_a_store() {
 @test "names: a bad one is refused, and an ID stands for its image" {
     make_image
     for name in '' ../x 'a b' 'a;b' a/../b .x "$(printf 'x%.0s' {1..300})" :tag; do
-        expect_error 125 "is not a name for an image" "$full" load base.tar "$name"
+        expect_error 125 "invalid image name" "$full" load base.tar "$name"
     done
     run -0 "$full" load base.tar docker.io/library/thing
     id=$(sha256sum <config.json | cut -c1-12)

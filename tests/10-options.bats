@@ -48,7 +48,7 @@ load lib/boxes
     start_box full exec -u 7:8 bird sleep 61
     assert_equal "$(status_of "$BOX_PID" Gid)" $'8\t8\t8\t8'
     assert_equal "$(status_of "$BOX_PID" Groups | xargs)" "50 1234"
-    expect_error 125 "group 'video': is not in the box's" "$full" run "${alone[@]}" --group-add video "$ROOTFS" true
+    expect_error 125 "group 'video' not found in the box's" "$full" run "${alone[@]}" --group-add video "$ROOTFS" true
     expect_error 125 "setgroups 1: Invalid argument" "$full" run "${alone[@]}" --group-add 70000 "$ROOTFS" true
     assert_hint "user namespace"
     requires userns

@@ -166,7 +166,7 @@ capabilities() {
     local user
     for user in nobody bad worse '-1' 4294967295 99999999999 'ann:nogroup'; do
         run -125 "$full" run --network none --user="$user" "$ROOTFS" true
-        assert_contains "$output" "is not in the box's /etc/"
+        assert_contains "$output" "not found in the box's /etc/"
     done
     expect_error 125 "become group 70000: Invalid argument" "$full" run --network none --user far "$ROOTFS" true
     assert_hint "user namespace"

@@ -178,6 +178,25 @@ END
         Makefile README.md .ci tests [01][0-9]-*/*.[ch] [01][0-9]-*/*.md --exclude=house.bats
 }
 
+# Habits of other languages that a pattern can find, each with what to write instead.
+@test "the English has none of the habits that make readers stumble" {
+    local pattern instead hits bad=
+    while IFS='|' read -r instead pattern; do
+        hits=$(grep -rnIE --exclude=house.bats -- "$pattern" README.md Makefile tests [01][0-9]-*/README.md \
+            "${sources[@]}" "${headers[@]}") && bad+="$instead:"$'\n'"$hits"$'\n'
+    done <<'END'
+write "should"|\b[Ss]hall\b
+write "again", "doesn't need to", "doesn't have", "without success"|\b([Aa]new|[Nn]eed not|(has|have)n't got|in vain)\b
+name the subject: "anyone who", "the user that"|\b(by|to|for|from|the [a-z]+) whom\b|\b(only|to|by|for|from|than) who [a-z]+s\b
+write "is not a", or begin with "there is no"|([^e]|[^r]e) (is|are|was|were) no ([a-km-z]|l[^o])
+a program reports, prints or records; it tells nobody|\b(is|are|was|were|be|been|has|have) told( [^af]|[,.;:]|$)
+write "Otherwise"|(^|[.:;(] |/\* |# )Else [a-z]
+write "invalid WHAT 'VALUE': expected THIS"|'%[^"]*': is (not|neither|no)\b
+write "expected 'THIS', got 'THAT'"|'[^' ]*' and not '
+END
+    assert_equal "$bad" ""
+}
+
 @test "at the top there is only what the design has" {
     requires command:git
     local file bad=

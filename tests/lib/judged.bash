@@ -117,7 +117,7 @@ host_remember() {
     setup_done=yes
 }
 
-# What is left running is ended, and is no fault: dying with the tool has checks of its own.
+# What is left running is ended, and is not a fault: dying with the tool has checks of its own.
 host_compare() {
     local failed=0
     [ -n "${setup_done-}" ] || return 0
