@@ -90,6 +90,15 @@ is_held() {
     assert_equal "$(sha256sum "$program")" "$sum"
 }
 
+@test "escape: what enters a box whose users are the host's is a copy of the program" {
+    local name
+    name=$(random_name box)
+    start_box full run --network none --name "$name" --userns host "$ROOTFS" /bin/sleep 60
+    start_box full exec "$name" /bin/sleep 61
+    [[ $(readlink "/proc/$TOOL_PID/exe") == /memfd:* ]]
+    run ! sh -c "echo >>/proc/$TOOL_PID/exe" # nor is that one to be written to
+}
+
 # bats test_tags=ex:10-1
 @test "escape: a program for the kernel to start, by core_pattern and others in /proc/sys" {
     local file

@@ -48,6 +48,11 @@ capabilities() {
         capabilities $options
         assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits "${USUAL[@]}")"
         assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits "${USUAL[@]}")"
+        # An init has not been executed, which would lower them once more.
+        # shellcheck disable=SC2086 # two words or none
+        capabilities $options --init
+        assert_equal "$(status_of "$(status_of "$BOX_PID" PPid)" CapEff)" "$(bits "${USUAL[@]}")"
+        assert_equal "$(status_of "$(status_of "$BOX_PID" PPid)" CapPrm)" "$(bits "${USUAL[@]}")"
     done
 }
 

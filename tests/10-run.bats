@@ -74,6 +74,11 @@ load lib/boxes
         assert_equal "$(cd "$ROOTFS$place" && stat -c '%a %n' . *)" $'755 .\n755 dir\n644 file\n755 work'
         rm -r "${ROOTFS:?}$place"
     done
+    start_box full run "${alone[@]}" "$ROOTFS" sleep 60 # no command on it has the store opened
+    run -0 with_umask 077 "$full" exec "$(all_boxes)" sh -c umask
+    assert_equal "$output" 0022
+    kill -KILL "$BOX_PID"
+    wait_box
     make_rootfs user
     run -0 with_umask 077 "${AS_USER[@]}" "$full" run --tmpfs "$place" "$ROOTFS" sh -c umask
     assert_equal "$output $(stat -c %a "$ROOTFS$place")" "0022 755"
