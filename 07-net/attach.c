@@ -13,6 +13,8 @@
 #include "../04-mnt/inside.h"
 #include "../06-user/end.h"
 #include "link.h"
+#include "nat.h"
+#include "netlink.h"
 #include "network.h"
 #include "setting.h"
 
@@ -25,9 +27,8 @@ enum {
     PATIENCE = 20,      /* tries, 5 milliseconds apart, until an address that goes has gone */
 };
 
-/* The sockets to the kernel, and what it has answered. */
+/* What the kernel has answered. */
 struct host {
-    struct netlink route, filter;
     struct address *addresses; /* of all links */
     int address_count;
     struct link bridge;
@@ -81,12 +82,12 @@ static int make_bridge(struct network *network, struct host *host)
         (error = check_overlap(network, host)) != 0 ||
         (error = claim_note(claim, "bridge %s", name)) != 0)
         return error;
-    link_add_bridge(&host->route, name, claim->token);
-    if ((error = netlink_send(&host->route, 0)) != 0 || (error = setting_disable_ipv6(name)) != 0)
+    link_add_bridge(name, claim->token);
+    if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 || (error = setting_disable_ipv6(name)) != 0)
         return error;
     host->bridge.index = (int)if_nametoindex(name);
-    link_add_address(&host->route, name, network->bridge_address, network->bridge_prefix);
-    return netlink_send(&host->route, 0);
+    link_add_address(name, network->bridge_address, network->bridge_prefix);
+    return netlink_send(NETLINK_ROUTE, 0);
 }
 
 /* The bridge is there: does it do for what was asked? */
@@ -128,10 +129,10 @@ static int join_bridge(struct network *network, struct host *host)
     network->first = first == 1;
     if (first == 1)
         claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
-    host->address_count = link_addresses(&host->route, &host->addresses);
+    host->address_count = link_addresses(&host->addresses);
     if (host->address_count < 0)
         return host->address_count;
-    int error = link_find(&host->route, network->bridge, &host->bridge);
+    int error = link_find(network->bridge, &host->bridge);
     if (error == -ENODEV && first == 1)
         error = make_bridge(network, host);
     else if (error == -ENODEV)
@@ -160,9 +161,8 @@ static int take_address(struct network *network, struct host *host, uint32_t add
     network->address = address;
     snprintf(network->link, sizeof(network->link), "box-%08x", address);
     for (;;) {
-        link_add_pair(&host->route, network->link, &host->bridge, network->name_space, address,
-                      hairpin);
-        int error = netlink_send(&host->route, -EEXIST);
+        link_add_pair(network->link, &host->bridge, network->name_space, address, hairpin);
+        int error = netlink_send(NETLINK_ROUTE, -EEXIST);
         if (error != -EEXIST || --tries <= 0)
             return error;
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
@@ -226,36 +226,35 @@ static int add_pair(struct network *network, struct host *host, pid_t box)
 /* --- the rules -------------------------------------------------------------------------------- */
 
 /* The table is for all bridges. */
-static int join_table(struct network *network, struct host *host)
+static int join_table(struct network *network)
 {
     struct claim *claim = &network->claims[TABLE];
     int error, first = claim_share(claim, claim_home(), "net");
 
     if (first != 1)
         return first;
-    if ((error = claim_note(claim, "table")) != 0 ||
-        (error = nat_add_table(&host->filter, claim->token)) != 0)
+    if ((error = claim_note(claim, "table")) != 0 || (error = nat_add_table(claim->token)) != 0)
         return error;
     return claim_made(claim);
 }
 
 /* Add KEY to SET, with a line in CLAIM. If it is there already somebody else has just done it. */
-static int add_element(struct host *host, struct claim *claim, const char *set, const char *key)
+static int add_element(struct claim *claim, const char *set, const char *key)
 {
     int error = claim_note(claim, "element %s %s", set, key);
 
     if (error == 0)
-        error = nat_add(&host->filter, set, key, NULL, claim->token);
+        error = nat_add(set, key, NULL, claim->token);
     return error == -EEXIST ? 0 : error;
 }
 
 /* The bridge's share in it, and its settings: the first box that needs them sees to it. */
-static int join_rules(struct network *network, struct host *host)
+static int join_rules(struct network *network)
 {
     struct claim *claim = &network->claims[BRIDGE];
     const char *bridge = network->bridge;
     char localnet[64], same[2 * IF_NAMESIZE + 4];
-    int error = nat_has(&host->filter, "bridges", bridge, claim->token);
+    int error = nat_has("bridges", bridge, claim->token);
 
     if (error != 0)
         return error == 1 ? 0 : error;
@@ -263,9 +262,9 @@ static int join_rules(struct network *network, struct host *host)
     snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
     if ((error = setting_change(claim, localnet, '1')) != 0 ||
         (error = setting_forward(claim, bridge)) != 0 ||
-        (error = add_element(host, claim, "same", same)) != 0)
+        (error = add_element(claim, "same", same)) != 0)
         return error;
-    return add_element(host, claim, "bridges", bridge); /* the last: now all is there */
+    return add_element(claim, "bridges", bridge); /* the last: now all is there */
 }
 
 /* The other links of the host forward as well, so that answers come back, and callers come in. */
@@ -280,38 +279,27 @@ static int join_uplinks(struct network *network, struct host *host)
             strcmp(link, "lo") == 0 || strcmp(link, network->bridge) == 0 || setting_forwards(link))
             continue;
         /* Without a line, as the set goes with the table. */
-        error = nat_add(&host->filter, "uplinks", link, NULL, claim->token);
+        error = nat_add("uplinks", link, NULL, claim->token);
         if (error == 0 || error == -EEXIST)
             error = setting_forward(claim, link);
     }
     return error;
 }
 
-static int join_nat(struct network *network, struct host *host)
-{
-    int error;
-
-    if ((error = netlink_open(&host->filter, NETLINK_NETFILTER)) != 0 ||
-        (error = join_table(network, host)) != 0 || (error = join_rules(network, host)) != 0 ||
-        (error = join_uplinks(network, host)) != 0)
-        return error;
-    return network_publish(network, &host->filter);
-}
-
 int network_attach(struct network *network, pid_t box)
 {
-    struct host host = {.filter.socket = -1};
+    struct host host = {.address_count = 0};
     int error = proc_check();
 
     if (error != 0)
         return error;
     if (in_user_namespace())
         hint("a link to the host takes root on the host; without, there is 'user net --none'");
-    if ((error = netlink_open(&host.route, NETLINK_ROUTE)) == 0 &&
-        (error = join_bridge(network, &host)) == 0 && (error = add_pair(network, &host, box)) == 0)
-        error = network->nat || network->port_count > 0 ? join_nat(network, &host) : 0;
-    netlink_close(&host.route);
-    netlink_close(&host.filter);
+    if ((error = join_bridge(network, &host)) == 0 &&
+        (error = add_pair(network, &host, box)) == 0 && (network->nat || network->port_count > 0) &&
+        (error = join_table(network)) == 0 && (error = join_rules(network)) == 0 &&
+        (error = join_uplinks(network, &host)) == 0)
+        error = network_publish(network);
     free(host.addresses);
     return error;
 }

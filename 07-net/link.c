@@ -27,19 +27,19 @@ uint32_t link_mask(int prefix)
     return prefix == 0 ? 0 : ~0U << (32 - prefix);
 }
 
-int link_find(struct netlink *netlink, const char *name, struct link *link)
+int link_find(const char *name, struct link *link)
 {
     struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
     const struct nlmsghdr *message;
     char kind[16];
 
-    netlink_message(netlink, RTM_GETLINK, 0, &header, sizeof(header),
+    netlink_message(RTM_GETLINK, 0, &header, sizeof(header),
                     "ip -details link show %s\tRTM_GETLINK %s", name, name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put_number(netlink, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    netlink_put_string(IFLA_IFNAME, name);
+    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     snprintf(link->name, sizeof(link->name), "%s", name);
-    netlink_ask(netlink);
-    while ((message = netlink_next(netlink)) != NULL) {
+    netlink_ask(NETLINK_ROUTE);
+    while ((message = netlink_next()) != NULL) {
         memcpy(&header, NLMSG_DATA(message), sizeof(header));
         link->index = header.ifi_index;
         link->up = header.ifi_flags & IFF_UP;
@@ -47,10 +47,11 @@ int link_find(struct netlink *netlink, const char *name, struct link *link)
         netlink_read(message, sizeof(header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND, 0);
         link->is_bridge = strcmp(kind, "bridge") == 0;
     }
-    return netlink_end(netlink, -ENODEV);
+    int error = netlink_error();
+    return error == 0 || error == -ENODEV ? error : netlink_report(error);
 }
 
-int link_addresses(struct netlink *netlink, struct address **addresses)
+int link_addresses(struct address **addresses)
 {
     const struct nlmsghdr *message;
     struct ifaddrmsg header;
@@ -60,11 +61,10 @@ int link_addresses(struct netlink *netlink, struct address **addresses)
     *addresses = NULL;
     do {
         count = 0;
-        netlink_message(netlink, RTM_GETADDR, NLM_F_DUMP,
-                        &(struct ifaddrmsg){.ifa_family = AF_INET}, sizeof(header),
-                        "ip -4 address show\tRTM_GETADDR all");
-        netlink_ask(netlink);
-        while ((message = netlink_next(netlink)) != NULL) {
+        netlink_message(RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){.ifa_family = AF_INET},
+                        sizeof(header), "ip -4 address show\tRTM_GETADDR all");
+        netlink_ask(NETLINK_ROUTE);
+        while ((message = netlink_next()) != NULL) {
             *addresses = reallocarray(*addresses, (size_t)count + 1, sizeof(**addresses));
             if (*addresses == NULL)
                 return report("reallocarray");
@@ -73,9 +73,9 @@ int link_addresses(struct netlink *netlink, struct address **addresses)
             (*addresses)[count++] =
                 (struct address){(int)header.ifa_index, header.ifa_prefixlen, ntohl(address)};
         }
-        error = netlink_end(netlink, -EAGAIN);
+        error = netlink_error();
     } while (error == -EAGAIN);
-    return error == 0 ? count : error;
+    return error == 0 ? count : netlink_report(error);
 }
 
 /* The lowest six bytes of BITS. */
@@ -108,103 +108,103 @@ bool link_has_token(const struct link *link, const char *token)
     return memcmp(&link->mac, &mac, sizeof(mac)) == 0;
 }
 
-void link_add_bridge(struct netlink *netlink, const char *name, const char *token)
+void link_add_bridge(const char *name, const char *token)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct mac mac = mac_of_token(token);
     char text[18];
 
-    netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
+    netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
                     "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name,
                     mac_text(mac, text), name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    netlink_open_nest(netlink, IFLA_LINKINFO);
-    netlink_put_string(netlink, IFLA_INFO_KIND, "bridge");
+    netlink_put_string(IFLA_IFNAME, name);
+    netlink_put(IFLA_ADDRESS, &mac, sizeof(mac));
+    netlink_open_nest(IFLA_LINKINFO);
+    netlink_put_string(IFLA_INFO_KIND, "bridge");
 }
 
 /* Change the link NAME, to which FLAGS are added, as 'ip link set NAME WHAT' does. */
-static void set_link(struct netlink *netlink, const char *name, unsigned flags, const char *what)
+static void set_link(const char *name, unsigned flags, const char *what)
 {
     struct ifinfomsg header = {.ifi_flags = flags, .ifi_change = flags};
 
-    netlink_message(netlink, RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header),
+    netlink_message(RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header),
                     "ip link set %s %s\tRTM_NEWLINK %s %s", name, what, name, what);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
+    netlink_put_string(IFLA_IFNAME, name);
 }
 
-void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
-                   int name_space, uint32_t address, bool hairpin)
+void link_add_pair(const char *name, const struct link *bridge, int name_space, uint32_t address,
+                   bool hairpin)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
     struct mac mac = mac_of(0x0210ULL << 32 | address);
     char text[18];
 
-    netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header),
+    netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
                     "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
                     "\tRTM_NEWLINK veth %s",
                     name, bridge->name, mac_text(mac, text), name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
-    netlink_put_number(netlink, IFLA_MASTER, (uint32_t)bridge->index);
+    netlink_put_string(IFLA_IFNAME, name);
+    netlink_put_number(IFLA_MASTER, (uint32_t)bridge->index);
     /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
        address MAC, born in the box's namespace. PEER is its fixed part. rtnetlink(7), netlink.h */
-    netlink_open_nest(netlink, IFLA_LINKINFO);
-    netlink_put_string(netlink, IFLA_INFO_KIND, "veth");
-    netlink_open_nest(netlink, IFLA_INFO_DATA);
+    netlink_open_nest(IFLA_LINKINFO);
+    netlink_put_string(IFLA_INFO_KIND, "veth");
+    netlink_open_nest(IFLA_INFO_DATA);
     /* The peer is described by what would be a message of its own: fixed part and attributes. */
-    netlink_open_nest(netlink, VETH_INFO_PEER);
-    netlink_put_header(netlink, &peer, sizeof(peer));
-    netlink_put_string(netlink, IFLA_IFNAME, "eth0");
-    netlink_put(netlink, IFLA_ADDRESS, &mac, sizeof(mac));
-    netlink_put_number(netlink, IFLA_NET_NS_FD, (uint32_t)name_space);
+    netlink_open_nest(VETH_INFO_PEER);
+    netlink_put_header(&peer, sizeof(peer));
+    netlink_put_string(IFLA_IFNAME, "eth0");
+    netlink_put(IFLA_ADDRESS, &mac, sizeof(mac));
+    netlink_put_number(IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
 
     if (!hairpin)
         return;
-    set_link(netlink, name, 0, "type bridge_slave hairpin on");
-    netlink_open_nest(netlink, IFLA_LINKINFO);
-    netlink_put_string(netlink, IFLA_INFO_SLAVE_KIND, "bridge");
-    netlink_open_nest(netlink, IFLA_INFO_SLAVE_DATA);
-    netlink_put(netlink, IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
+    set_link(name, 0, "type bridge_slave hairpin on");
+    netlink_open_nest(IFLA_LINKINFO);
+    netlink_put_string(IFLA_INFO_SLAVE_KIND, "bridge");
+    netlink_open_nest(IFLA_INFO_SLAVE_DATA);
+    netlink_put(IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
 }
 
-void link_delete(struct netlink *netlink, const char *name)
+void link_delete(const char *name)
 {
     struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
 
-    netlink_message(netlink, RTM_DELLINK, NLM_F_ACK, &header, sizeof(header),
+    netlink_message(RTM_DELLINK, NLM_F_ACK, &header, sizeof(header),
                     "ip link delete %s\tRTM_DELLINK %s", name, name);
-    netlink_put_string(netlink, IFLA_IFNAME, name);
+    netlink_put_string(IFLA_IFNAME, name);
 }
 
-void link_up(struct netlink *netlink, const char *name, bool without_ipv6)
+void link_up(const char *name, bool without_ipv6)
 {
     if (without_ipv6) { /* by a message of its own: one alone would set the link up first */
-        set_link(netlink, name, 0, "addrgenmode none");
-        netlink_open_nest(netlink, IFLA_AF_SPEC);
-        netlink_open_nest(netlink, AF_INET6);
-        netlink_put(netlink, IFLA_INET6_ADDR_GEN_MODE, &(uint8_t){IN6_ADDR_GEN_MODE_NONE}, 1);
+        set_link(name, 0, "addrgenmode none");
+        netlink_open_nest(IFLA_AF_SPEC);
+        netlink_open_nest(AF_INET6);
+        netlink_put(IFLA_INET6_ADDR_GEN_MODE, &(uint8_t){IN6_ADDR_GEN_MODE_NONE}, 1);
     }
-    set_link(netlink, name, IFF_UP, "up");
+    set_link(name, IFF_UP, "up");
 }
 
-void link_add_address(struct netlink *netlink, const char *name, uint32_t address, int prefix)
+void link_add_address(const char *name, uint32_t address, int prefix)
 {
     struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix};
     char text[LINK_ADDRESS_TEXT];
 
     header.ifa_index = if_nametoindex(name);
     link_address_text(address, text);
-    netlink_message(netlink, RTM_NEWADDR, MAKE, &header, sizeof(header),
+    netlink_message(RTM_NEWADDR, MAKE, &header, sizeof(header),
                     "ip address add %s/%d broadcast + dev %s\tRTM_NEWADDR %s/%d dev %s", text,
                     prefix, name, text, prefix, name);
-    netlink_put_big_endian(netlink, IFA_LOCAL, address);
-    netlink_put_big_endian(netlink, IFA_ADDRESS, address);
-    netlink_put_big_endian(netlink, IFA_BROADCAST, address | ~link_mask(prefix));
+    netlink_put_big_endian(IFA_LOCAL, address);
+    netlink_put_big_endian(IFA_ADDRESS, address);
+    netlink_put_big_endian(IFA_BROADCAST, address | ~link_mask(prefix));
 }
 
-void link_add_default_route(struct netlink *netlink, uint32_t gateway)
+void link_add_default_route(uint32_t gateway)
 {
     struct rtmsg header = {.rtm_family = AF_INET,
                            .rtm_table = RT_TABLE_MAIN,
@@ -213,7 +213,7 @@ void link_add_default_route(struct netlink *netlink, uint32_t gateway)
     char text[LINK_ADDRESS_TEXT];
 
     link_address_text(gateway, text);
-    netlink_message(netlink, RTM_NEWROUTE, MAKE, &header, sizeof(header),
+    netlink_message(RTM_NEWROUTE, MAKE, &header, sizeof(header),
                     "ip route add default via %s\tRTM_NEWROUTE default via %s", text, text);
-    netlink_put_big_endian(netlink, RTA_GATEWAY, gateway);
+    netlink_put_big_endian(RTA_GATEWAY, gateway);
 }

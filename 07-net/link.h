@@ -1,8 +1,9 @@
 /*
  * Links, addresses and routes: the messages of rtnetlink(7), and what exists already.
  *
- * The functions that change something only put their message into the buffer; netlink_send() does
- * it. IPv4 addresses are in host byte order here, so that they can be counted and compared.
+ * The functions that change something only put their message into the buffer;
+ * netlink_send(NETLINK_ROUTE, ) does it. IPv4 addresses are in host byte order here, so that they
+ * can be counted and compared.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -34,14 +35,14 @@ struct address {
 };
 
 /* Host. Look for the link NAME. Returns 0, -ENODEV or, after report(), another -errno. */
-int link_find(struct netlink *netlink, const char *name, struct link *link);
+int link_find(const char *name, struct link *link);
 
 /* Host. All IPv4 addresses of this network namespace, in memory that the caller frees. Returns how
  * many or, after report(), -errno. */
-int link_addresses(struct netlink *netlink, struct address **addresses);
+int link_addresses(struct address **addresses);
 
 /* Host. A bridge, up, whose hardware address is made of TOKEN. / Is LINK's? */
-void link_add_bridge(struct netlink *netlink, const char *name, const char *token);
+void link_add_bridge(const char *name, const char *token);
 bool link_has_token(const struct link *link, const char *token);
 
 /*
@@ -50,21 +51,21 @@ bool link_has_token(const struct link *link, const char *token);
  * that: so neighbours don't have to learn another one when the next box has it. See veth(4).
  * HAIRPIN: the bridge may send a packet back through the port that it came from.
  */
-void link_add_pair(struct netlink *netlink, const char *name, const struct link *bridge,
-                   int name_space, uint32_t address, bool hairpin);
+void link_add_pair(const char *name, const struct link *bridge, int name_space, uint32_t address,
+                   bool hairpin);
 
 /* Host. Delete the link NAME. */
-void link_delete(struct netlink *netlink, const char *name);
+void link_delete(const char *name);
 
 /* Either side. Set the link NAME up. WITHOUT_IPV6: it makes itself no link-local IPv6 address, the
  * check of which for duplicates takes a second or two. */
-void link_up(struct netlink *netlink, const char *name, bool without_ipv6);
+void link_up(const char *name, bool without_ipv6);
 
 /* Either side. Give the link NAME an address. */
-void link_add_address(struct netlink *netlink, const char *name, uint32_t address, int prefix);
+void link_add_address(const char *name, uint32_t address, int prefix);
 
 /* Box. The default route goes through GATEWAY. */
-void link_add_default_route(struct netlink *netlink, uint32_t gateway);
+void link_add_default_route(uint32_t gateway);
 
 /* Either side. ADDRESS as "172.27.0.1", into TEXT of LINK_ADDRESS_TEXT bytes; returns TEXT. */
 char *link_address_text(uint32_t address, char *text);

@@ -41,19 +41,18 @@ struct publish {
 };
 
 /* Make the table, with TOKEN in its comment. */
-int nat_add_table(struct netlink *netlink, const char *token);
+int nat_add_table(const char *token);
 
 /*
  * Add an element to a set or to the map, with TOKEN in its comment. KEY and DATA are as nft(8) has
  * them, parts with " . " between: "br0", "0.0.0.0 . tcp . 8080" and "172.27.0.2 . 80"; DATA is NULL
  * for a set. -EEXIST, without report(), if it is there already.
  */
-int nat_add(struct netlink *netlink, const char *set, const char *key, const char *data,
-            const char *token);
+int nat_add(const char *set, const char *key, const char *data, const char *token);
 
 /* Is an element there, or if SET is NULL the table, and does it bear TOKEN? 1 if so, else 0; and
  * remove it if so. */
-int nat_has(struct netlink *netlink, const char *set, const char *key, const char *token);
-int nat_remove(struct netlink *netlink, const char *set, const char *key, const char *token);
+int nat_has(const char *set, const char *key, const char *token);
+int nat_remove(const char *set, const char *key, const char *token);
 
 #endif

@@ -11,112 +11,86 @@
 
 #include "../01-chroot/tool.h"
 
-/* The first error counts: what failed is CALL, and STEP. */
-static void failed(struct netlink *netlink, int error, const char *call, const char *step)
+enum { ROOM = 32768 /* more the kernel never sends at once */, STEPS = 32 };
+
+static _Alignas(struct nlmsghdr) char buffer[ROOM];
+static size_t used;            /* bytes of it in use */
+static size_t begun, next;     /* where the one being built, or read next, begins */
+static size_t nests[8];        /* where the attributes begin that are still open */
+static int depth;              /* how many they are */
+static int count;              /* messages in the buffer */
+static char steps[STEPS][128]; /* what each of them is for, in words */
+static int netlink = -1;       /* the socket */
+static int error;              /* the first one, as -errno ... */
+static char failure[256];      /* ... and what failed, in words */
+
+static void failed(int number, const char *call, const char *step)
 {
-    if (netlink->error != 0)
+    if (error != 0)
         return;
-    netlink->error = error;
-    snprintf(netlink->failure, sizeof(netlink->failure), "%s%s", call, step);
-}
-
-int netlink_end(struct netlink *netlink, int expected)
-{
-    int error = netlink->error;
-
-    netlink->error = 0;
-    if (error == 0 || error == expected)
-        return error;
-    if (error == -EOPNOTSUPP || error == -EPROTONOSUPPORT || error == -ENOENT)
-        hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
-             "nft_fib_ipv4 nft_ct' may help");
-    errno = -error;
-    return report("%s", netlink->failure);
-}
-
-int netlink_open(struct netlink *netlink, int protocol)
-{
-    netlink->count = netlink->depth = netlink->error = 0;
-    netlink->length = netlink->next = 0;
-    netlink->socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    if (netlink->socket == -1)
-        failed(netlink, -errno, "socket AF_NETLINK, protocol ",
-               protocol == NETLINK_ROUTE ? "NETLINK_ROUTE" : "NETLINK_NETFILTER");
-    return netlink_end(netlink, 0);
-}
-
-void netlink_close(struct netlink *netlink)
-{
-    if (netlink->socket != -1)
-        close(netlink->socket);
-    netlink->socket = -1;
+    error = number;
+    snprintf(failure, sizeof(failure), "%s%s", call, step);
 }
 
 /* SIZE bytes at the end of the message being built. What lies before them is zero. */
-static void *make_room(struct netlink *netlink, size_t size)
+static void *make_room(size_t size)
 {
-    size_t begin = NLMSG_ALIGN(netlink->length);
-    struct nlmsghdr *message = (void *)(netlink->buffer + netlink->message);
+    size_t begin = NLMSG_ALIGN(used);
+    struct nlmsghdr *header = (void *)(buffer + begun);
 
-    if (begin + size > sizeof(netlink->buffer))
+    if (begin + size > sizeof(buffer))
         abort(); /* a slip of ours: nothing that is sent depends on how much there is */
-    memset(netlink->buffer + netlink->length, 0, begin - netlink->length);
-    netlink->length = begin + size;
-    message->nlmsg_len = (uint32_t)(netlink->length - netlink->message);
-    return netlink->buffer + begin;
+    memset(buffer + used, 0, begin - used);
+    used = begin + size;
+    header->nlmsg_len = (uint32_t)(used - begun);
+    return buffer + begin;
 }
 
-void netlink_put_header(struct netlink *netlink, const void *header, size_t size)
+void netlink_put_header(const void *header, size_t size)
 {
-    memcpy(make_room(netlink, size), header, size);
+    memcpy(make_room(size), header, size);
 }
 
-void netlink_put(struct netlink *netlink, int type, const void *value, size_t size)
+void netlink_put(int type, const void *value, size_t size)
 {
-    struct nlattr *attribute = make_room(netlink, NLA_HDRLEN + size);
+    struct nlattr *attribute = make_room(NLA_HDRLEN + size);
 
     attribute->nla_type = (uint16_t)type;
     attribute->nla_len = (uint16_t)(NLA_HDRLEN + size);
     memcpy(attribute + 1, value, size);
 }
 
-void netlink_put_string(struct netlink *netlink, int type, const char *text)
+void netlink_put_string(int type, const char *text)
 {
-    netlink_put(netlink, type, text, strlen(text) + 1);
+    netlink_put(type, text, strlen(text) + 1);
 }
 
-void netlink_put_number(struct netlink *netlink, int type, uint32_t number)
+void netlink_put_number(int type, uint32_t number)
 {
-    netlink_put(netlink, type, &number, sizeof(number));
+    netlink_put(type, &number, sizeof(number));
 }
 
-void netlink_put_big_endian(struct netlink *netlink, int type, uint32_t number)
+void netlink_put_big_endian(int type, uint32_t number)
 {
-    netlink_put_number(netlink, type, htonl(number));
+    netlink_put_number(type, htonl(number));
 }
 
-void netlink_open_nest(struct netlink *netlink, int type)
+int netlink_open_nest(int type)
 {
-    netlink->nests[netlink->depth++] = NLMSG_ALIGN(netlink->length);
-    netlink_put(netlink, type | NLA_F_NESTED, "", 0);
+    nests[depth] = NLMSG_ALIGN(used);
+    netlink_put(type | NLA_F_NESTED, "", 0);
+    return depth++;
 }
 
-void netlink_close_nest(struct netlink *netlink)
+void netlink_close_nests(int left)
 {
-    size_t nest = netlink->nests[--netlink->depth];
-    struct nlattr *attribute = (void *)(netlink->buffer + nest);
-
-    attribute->nla_len = (uint16_t)(netlink->length - nest);
+    while (depth > left) {
+        struct nlattr *attribute = (void *)(buffer + nests[--depth]);
+        attribute->nla_len = (uint16_t)(used - nests[depth]);
+    }
 }
 
-static void close_all(struct netlink *netlink)
-{
-    while (netlink->depth > 0)
-        netlink_close_nest(netlink);
-}
-
-void netlink_message(struct netlink *netlink, int type, int flags, const void *header, size_t size,
-                     const char *format, ...)
+void netlink_message(int type, int flags, const void *header, size_t size, const char *format, ...)
 {
     char step[512], *call;
     va_list arguments;
@@ -126,58 +100,79 @@ void netlink_message(struct netlink *netlink, int type, int flags, const void *h
     va_end(arguments);
     if ((call = strchr(step, '\t')) != NULL)
         explain("%s", step);
-    snprintf(netlink->steps[netlink->count++], sizeof(netlink->steps[0]), "%.127s",
-             call != NULL ? call + 1 : step);
+    snprintf(steps[count++], sizeof(steps[0]), "%.127s", call != NULL ? call + 1 : step);
 
-    close_all(netlink);
-    netlink->message = NLMSG_ALIGN(netlink->length);
-    struct nlmsghdr *message = make_room(netlink, sizeof(*message));
-    message->nlmsg_type = (uint16_t)type;
-    message->nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST);
-    message->nlmsg_seq = (uint32_t)netlink->count;
-    message->nlmsg_pid = 0; /* the sender: the kernel knows */
-    netlink_put_header(netlink, header, size);
+    netlink_close_nests(0);
+    begun = NLMSG_ALIGN(used);
+    struct nlmsghdr *begin = make_room(sizeof(*begin));
+    *begin = (struct nlmsghdr){.nlmsg_len = sizeof(*begin),
+                               .nlmsg_type = (uint16_t)type,
+                               .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
+                               .nlmsg_seq = (uint32_t)count}; /* from whom the kernel knows */
+    netlink_put_header(header, size);
 }
 
-void netlink_ask(struct netlink *netlink)
+void netlink_ask(int protocol)
 {
-    close_all(netlink);
-    if (send(netlink->socket, netlink->buffer, netlink->length, 0) == -1)
-        failed(netlink, -errno, "send: ", netlink->steps[0]);
-    netlink->count = 0;
-    netlink->length = netlink->next = 0;
+    netlink_close_nests(0);
+    error = 0;
+    netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (netlink == -1)
+        failed(-errno, "socket AF_NETLINK, protocol ",
+               protocol == NETLINK_ROUTE ? "NETLINK_ROUTE" : "NETLINK_NETFILTER");
+    else if (send(netlink, buffer, used, 0) == -1)
+        failed(-errno, "send: ", steps[0]);
+    count = 0;
+    used = next = 0;
 }
 
-const struct nlmsghdr *netlink_next(struct netlink *netlink)
+const struct nlmsghdr *netlink_next(void)
 {
     for (;;) {
-        if (netlink->next >= netlink->length) {
-            ssize_t got =
-                recv(netlink->socket, netlink->buffer, sizeof(netlink->buffer), MSG_DONTWAIT);
+        if (next >= used) {
+            ssize_t got = recv(netlink, buffer, sizeof(buffer), MSG_DONTWAIT);
             if (got == -1 && errno != EAGAIN)
-                failed(netlink, -errno, "recv: answer to ", netlink->steps[0]);
-            netlink->length = got > 0 ? (size_t)got : 0;
-            netlink->next = 0;
+                failed(-errno, "recv: answer to ", steps[0]);
+            used = got > 0 ? (size_t)got : 0;
+            next = 0;
             if (got <= 0)
-                return NULL;
+                break;
         }
-        const struct nlmsghdr *message = (void *)(netlink->buffer + netlink->next);
-        netlink->next += NLMSG_ALIGN(message->nlmsg_len);
-        if (message->nlmsg_flags & NLM_F_DUMP_INTR) /* what is listed has changed meanwhile */
-            failed(netlink, -EAGAIN, "", netlink->steps[0]);
-        if (message->nlmsg_type != NLMSG_ERROR && message->nlmsg_type != NLMSG_DONE)
-            return message;
-        int answer = *(const int *)NLMSG_DATA(message); /* so begin both */
-        if (answer != 0)
-            failed(netlink, answer, "", netlink->steps[(message->nlmsg_seq - 1) % NETLINK_STEPS]);
+        const struct nlmsghdr *answer = (void *)(buffer + next);
+        next += NLMSG_ALIGN(answer->nlmsg_len);
+        if (answer->nlmsg_flags & NLM_F_DUMP_INTR) /* what is listed has changed meanwhile */
+            failed(-EAGAIN, "", steps[0]);
+        if (answer->nlmsg_type != NLMSG_ERROR && answer->nlmsg_type != NLMSG_DONE)
+            return answer;
+        int number = *(const int *)NLMSG_DATA(answer); /* so begin both */
+        if (number != 0)
+            failed(number, "", steps[(answer->nlmsg_seq - 1) % STEPS]);
     }
+    if (netlink != -1)
+        close(netlink);
+    netlink = -1;
+    return NULL;
 }
 
-int netlink_send(struct netlink *netlink, int expected)
+int netlink_error(void)
 {
-    netlink_ask(netlink);
-    (void)netlink_next(netlink); /* errors are all that there can be */
-    return netlink_end(netlink, expected);
+    return error;
+}
+
+int netlink_report(int number)
+{
+    if (number == -EOPNOTSUPP || number == -EPROTONOSUPPORT || number == -ENOENT)
+        hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
+             "nft_fib_ipv4 nft_ct' may help");
+    errno = -number;
+    return report("%s", failure);
+}
+
+int netlink_send(int protocol, int expected)
+{
+    netlink_ask(protocol);
+    (void)netlink_next(); /* errors are all that there can be */
+    return error == 0 || error == expected ? error : netlink_report(error);
 }
 
 size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, size_t size, ...)
@@ -191,7 +186,7 @@ size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, 
     for (int type; (type = va_arg(types, int)) != 0 && at < end;) {
         const struct nlattr *attribute = (const void *)at;
         while (at < end && (attribute->nla_type & NLA_TYPE_MASK) != type) {
-            /* In what is not a list of attributes, the length may be 0. */
+            /* Of what is no list of attributes, the length may be 0. */
             at = attribute->nla_len < NLA_HDRLEN ? end : at + NLA_ALIGN(attribute->nla_len);
             attribute = (const void *)at;
         }

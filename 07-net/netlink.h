@@ -9,7 +9,8 @@
  * the kernel has answered each with an error number, 0 if all is well. It carries on after an
  * error.
  *
- * All functions run on either side.
+ * The buffer is this process's one; the socket is opened for each send, as the box has another
+ * network namespace than the host. All functions run on either side.
  */
 #ifndef NETLINK_H
 #define NETLINK_H
@@ -18,55 +19,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NETLINK_ROOM = 32768 /* more the kernel never sends at once */, NETLINK_STEPS = 32 };
-
-struct netlink {
-    int socket;
-    int count;                      /* messages in the buffer */
-    char steps[NETLINK_STEPS][128]; /* what each of them is for, in words */
-    int error;                      /* the first, as -errno ... */
-    char failure[256];              /* ... and what failed, in words */
-    size_t length;                  /* bytes of the buffer in use */
-    size_t message, next;           /* where the one being built, or read next, begins */
-    size_t nests[8];                /* where the attributes begin that are still open */
-    int depth;
-    _Alignas(struct nlmsghdr) char buffer[NETLINK_ROOM];
-};
-
-/* A socket for PROTOCOL (NETLINK_ROUTE, NETLINK_NETFILTER) in this process's network namespace.
- * Returns 0 or, after report(), -errno; closing does nothing then. */
-int netlink_open(struct netlink *netlink, int protocol);
-void netlink_close(struct netlink *netlink);
-
 /*
  * Begin a message of TYPE with the fixed part HEADER. FLAGS beyond NLM_F_REQUEST, see netlink(7);
  * with NLM_F_ACK the kernel answers. FORMAT is that of explain(): the shell command, a tab, the
  * call, which names the message in errors.
  */
-void netlink_message(struct netlink *netlink, int type, int flags, const void *header, size_t size,
-                     const char *format, ...) __attribute__((format(printf, 6, 7)));
+void netlink_message(int type, int flags, const void *header, size_t size, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* Add an attribute; a number in the order of this machine, or in that of the network; or the fixed
  * part of a message inside a message, just its bytes. */
-void netlink_put(struct netlink *netlink, int type, const void *value, size_t size);
-void netlink_put_string(struct netlink *netlink, int type, const char *text);
-void netlink_put_number(struct netlink *netlink, int type, uint32_t number);
-void netlink_put_big_endian(struct netlink *netlink, int type, uint32_t number);
-void netlink_put_header(struct netlink *netlink, const void *header, size_t size);
+void netlink_put(int type, const void *value, size_t size);
+void netlink_put_string(int type, const char *text);
+void netlink_put_number(int type, uint32_t number);
+void netlink_put_big_endian(int type, uint32_t number);
+void netlink_put_header(const void *header, size_t size);
 
-/* What is put between these two lies inside the attribute TYPE. The end of a message closes all. */
-void netlink_open_nest(struct netlink *netlink, int type);
-void netlink_close_nest(struct netlink *netlink);
+/* What is put from here on lies inside the attribute TYPE, until all but the outer DEPTH of those
+ * that are open are closed, or the message ends. Returns how many were open before. */
+int netlink_open_nest(int type);
+void netlink_close_nests(int depth);
 
-/* Send what has been built. Returns 0 or -errno of the first message that failed: after report(),
- * but for the error EXPECTED. */
-int netlink_send(struct netlink *netlink, int expected);
+/* Send what has been built to PROTOCOL: NETLINK_ROUTE, NETLINK_NETFILTER. Returns 0 or -errno of
+ * the first message that failed: after report(), but for the error EXPECTED. */
+int netlink_send(int protocol, int expected);
 
 /* The same for a question: after netlink_ask(), netlink_next() returns one answer after another,
- * and NULL at the end; netlink_end() is what netlink_send() returns. */
-void netlink_ask(struct netlink *netlink);
-const struct nlmsghdr *netlink_next(struct netlink *netlink);
-int netlink_end(struct netlink *netlink, int expected);
+ * and NULL at the end. Then netlink_error() is 0 or -errno, for netlink_report(), which returns it.
+ */
+void netlink_ask(int protocol);
+const struct nlmsghdr *netlink_next(void);
+int netlink_error(void);
+int netlink_report(int error);
 
 /*
  * Read an attribute of MESSAGE, whose fixed part has HEADER bytes: SIZE bytes into VALUE, with

@@ -103,21 +103,16 @@ int network_name(struct network *network, pid_t box)
 
 void network_configure(const struct network *network)
 {
-    struct netlink netlink;
-
-    if (netlink_open(&netlink, NETLINK_ROUTE) != 0)
-        exit(EXIT_TOOL);
-    link_up(&netlink, "lo", false);
+    link_up("lo", false);
     if (network != NULL) {
-        link_up(&netlink, "eth0", network->has_ipv6);
-        link_add_address(&netlink, "eth0", network->lease->address, network->lease->prefix);
+        link_up("eth0", network->has_ipv6);
+        link_add_address("eth0", network->lease->address, network->lease->prefix);
         /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7) */
-        link_add_default_route(&netlink, network->lease->gateway);
+        link_add_default_route(network->lease->gateway);
         /* END */
     }
-    if (netlink_send(&netlink, 0) != 0)
+    if (netlink_send(NETLINK_ROUTE, 0) != 0)
         exit(EXIT_TOOL);
-    netlink_close(&netlink);
 }
 
 /*

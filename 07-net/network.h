@@ -66,8 +66,8 @@ void network_read_dns(struct network *network, const char *text);
 /* Host. NAME, if it can be one of a link or file, of MOST bytes at most; else the tool ends. */
 const char *network_check_name(const char *what, const char *name, size_t most);
 
-/* Host. For network_attach(): hold the ports, and let the map of FILTER's table lead to the box. */
-int network_publish(struct network *network, struct netlink *filter);
+/* Host. For network_attach(): hold the ports, and let the map of the table lead to the box. */
+int network_publish(struct network *network);
 
 /* Host. A published port as network_read_publish() takes it, with the port that was chosen. Returns
  * TEXT. */

@@ -13,6 +13,8 @@
 #include "../01-chroot/tool.h"
 #include "../06-user/number.h"
 #include "link.h"
+#include "nat.h"
+#include "netlink.h"
 #include "network.h"
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
@@ -117,51 +119,56 @@ static bool is_covered(const struct network *network, const struct publish *port
 /*
  * Forget the UDP flows to PORT of this host. The first packet of a flow decides where all others
  * go, and a client that keeps its own port has a flow for as long as it goes on: it would never
- * reach the box that has the port now. They are listed by one socket and removed by another.
+ * reach the box that has the port now.
  */
-static int forget_flows(struct netlink *list, const struct publish *port)
+static int forget_flows(const struct publish *port)
 {
+    enum { AT_ONCE = 16 };
     struct nfgenmsg header = {.nfgen_family = NFPROTO_IPV4};
     const struct nlmsghdr *flow;
-    struct netlink netlink;
-    unsigned char tuple[128], protocol;
+    unsigned char tuples[AT_ONCE][128], protocol;
+    size_t sizes[AT_ONCE];
     uint16_t to_port;
     uint32_t to;
-    int error = netlink_open(&netlink, NETLINK_NETFILTER);
+    int count = 0;
 
-    netlink_message(list, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
+    netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
                     sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
-    netlink_ask(list);
-    while ((flow = netlink_next(list)) != NULL) {
-        size_t size = netlink_read(flow, sizeof(header), tuple, sizeof(tuple), CTA_TUPLE_ORIG, 0);
+    netlink_ask(NETLINK_NETFILTER);
+    while ((flow = netlink_next()) != NULL) {
         netlink_read(flow, sizeof(header), &protocol, sizeof(protocol), CTA_TUPLE_ORIG,
                      CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
         netlink_read(flow, sizeof(header), &to_port, sizeof(to_port), CTA_TUPLE_ORIG,
                      CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
         netlink_read(flow, sizeof(header), &to, sizeof(to), CTA_TUPLE_ORIG, CTA_TUPLE_IP,
                      CTA_IP_V4_DST, 0);
-        if (error != 0 || protocol != IPPROTO_UDP || ntohs(to_port) != port->port ||
-            size > sizeof(tuple) || (port->address != 0 && port->address != ntohl(to)))
-            continue;
-        netlink_message(&netlink, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK,
-                        &header, sizeof(header),
-                        "conntrack --delete --proto udp --dport %d\tIPCTNL_MSG_CT_DELETE port %d",
-                        port->port, port->port);
-        netlink_put(&netlink, CTA_TUPLE_ORIG | NLA_F_NESTED, tuple, size);
-        error = netlink_send(&netlink, -ENOENT);
-        error = error == -ENOENT ? 0 : error; /* it has ended by itself */
+        if (count < AT_ONCE && protocol == IPPROTO_UDP && ntohs(to_port) == port->port &&
+            (port->address == 0 || port->address == ntohl(to))) {
+            sizes[count] = netlink_read(flow, sizeof(header), tuples[count], sizeof(tuples[0]),
+                                        CTA_TUPLE_ORIG, 0);
+            count++;
+        }
     }
-    netlink_close(&netlink);
-    if (list->error == -EAGAIN) /* what is new on the list knows the port already */
-        list->error = 0;
-    if (list->error == -EINVAL)
+    int error = netlink_error();
+    if (error == -EINVAL)
         hint("'modprobe nf_conntrack_netlink' helps; without, a client that called this port "
              "before may have to wait for some minutes");
-    int listed = netlink_end(list, 0);
-    return error == 0 && listed != -EINVAL ? listed : error;
+    if (error != 0 && error != -EAGAIN) /* what is new on the list knows the port already */
+        return netlink_report(error) == -EINVAL ? 0 : error;
+    for (int i = 0; i < count; i++) {
+        netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
+                        sizeof(header),
+                        "conntrack --delete --proto udp --dport %d\tIPCTNL_MSG_CT_DELETE port %d",
+                        port->port, port->port);
+        netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
+    }
+    error = count > 0 ? netlink_send(NETLINK_NETFILTER, -ENOENT) : 0; /* some end by themselves */
+    if (error != 0 && error != -ENOENT)
+        return error;
+    return count == AT_ONCE ? forget_flows(port) : 0;
 }
 
-static int publish(struct network *network, struct netlink *filter, struct publish *port)
+static int publish(struct network *network, struct publish *port)
 {
     struct claim *claim = &network->claims[PORTS];
     char key[64], data[64], text[LINK_ADDRESS_TEXT];
@@ -175,22 +182,22 @@ static int publish(struct network *network, struct netlink *filter, struct publi
              port->box_port);
     error = claim_note(claim, "element ports %s", key);
     if (error == 0)
-        error = nat_add(filter, "ports", key, data, claim->token);
+        error = nat_add("ports", key, data, claim->token);
     if (error == -EEXIST) {
         claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = nat_add(filter, "ports", key, data, claim->token);
+        error = nat_add("ports", key, data, claim->token);
     }
     if (error == -EEXIST)
         return refuse("publish %s: the rules have it already", key);
-    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(filter, port) : error;
+    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(port) : error;
 }
 
-int network_publish(struct network *network, struct netlink *filter)
+int network_publish(struct network *network)
 {
     int error =
         network->port_count > 0 ? claim_take(&network->claims[PORTS], claim_home(), NULL) : 0;
 
     for (int i = 0; i < network->port_count && error == 0; i++)
-        error = publish(network, filter, &network->ports[i]);
+        error = publish(network, &network->ports[i]);
     return error;
 }

@@ -15,31 +15,15 @@
 #include "nat.h"
 #include "setting.h"
 
-/* An element of SET, or the whole table if SET is NULL. */
-static int undo_rules(const char *set, const char *key, const char *token)
-{
-    struct netlink filter;
-    int error = netlink_open(&filter, NETLINK_NETFILTER);
-
-    if (error == 0)
-        error = nat_remove(&filter, set, key, token);
-    netlink_close(&filter);
-    return error;
-}
-
 static int undo_bridge(const char *name, const char *token)
 {
-    struct netlink route;
     struct link bridge;
-    int error = netlink_open(&route, NETLINK_ROUTE);
+    int error = link_find(name, &bridge);
 
-    if (error == 0)
-        error = link_find(&route, name, &bridge);
     if (error == 0 && link_has_token(&bridge, token)) {
-        link_delete(&route, name);
-        error = netlink_send(&route, -ENODEV);
+        link_delete(name);
+        error = netlink_send(NETLINK_ROUTE, -ENODEV);
     }
-    netlink_close(&route);
     return error == -ENODEV ? 0 : error;
 }
 
@@ -180,7 +164,7 @@ int claim_undo_line(char *line, const char *token, int patience)
     const char *verb = strsep(&line, " ");
 
     if (strcmp(verb, "table") == 0)
-        return undo_rules(NULL, NULL, token);
+        return nat_remove(NULL, NULL, token);
     if (line == NULL || strcmp(verb, "token") == 0 || strcmp(verb, "status") == 0)
         return 0;
     if (strcmp(verb, "group") == 0)
@@ -194,7 +178,7 @@ int claim_undo_line(char *line, const char *token, int patience)
 
     const char *word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
-        return undo_rules(word, line, token);
+        return nat_remove(word, line, token);
     if (line != NULL && strcmp(verb, "setting") == 0)
         return setting_restore(word, line[0]);
     if (line != NULL && strcmp(verb, "symlink") == 0)

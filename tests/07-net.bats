@@ -277,9 +277,11 @@ with_resolv() {
 
 @test "nf_tables, bridges or veth missing in the kernel: one line, a hint, nothing left" {
     requires command:strace
-    # The second and the third socket are of if_nametoindex(3), the next is that for nf_tables.
+    local trace=$BATS_TEST_TMPDIR/trace first
+    strace -f -qq -e trace=socket -o "$trace" "$net" true
+    first=$(grep -F 'socket(' "$trace" | grep -n -m1 NETLINK_NETFILTER | cut -d: -f1)
     expect_error 125 "NETLINK_NETFILTER: Protocol not supported" \
-        failing socket EPROTONOSUPPORT 4 "$net" true
+        failing socket EPROTONOSUPPORT "$first" "$net" true
     assert_hint "nf_tables"
     run -0 strace -f -qq -e trace=socket -o "$BATS_TEST_TMPDIR/trace" "$net" --no-nat true
     assert_contains "$(<"$BATS_TEST_TMPDIR/trace")" NETLINK_ROUTE

@@ -336,6 +336,7 @@ leave_behind() {
     count=$(times_called sendto "$net" --no-nat true)
     run -137 strace -f -qq -o /dev/null -e trace=sendto -e inject=sendto:signal=KILL:when="$count" "$net" --no-nat true
     assert_equal "$(stat -c %a /run/ten-steps/bridge-br0)" 600
+    wait_until 3 sh -c '! ip link show box-ac1b0002 2>/dev/null'
     exec 9</run/ten-steps/bridge-br0
     flock --shared 9
     "$net" --no-nat sleep 600 9>&- 3>&- 4>&- &

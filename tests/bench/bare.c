@@ -215,32 +215,26 @@ static uint32_t address;
 /* A pair from the bridge to the network of the process BOX, by one message. */
 static void make_link(pid_t box)
 {
-    static struct netlink route;
     struct link bridge = {.index = (int)if_nametoindex(bridge_name)};
     char path[64], name[IF_NAMESIZE];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     snprintf(name, sizeof(name), "bare-%x", address);
     int space = open(path, O_RDONLY | O_CLOEXEC);
-    if (netlink_open(&route, NETLINK_ROUTE) != 0)
-        _exit(1);
-    link_add_pair(&route, name, &bridge, space, address, false);
-    if (netlink_send(&route, 0) != 0)
+    link_add_pair(name, &bridge, space, address, false);
+    if (netlink_send(NETLINK_ROUTE, 0) != 0)
         _exit(1);
     close(space);
 }
 
 static void set_up_link(void)
 {
-    static struct netlink route;
 
-    if (netlink_open(&route, NETLINK_ROUTE) != 0)
-        _exit(1);
-    link_up(&route, "lo", false);
-    link_up(&route, "eth0", true);
-    link_add_address(&route, "eth0", address, PREFIX);
-    link_add_default_route(&route, BRIDGE);
-    if (netlink_send(&route, 0) != 0)
+    link_up("lo", false);
+    link_up("eth0", true);
+    link_add_address("eth0", address, PREFIX);
+    link_add_default_route(BRIDGE);
+    if (netlink_send(NETLINK_ROUTE, 0) != 0)
         _exit(1);
 }
 

@@ -28,8 +28,6 @@
 
 enum { BRIDGE = 0x0a580001, BOX = 0x0a580002, PREFIX = 24 };
 
-static struct netlink route, filter;
-
 static void must(int error)
 {
     if (error != 0)
@@ -46,29 +44,27 @@ static void write_file(const char *path, const char *text)
 
 static void make_bridge(struct link *bridge)
 {
-    link_add_bridge(&route, bridge->name, TOKEN);
-    must(netlink_send(&route, 0));
+    link_add_bridge(bridge->name, TOKEN);
+    must(netlink_send(NETLINK_ROUTE, 0));
     bridge->index = (int)if_nametoindex(bridge->name);
-    link_add_address(&route, bridge->name, BRIDGE, PREFIX);
-    must(netlink_send(&route, 0));
+    link_add_address(bridge->name, BRIDGE, PREFIX);
+    must(netlink_send(NETLINK_ROUTE, 0));
 }
 
 /* What the box does: mounts of its own, /sys, and its end of the pair. */
 static void be_the_box(int go)
 {
     char byte;
-    static struct netlink own;
 
     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (read(go, &byte, 1) != 1)
         _exit(1);
-    must(netlink_open(&own, NETLINK_ROUTE));
-    link_up(&own, "lo", false);
-    link_up(&own, "eth0", true);
-    link_add_address(&own, "eth0", BOX, PREFIX);
-    link_add_default_route(&own, BRIDGE);
-    must(netlink_send(&own, 0));
+    link_up("lo", false);
+    link_up("eth0", true);
+    link_add_address("eth0", BOX, PREFIX);
+    link_add_default_route(BRIDGE);
+    must(netlink_send(NETLINK_ROUTE, 0));
     execl("/bin/true", "true", NULL);
     _exit(127);
 }
@@ -81,7 +77,7 @@ static void run(struct link *bridge, bool keep)
     snprintf(forwarding, sizeof(forwarding), "/proc/sys/net/ipv4/conf/%s/forwarding", bridge->name);
     if (!keep) {
         make_bridge(bridge);
-        must(nat_add_table(&filter, TOKEN));
+        must(nat_add_table(TOKEN));
         write_file(forwarding, "1");
     }
     if (pipe2(go, O_CLOEXEC) == -1)
@@ -96,8 +92,8 @@ static void run(struct link *bridge, bool keep)
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     snprintf(name, sizeof(name), "bare-%d", box);
     int name_space = open(path, O_RDONLY | O_CLOEXEC);
-    link_add_pair(&route, name, bridge, name_space, BOX, false);
-    must(netlink_send(&route, 0));
+    link_add_pair(name, bridge, name_space, BOX, false);
+    must(netlink_send(NETLINK_ROUTE, 0));
     close(name_space);
     if (write(go[1], "g", 1) != 1)
         exit(1);
@@ -105,9 +101,9 @@ static void run(struct link *bridge, bool keep)
     close(go[1]);
     waitpid(box, NULL, 0);
     if (!keep) {
-        must(nat_remove(&filter, NULL, NULL, TOKEN));
-        link_delete(&route, bridge->name);
-        must(netlink_send(&route, 0));
+        must(nat_remove(NULL, NULL, TOKEN));
+        link_delete(bridge->name);
+        must(netlink_send(NETLINK_ROUTE, 0));
     }
 }
 
@@ -161,8 +157,6 @@ int main(int argc, char **argv)
     if (!keep && (argc != 2 || strcmp(argv[1], "once") != 0))
         return 2;
     snprintf(bridge.name, sizeof(bridge.name), "%s", keep ? argv[2] : "bare0");
-    must(netlink_open(&route, NETLINK_ROUTE));
-    must(netlink_open(&filter, NETLINK_NETFILTER));
     if (keep)
         bridge.index = (int)if_nametoindex(bridge.name);
     run(&bridge, keep);
