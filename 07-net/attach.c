@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,7 +51,7 @@ static int check_address(const struct network *network, uint32_t address, const 
 /* Another link whose network overlaps would leave the host not knowing where to send. */
 static int check_overlap(const struct network *network, const struct host *host)
 {
-    char text[LINK_ADDRESS_TEXT], name[IF_NAMESIZE];
+    char text[LINK_ADDRESS_TEXT];
 
     for (int i = 0; i < host->address_count; i++) {
         const struct address *other = &host->addresses[i];
@@ -60,9 +59,8 @@ static int check_overlap(const struct network *network, const struct host *host)
         if (((network->bridge_address ^ other->address) & mask) != 0)
             continue;
         hint("choose another network, like --bridge-address 172.28.0.1/16, or that bridge");
-        return refuse("the bridge's network overlaps %s/%d of %s",
-                      link_address_text(other->address, text), other->prefix,
-                      if_indextoname((unsigned)other->link, name) ? name : "another link");
+        return refuse("the bridge's network overlaps this host's %s/%d",
+                      link_address_text(other->address, text), other->prefix);
     }
     return 0;
 }
@@ -93,26 +91,24 @@ static int make_bridge(struct network *network, struct host *host)
 /* The bridge is there: does it do for what was asked? */
 static int use_bridge(struct network *network, const struct host *host)
 {
-    const struct address *own = NULL;
+    const struct link *bridge = &host->bridge;
 
-    for (int i = 0; i < host->address_count && own == NULL; i++) {
-        const struct address *each = &host->addresses[i];
-        if (each->link == host->bridge.index && each->prefix <= LONGEST_PREFIX &&
-            (network->bridge_address == 0 || network->bridge_address == each->address) &&
-            (network->bridge_prefix == 0 || network->bridge_prefix == each->prefix))
-            own = each;
+    for (int i = 0; i < host->address_count && bridge->is_bridge && bridge->up; i++) {
+        const struct address *own = &host->addresses[i];
+        if (own->link == bridge->index && own->prefix <= LONGEST_PREFIX &&
+            (network->bridge_address == 0 || network->bridge_address == own->address) &&
+            (network->bridge_prefix == 0 || network->bridge_prefix == own->prefix)) {
+            network->bridge_address = own->address;
+            network->bridge_prefix = own->prefix;
+            return 0;
+        }
     }
-    if (!host->bridge.is_bridge)
-        return refuse("%s is there, and is not a bridge", network->bridge);
-    if (own == NULL || !host->bridge.up) {
-        hint("'ip address show dev %s' shows what it has; another --bridge gets what you ask",
-             network->bridge);
-        return refuse("bridge %s is there, and %s", network->bridge,
-                      own == NULL ? "does not have such an IPv4 network" : "is down");
-    }
-    network->bridge_address = own->address;
-    network->bridge_prefix = own->prefix;
-    return 0;
+    hint("'ip address show dev %s' shows what it has; another --bridge gets what you ask",
+         bridge->name);
+    return refuse("%s is there, and %s", bridge->name,
+                  !bridge->is_bridge ? "is not a bridge"
+                  : !bridge->up      ? "is down"
+                                     : "does not have such an IPv4 network");
 }
 
 /* Join the others on the bridge, or be the first: then it is made, unless it is the host's own. */
@@ -169,31 +165,27 @@ static int take_address(struct network *network, struct host *host, uint32_t add
     }
 }
 
-static int take_asked_address(struct network *network, struct host *host)
-{
-    char text[LINK_ADDRESS_TEXT];
-    int error = check_address(network, network->address, "address");
-
-    if (error == 0)
-        error = take_address(network, host, network->address, PATIENCE);
-    return error == -EEXIST
-               ? refuse("address %s is in use", link_address_text(network->address, text))
-               : error;
-}
-
-/* The first free one, if it is among the first; where many boxes are, from a random one on. */
-static int take_any_address(struct network *network, struct host *host)
+/* The one asked for. Or the first free one, if it is among the first; where many boxes are, from a
+ * random one on. */
+static int find_address(struct network *network, struct host *host)
 {
     uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
     /* The first on the bridge is alone there: a box that still has the address is going. */
-    int tries = network->first ? PATIENCE : 1;
+    int tries = network->first ? PATIENCE : 1, error;
+    char text[LINK_ADDRESS_TEXT];
 
+    if (network->address != 0) {
+        error = check_address(network, network->address, "address");
+        if (error == 0)
+            error = take_address(network, host, network->address, PATIENCE);
+        link_address_text(network->address, text);
+        return error == -EEXIST ? refuse("address %s is in use", text) : error;
+    }
     for (uint32_t i = 0; i < IN_ORDER + count; i++, number++) {
-        if (i == IN_ORDER && getrandom(&number, sizeof(number), 0) != sizeof(number))
-            return report("getrandom");
+        if (i == IN_ORDER)
+            number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
         uint32_t address = (network->bridge_address & mask) + 1 + number % count;
-        int error = take_address(network, host, address, tries);
-        if (error != -EEXIST)
+        if ((error = take_address(network, host, address, tries)) != -EEXIST)
             return error;
     }
     return refuse("no address is free in the network of bridge %s", network->bridge);
@@ -214,8 +206,7 @@ static int add_pair(struct network *network, struct host *host, pid_t box)
         errno = failed;
         return report("open %s", path);
     }
-    int error =
-        network->address != 0 ? take_asked_address(network, host) : take_any_address(network, host);
+    int error = find_address(network, host);
     *network->lease =
         (struct lease){network->address, network->bridge_address, network->bridge_prefix};
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, a bridge leaves to its port.

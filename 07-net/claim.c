@@ -130,15 +130,6 @@ static int begin(struct claim *claim, const struct stat *found)
     return error == 0 ? 1 : error;
 }
 
-/* Is the claim, which is locked shared, made? Then its token is ours as well. */
-static bool join(struct claim *claim, const struct stat *found)
-{
-    char line[32] = "";
-
-    return (found->st_mode & S_IXUSR) && pread(claim->file, line, sizeof(line) - 1, 0) > 0 &&
-           sscanf(line, "token %16s", claim->token) == 1;
-}
-
 /* Returns 1 if the claim is ours alone, and empty; 0 if it is joined; or -errno. */
 static int enter(struct claim *claim, const char *home, const char *name, bool shared)
 {
@@ -156,8 +147,9 @@ static int enter(struct claim *claim, const char *home, const char *name, bool s
             break;
         if (lock(claim->file, LOCK_EX, &found))
             return begin(claim, &found);
-        if (shared && lock(claim->file, LOCK_SH, &found) && join(claim, &found))
-            return 0;
+        if (shared && lock(claim->file, LOCK_SH, &found) && (found.st_mode & S_IXUSR) &&
+            pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("token ")) > 0)
+            return 0;       /* it is made, and so its token is ours as well */
         claim_close(claim); /* somebody is just making it, or undoing it */
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
     }

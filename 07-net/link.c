@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <netinet/ether.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,47 +79,31 @@ int link_addresses(struct address **addresses)
     return error == 0 ? count : netlink_report(error);
 }
 
-/* The lowest six bytes of BITS. */
-static struct mac mac_of(uint64_t bits)
+/* The text of a hardware address that begins with 02: none that a manufacturer gives. */
+static char *token_mac(const char *token, char text[18])
 {
-    struct mac mac;
-
-    for (int i = 0; i < 6; i++)
-        mac.bytes[i] = (uint8_t)(bits >> 8 * (5 - i));
-    return mac;
-}
-
-/* Hardware addresses begin with 02: none that a manufacturer gives. */
-static struct mac mac_of_token(const char *token)
-{
-    return mac_of(0x02ULL << 40 | strtoull(token, NULL, 16) >> 24);
-}
-
-static const char *mac_text(struct mac mac, char text[18])
-{
-    for (size_t i = 0; i < 6; i++)
-        sprintf(text + 3 * i, "%02x%s", mac.bytes[i], i < 5 ? ":" : "");
+    snprintf(text, 18, "02:%.2s:%.2s:%.2s:%.2s:%.2s", token, token + 2, token + 4, token + 6,
+             token + 8);
     return text;
 }
 
 bool link_has_token(const struct link *link, const char *token)
 {
-    struct mac mac = mac_of_token(token);
+    char text[18];
 
-    return memcmp(&link->mac, &mac, sizeof(mac)) == 0;
+    return memcmp(&link->mac, ether_aton(token_mac(token, text)), sizeof(link->mac)) == 0;
 }
 
 void link_add_bridge(const char *name, const char *token)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    struct mac mac = mac_of_token(token);
-    char text[18];
+    char mac[18];
 
     netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
                     "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name,
-                    mac_text(mac, text), name);
+                    token_mac(token, mac), name);
     netlink_put_string(IFLA_IFNAME, name);
-    netlink_put(IFLA_ADDRESS, &mac, sizeof(mac));
+    netlink_put(IFLA_ADDRESS, ether_aton(mac), ETH_ALEN);
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_KIND, "bridge");
 }
@@ -138,13 +123,14 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
-    struct mac mac = mac_of(0x0210ULL << 32 | address);
-    char text[18];
+    char mac[18];
 
+    snprintf(mac, sizeof(mac), "02:10:%02x:%02x:%02x:%02x", address >> 24, address >> 16 & 255,
+             address >> 8 & 255, address & 255);
     netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
                     "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
                     "\tRTM_NEWLINK veth %s",
-                    name, bridge->name, mac_text(mac, text), name);
+                    name, bridge->name, mac, name);
     netlink_put_string(IFLA_IFNAME, name);
     netlink_put_number(IFLA_MASTER, (uint32_t)bridge->index);
     /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
@@ -156,7 +142,7 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
     netlink_open_nest(VETH_INFO_PEER);
     netlink_put_header(&peer, sizeof(peer));
     netlink_put_string(IFLA_IFNAME, "eth0");
-    netlink_put(IFLA_ADDRESS, &mac, sizeof(mac));
+    netlink_put(IFLA_ADDRESS, ether_aton(mac), ETH_ALEN);
     netlink_put_number(IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
 

@@ -2,12 +2,13 @@
  * Links, addresses and routes: the messages of rtnetlink(7), and what exists already.
  *
  * The functions that change something only put their message into the buffer;
- * netlink_send(NETLINK_ROUTE, ) does it. IPv4 addresses are in host byte order here, so that they
- * can be counted and compared.
+ * netlink_send() does it. They run on either side. IPv4 addresses are in host byte order here, so
+ * that they can be counted and compared.
  */
 #ifndef LINK_H
 #define LINK_H
 
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,16 +17,11 @@
 
 enum { LINK_ADDRESS_TEXT = 16 };
 
-/* A hardware address. */
-struct mac {
-    uint8_t bytes[6];
-};
-
 struct link {
     int index;
     bool up, is_bridge;
     char name[IF_NAMESIZE];
-    struct mac mac;
+    struct ether_addr mac;
 };
 
 struct address {
@@ -34,14 +30,14 @@ struct address {
     uint32_t address;
 };
 
-/* Host. Look for the link NAME. Returns 0, -ENODEV or, after report(), another -errno. */
+/* Look for the link NAME. Returns 0, -ENODEV or, after report(), another -errno. */
 int link_find(const char *name, struct link *link);
 
-/* Host. All IPv4 addresses of this network namespace, in memory that the caller frees. Returns how
- * many or, after report(), -errno. */
+/* All IPv4 addresses of this network namespace, in memory that the caller frees. Returns how many
+ * or, after report(), -errno. */
 int link_addresses(struct address **addresses);
 
-/* Host. A bridge, up, whose hardware address is made of TOKEN. / Is LINK's? */
+/* A bridge, up, whose hardware address is made of TOKEN. / Is LINK's? */
 void link_add_bridge(const char *name, const char *token);
 bool link_has_token(const struct link *link, const char *token);
 
@@ -54,23 +50,20 @@ bool link_has_token(const struct link *link, const char *token);
 void link_add_pair(const char *name, const struct link *bridge, int name_space, uint32_t address,
                    bool hairpin);
 
-/* Host. Delete the link NAME. */
+/* Delete the link NAME. */
 void link_delete(const char *name);
 
-/* Either side. Set the link NAME up. WITHOUT_IPV6: it makes itself no link-local IPv6 address, the
- * check of which for duplicates takes a second or two. */
+/* Set the link NAME up. WITHOUT_IPV6: it makes itself no link-local IPv6 address, the check of
+ * which for duplicates takes a second or two. */
 void link_up(const char *name, bool without_ipv6);
 
-/* Either side. Give the link NAME an address. */
+/* Give the link NAME an address; a default route through GATEWAY. */
 void link_add_address(const char *name, uint32_t address, int prefix);
-
-/* Box. The default route goes through GATEWAY. */
 void link_add_default_route(uint32_t gateway);
 
-/* Either side. ADDRESS as "172.27.0.1", into TEXT of LINK_ADDRESS_TEXT bytes; returns TEXT. */
+/* ADDRESS as "172.27.0.1", into TEXT of LINK_ADDRESS_TEXT bytes; returns TEXT. The bits of an
+ * address that name the network: PREFIX ones. */
 char *link_address_text(uint32_t address, char *text);
-
-/* Either side. The bits of ADDRESS that name the network: PREFIX ones. */
 uint32_t link_mask(int prefix);
 
 #endif

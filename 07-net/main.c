@@ -47,12 +47,8 @@ static const char usage[] =
     "  iptables -t nat -A POSTROUTING -s 172.27.0.0/16 ! -o br0 -j MASQUERADE\n"
     "  ip netns exec ns0 /bin/sh\n";
 
-struct options {
-    bool linked;
-    char **command;
-};
-
-static struct options parse_options(struct network *network, int argc, char **argv)
+/* Returns the command. A NETWORK without a link has no bridge. */
+static char **parse_options(struct network *network, int argc, char **argv)
 {
     enum { NONE = TOOL_OWN, BRIDGE_ADDRESS, NO_NAT, DNS, NAME };
     static const struct option long_options[] = {
@@ -65,8 +61,7 @@ static struct options parse_options(struct network *network, int argc, char **ar
         {"dns", required_argument, NULL, DNS},
         {"name", required_argument, NULL, NAME},
         TOOL_OPTIONS};
-    struct options options = {.linked = true};
-    bool of_link = false;
+    bool linked = true, of_link = false;
     int option;
 
     tool_start(argv, "net", usage);
@@ -75,7 +70,7 @@ static struct options parse_options(struct network *network, int argc, char **ar
         of_link |=
             option == 'b' || option == 'a' || option == 'p' || (option > NONE && option < NAME);
         if (option == NONE)
-            options.linked = false;
+            linked = false;
         else if (option == 'b')
             network->bridge = network_check_name("bridge", optarg, IF_NAMESIZE - 1);
         else if (option == BRIDGE_ADDRESS)
@@ -93,10 +88,11 @@ static struct options parse_options(struct network *network, int argc, char **ar
         else
             tool_option(option);
     }
-    if (!options.linked && of_link)
+    if (!linked && of_link)
         fail("none: a box without a link has no bridge, address, ports or nameservers");
-    options.command = tool_command(argc, argv);
-    return options;
+    if (!linked)
+        network->bridge = NULL;
+    return tool_command(argc, argv);
 }
 
 /* RESOLV is the text of its /etc/resolv.conf, or NULL if that may stay as it is. */
@@ -108,7 +104,7 @@ static noreturn void run_box(const struct network *network, const char *resolv,
     if (resolv != NULL)
         resolv_bind(resolv);
     spawn_wait_go(child); /* eth0 comes from the host */
-    network_configure(network);
+    network_configure(network->bridge != NULL ? network : NULL);
     view_in_place_of_command(); /* with --view */
     spawn_exec(child, command);
 }
@@ -116,22 +112,19 @@ static noreturn void run_box(const struct network *network, const char *resolv,
 int main(int argc, char **argv)
 {
     static struct network network;
-    struct options options = parse_options(&network, argc, argv);
-    char resolv[RESOLV_TEXT], port[PUBLISH_TEXT];
-    int error = 0;
-    bool own_resolv = options.linked && resolv_compose(network.dns, network.dns_count, resolv);
+    char **command = parse_options(&network, argc, argv), port[PUBLISH_TEXT], resolv[RESOLV_TEXT];
+    const bool linked = network.bridge != NULL;
+    const bool own_resolv = linked && resolv_compose(network.dns, network.dns_count, resolv);
 
     struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET);
     if (child.pid == 0)
-        run_box(options.linked ? &network : NULL, own_resolv ? resolv : NULL, &child,
-                options.command);
+        run_box(&network, own_resolv ? resolv : NULL, &child, command);
     /*
      * On the host. Up to here an error could end the tool on the spot. From now on there is
      * something to undo, so functions report an error and return it as a negative number, and what
      * was done is undone in a straight line below.
      */
-    if (options.linked)
-        error = network_attach(&network, child.pid);
+    int error = linked ? network_attach(&network, child.pid) : 0;
     if (error == 0 && network.name != NULL)
         error = network_name(&network, child.pid);
     for (int i = 0; i < network.port_count && error == 0; i++)

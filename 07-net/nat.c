@@ -382,6 +382,21 @@ int nat_add(const char *set, const char *key, const char *data, const char *toke
     return netlink_send(NETLINK_NETFILTER, -EEXIST);
 }
 
+/* A message that asks for an element, or removes it; of a SET that is NULL, for the table. */
+static void object(bool remove, const char *set, const char *key)
+{
+    const char *verb = remove ? "delete" : set != NULL ? "get" : "list";
+    const char *call = remove ? "DEL" : "GET";
+
+    if (set != NULL) {
+        element(remove ? NFT_MSG_DELSETELEM : NFT_MSG_GETSETELEM, verb, call, set, key, NULL, NULL);
+        return;
+    }
+    nft_message(remove ? NFT_MSG_DELTABLE : NFT_MSG_GETTABLE, NLM_F_ACK,
+                "nft %s table ip " TABLE "\tNFT_MSG_%sTABLE " TABLE, verb, call);
+    netlink_put_string(NFTA_TABLE_NAME, TABLE);
+}
+
 int nat_has(const char *set, const char *key, const char *token)
 {
     const size_t header = sizeof(struct nfgenmsg);
@@ -389,12 +404,7 @@ int nat_has(const char *set, const char *key, const char *token)
     char comment[COMMENT];
     bool found = false;
 
-    if (set != NULL) {
-        element(NFT_MSG_GETSETELEM, "get", "GET", set, key, NULL, NULL);
-    } else {
-        nft_message(NFT_MSG_GETTABLE, 0, "nft list table ip " TABLE "\tNFT_MSG_GETTABLE " TABLE);
-        netlink_put_string(NFTA_TABLE_NAME, TABLE);
-    }
+    object(false, set, key);
     netlink_ask(NETLINK_NETFILTER);
     while ((message = netlink_next()) != NULL) {
         if (netlink_read(message, header, comment, COMMENT, NFTA_TABLE_USERDATA, 0) == 0)
@@ -415,13 +425,7 @@ int nat_remove(const char *set, const char *key, const char *token)
     if (error != 1)
         return error;
     batch(NFNL_MSG_BATCH_BEGIN);
-    if (set != NULL) {
-        element(NFT_MSG_DELSETELEM, "delete", "DEL", set, key, NULL, NULL);
-    } else {
-        nft_message(NFT_MSG_DELTABLE, NLM_F_ACK,
-                    "nft delete table ip " TABLE "\tNFT_MSG_DELTABLE " TABLE);
-        netlink_put_string(NFTA_TABLE_NAME, TABLE);
-    }
+    object(true, set, key);
     batch(NFNL_MSG_BATCH_END);
     error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* it may have gone by itself */
     return error == -ENOENT ? 0 : error;

@@ -36,7 +36,7 @@ struct publish {
     uint32_t address; /* of this host; 0 means all of them */
     uint16_t port, box_port;
     int protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-    int socket;   /* holds the port on this host while the box lives; -1 if none */
+    int socket;   /* holds the port on this host */
     bool chosen;  /* by the kernel, a free one; 0 until then */
 };
 

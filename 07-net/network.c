@@ -23,7 +23,6 @@ void network_start(struct network *network)
         .bridge = "br0",
         .nat = true,
         .has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0, /* the box's /proc may be covered */
-        .name_space = -1,
         .lease = mmap(NULL, sizeof(struct lease), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0),
     };
@@ -115,10 +114,6 @@ void network_configure(const struct network *network)
         exit(EXIT_TOOL);
 }
 
-/*
- * While the kernel clears away a network namespace, for up to 30 ms, all others wait who ask for
- * links. So the box's is held until all is undone here.
- */
 int network_release(struct network *network)
 {
     int error = 0;
@@ -127,10 +122,5 @@ int network_release(struct network *network)
         int failed = claim_end(&network->claims[i]);
         error = error != 0 ? error : failed;
     }
-    for (int i = 0; i < network->port_count; i++)
-        if (network->ports[i].socket != -1)
-            close(network->ports[i].socket);
-    if (network->name_space != -1)
-        close(network->name_space);
     return error;
 }

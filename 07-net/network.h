@@ -50,38 +50,37 @@ struct network {
     struct lease *lease;    /* in memory that both sides share */
     char link[IF_NAMESIZE]; /* the host's end of the pair, named after the address: box-ac1b0002 */
     bool first;             /* on the bridge */
-    int name_space;         /* the box's, held until all is undone; -1 if there is none */
+    int name_space;         /* the box's */
     struct claim claims[NETWORK_CLAIMS];
 };
 
-/* Host. The defaults. An error ends the tool. */
+/*
+ * All but network_configure() run on the host. What is asked for: the defaults, then options, read
+ * from TEXT. A mistake ends the tool; WHAT names the option in the error.
+ */
 void network_start(struct network *network);
-
-/* Host. Options, read from TEXT. A mistake ends the tool; WHAT names the option in the error. */
 void network_read_address(const char *text, const char *what, uint32_t *address);
 void network_read_bridge_address(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
 
-/* Host. NAME, if it can be one of a link or file, of MOST bytes at most; else the tool ends. */
+/* NAME, if it can be one of a link or file, of MOST bytes at most; else the tool ends. */
 const char *network_check_name(const char *what, const char *name, size_t most);
 
-/* Host. For network_attach(): hold the ports, and let the map of the table lead to the box. */
-int network_publish(struct network *network);
-
-/* Host. A published port as network_read_publish() takes it, with the port that was chosen. Returns
- * TEXT. */
+/* A published port as network_read_publish() takes it, with the port that was chosen. Returns TEXT.
+ */
 char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
 
 /*
- * Host. Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up
- * forwarding, masquerade and published ports. Returns 0 or, after report(), -errno; what was done
- * by then is for network_release() to undo.
+ * Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up forwarding,
+ * masquerade and, by network_publish(), its ports. Returns 0 or, after report(), -errno; what was
+ * done by then is for network_release() to undo.
  */
 int network_attach(struct network *network, pid_t box);
+int network_publish(struct network *network);
 
 /*
- * Host. Give the network namespace of process BOX its name, as 'ip netns' lists and enters it:
+ * Give the network namespace of process BOX its name, as 'ip netns' lists and enters it:
  * ip-netns(8). Ours is a link to /proc/PID/ns/net, which keeps nothing alive, and is made in one
  * step or not at all. As above.
  */
@@ -92,9 +91,10 @@ int network_name(struct network *network, pid_t box);
 void network_configure(const struct network *network);
 
 /*
- * Host. Undo network_attach(), as far as it came: the rules of the box, and with the last box the
- * bridge and the settings. The pair goes with the box's namespace. Returns 0, or -errno after
- * report().
+ * Undo network_attach(), as far as it came: the rules of the box, and with the last box the bridge
+ * and the settings. The pair goes with the box's namespace. While the kernel clears that away, for
+ * up to 30 ms, all others wait who ask for links: so it, like the ports, is held until this process
+ * ends. Returns 0, or -errno after report().
  */
 int network_release(struct network *network);
 

@@ -78,8 +78,6 @@ void resolv_bind(const char *text)
     explain("umount --lazy /tmp\tumount2(\"/tmp\", MNT_DETACH)");
     if (umount2("/tmp", MNT_DETACH) == -1)
         die("umount /tmp");
-    close(memory.directory);
-    close(root.directory);
 }
 
 void sys_mount(void)
@@ -93,5 +91,4 @@ void sys_mount(void)
         mount_tree(&root, tree, groups, groups, 0);
         close(tree);
     }
-    close(root.directory);
 }

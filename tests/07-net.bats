@@ -228,7 +228,7 @@ with_resolv() {
     expect_error 125 "172.27.0.1 is in use" "$net" --address 172.27.0.1 true
     start_box net --address 172.27.0.7 sleep 60
     expect_error 125 "172.27.0.7 is in use" "$net" --address 172.27.0.7 true
-    expect_error 125 "overlaps 10.9.0.1/24 of wan" \
+    expect_error 125 "overlaps this host's 10.9.0.1/24" \
         "$net" --bridge br1 --bridge-address 10.9.0.77/16 true
     assert_hint "--bridge-address"
     nothing_of_ours && fail "the box that lives has lost its network"
@@ -249,9 +249,10 @@ with_resolv() {
     done
     run -0 "$net" --bridge 123456789012345 true
     ip link add br9 type bridge
+    expect_error 125 "br9 is there, and is down" "$net" --bridge br9 true
+    ip link set br9 addrgenmode none up
     expect_error 125 "br9 is there, and does not have such an IPv4 network" "$net" --bridge br9 true
     ip address add 10.88.0.1/24 dev br9
-    expect_error 125 "br9 is there, and is down" "$net" --bridge br9 true
     expect_error 125 "br9 is there, and does not have such an IPv4 network" "$net" --bridge br9 --bridge-address 10.89.0.1/24 true
     run -125 "$net" --bridge br9 --bridge-address 10.89.0.1 true
     assert_contains "${lines[0]}" "br9 is there, and does not have such an IPv4 network"
