@@ -26,12 +26,9 @@ enum {
     PATIENCE = 20,      /* tries, 5 milliseconds apart, until an address that goes has gone */
 };
 
-/* What the kernel has answered. */
-struct host {
-    struct address *addresses; /* of all links */
-    int address_count;
-    struct link bridge;
-};
+static struct address *addresses; /* of all links of the host */
+static int address_count;
+static struct link bridge;
 
 /* --- the bridge ------------------------------------------------------------------------------- */
 
@@ -49,12 +46,12 @@ static int check_address(const struct network *network, uint32_t address, const 
 }
 
 /* Another link whose network overlaps would leave the host not knowing where to send. */
-static int check_overlap(const struct network *network, const struct host *host)
+static int check_overlap(const struct network *network)
 {
     char text[LINK_ADDRESS_TEXT];
 
-    for (int i = 0; i < host->address_count; i++) {
-        const struct address *other = &host->addresses[i];
+    for (int i = 0; i < address_count; i++) {
+        const struct address *other = &addresses[i];
         uint32_t mask = link_mask(other->prefix) & link_mask(network->bridge_prefix);
         if (((network->bridge_address ^ other->address) & mask) != 0)
             continue;
@@ -66,7 +63,7 @@ static int check_overlap(const struct network *network, const struct host *host)
 }
 
 /* The bridge is new: up, with an address, and without IPv6, of which the boxes have none. */
-static int make_bridge(struct network *network, struct host *host)
+static int make_bridge(struct network *network)
 {
     struct claim *claim = &network->claims[BRIDGE];
     const char *name = network->bridge;
@@ -77,25 +74,24 @@ static int make_bridge(struct network *network, struct host *host)
     if (network->bridge_prefix == 0)
         network->bridge_prefix = DEFAULT_PREFIX;
     if ((error = check_address(network, network->bridge_address, "bridge address")) != 0 ||
-        (error = check_overlap(network, host)) != 0 ||
+        (error = check_overlap(network)) != 0 ||
         (error = claim_note(claim, "bridge %s", name)) != 0)
         return error;
     link_add_bridge(name, claim->token);
-    if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 || (error = setting_disable_ipv6(name)) != 0)
+    if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 ||
+        (error = setting_change(NULL, "ipv6", name, "disable_ipv6", '1')) != 0)
         return error;
-    host->bridge.index = (int)if_nametoindex(name);
+    bridge.index = (int)if_nametoindex(name);
     link_add_address(name, network->bridge_address, network->bridge_prefix);
     return netlink_send(NETLINK_ROUTE, 0);
 }
 
 /* The bridge is there: does it do for what was asked? */
-static int use_bridge(struct network *network, const struct host *host)
+static int use_bridge(struct network *network)
 {
-    const struct link *bridge = &host->bridge;
-
-    for (int i = 0; i < host->address_count && bridge->is_bridge && bridge->up; i++) {
-        const struct address *own = &host->addresses[i];
-        if (own->link == bridge->index && own->prefix <= LONGEST_PREFIX &&
+    for (int i = 0; i < address_count && bridge.is_bridge && bridge.up; i++) {
+        const struct address *own = &addresses[i];
+        if (own->link == bridge.index && own->prefix <= LONGEST_PREFIX &&
             (network->bridge_address == 0 || network->bridge_address == own->address) &&
             (network->bridge_prefix == 0 || network->bridge_prefix == own->prefix)) {
             network->bridge_address = own->address;
@@ -104,37 +100,36 @@ static int use_bridge(struct network *network, const struct host *host)
         }
     }
     hint("'ip address show dev %s' shows what it has; another --bridge gets what you ask",
-         bridge->name);
-    return refuse("%s is there, and %s", bridge->name,
-                  !bridge->is_bridge ? "is not a bridge"
-                  : !bridge->up      ? "is down"
-                                     : "does not have such an IPv4 network");
+         bridge.name);
+    return refuse("%s is there, and %s", bridge.name,
+                  !bridge.is_bridge ? "is not a bridge"
+                  : !bridge.up      ? "is down"
+                                    : "does not have such an IPv4 network");
 }
 
 /* Join the others on the bridge, or be the first: then it is made, unless it is the host's own. */
-static int join_bridge(struct network *network, struct host *host)
+static int join_bridge(struct network *network)
 {
     struct claim *claim = &network->claims[BRIDGE];
-    char name[NAME_MAX], accept[64];
+    char name[NAME_MAX];
 
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
-    snprintf(accept, sizeof(accept), "ipv6/conf/%s/accept_ra", network->bridge);
     int first = claim_share(claim, claim_home(), name);
     if (first < 0)
         return first;
     network->first = first == 1;
     if (first == 1)
         claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
-    host->address_count = link_addresses(&host->addresses);
-    if (host->address_count < 0)
-        return host->address_count;
-    int error = link_find(network->bridge, &host->bridge);
+    address_count = link_addresses(&addresses);
+    if (address_count < 0)
+        return address_count;
+    int error = link_find(network->bridge, &bridge);
     if (error == -ENODEV && first == 1)
-        error = make_bridge(network, host);
+        error = make_bridge(network);
     else if (error == -ENODEV)
         error = refuse("bridge %s has gone, but boxes still claim it", network->bridge);
-    else if (error == 0 && (error = use_bridge(network, host)) == 0 && first == 1)
-        error = setting_change(claim, accept, '0');
+    else if (error == 0 && (error = use_bridge(network)) == 0 && first == 1)
+        error = setting_change(claim, "ipv6", bridge.name, "accept_ra", '0');
     return error == 0 && first == 1 ? claim_made(claim) : error;
 }
 
@@ -145,19 +140,19 @@ static int join_bridge(struct network *network, struct host *host)
  * is one, or the host itself has the address. It goes some milliseconds after its box, when the
  * kernel has cleared away the namespace: so wait up to TRIES times.
  */
-static int take_address(struct network *network, struct host *host, uint32_t address, int tries)
+static int take_address(struct network *network, uint32_t address, int tries)
 {
     bool hairpin = network->port_count > 0 && setting_read("bridge/bridge-nf-call-iptables") == '1';
 
     if (address == network->bridge_address)
         return -EEXIST;
-    for (int i = 0; i < host->address_count; i++)
-        if (host->addresses[i].address == address)
+    for (int i = 0; i < address_count; i++)
+        if (addresses[i].address == address)
             return -EEXIST;
     network->address = address;
     snprintf(network->link, sizeof(network->link), "box-%08x", address);
     for (;;) {
-        link_add_pair(network->link, &host->bridge, network->name_space, address, hairpin);
+        link_add_pair(network->link, &bridge, network->name_space, address, hairpin);
         int error = netlink_send(NETLINK_ROUTE, -EEXIST);
         if (error != -EEXIST || --tries <= 0)
             return error;
@@ -167,7 +162,7 @@ static int take_address(struct network *network, struct host *host, uint32_t add
 
 /* The one asked for. Or the first free one, if it is among the first; where many boxes are, from a
  * random one on. */
-static int find_address(struct network *network, struct host *host)
+static int find_address(struct network *network)
 {
     uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
     /* The first on the bridge is alone there: a box that still has the address is going. */
@@ -177,7 +172,7 @@ static int find_address(struct network *network, struct host *host)
     if (network->address != 0) {
         error = check_address(network, network->address, "address");
         if (error == 0)
-            error = take_address(network, host, network->address, PATIENCE);
+            error = take_address(network, network->address, PATIENCE);
         link_address_text(network->address, text);
         return error == -EEXIST ? refuse("address %s is in use", text) : error;
     }
@@ -185,14 +180,14 @@ static int find_address(struct network *network, struct host *host)
         if (i == IN_ORDER)
             number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
         uint32_t address = (network->bridge_address & mask) + 1 + number % count;
-        if ((error = take_address(network, host, address, tries)) != -EEXIST)
+        if ((error = take_address(network, address, tries)) != -EEXIST)
             return error;
     }
     return refuse("no address is free in the network of bridge %s", network->bridge);
 }
 
 /* Link the box to the bridge, with an address of its own. */
-static int add_pair(struct network *network, struct host *host, pid_t box)
+static int add_pair(struct network *network, pid_t box)
 {
     char path[64];
     siginfo_t end;
@@ -206,12 +201,12 @@ static int add_pair(struct network *network, struct host *host, pid_t box)
         errno = failed;
         return report("open %s", path);
     }
-    int error = find_address(network, host);
+    int error = find_address(network);
     *network->lease =
         (struct lease){network->address, network->bridge_address, network->bridge_prefix};
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, a bridge leaves to its port.
      */
-    return error == 0 ? setting_disable_ipv6(network->link) : error;
+    return error == 0 ? setting_change(NULL, "ipv6", network->link, "disable_ipv6", '1') : error;
 }
 
 /* --- the rules -------------------------------------------------------------------------------- */
@@ -243,54 +238,49 @@ static int add_element(struct claim *claim, const char *set, const char *key)
 static int join_rules(struct network *network)
 {
     struct claim *claim = &network->claims[BRIDGE];
-    const char *bridge = network->bridge;
-    char localnet[64], same[2 * IF_NAMESIZE + 4];
-    int error = nat_has("bridges", bridge, claim->token);
+    char same[2 * IF_NAMESIZE + 4];
+    int error = nat_has("bridges", bridge.name, claim->token);
 
     if (error != 0)
         return error == 1 ? 0 : error;
-    snprintf(localnet, sizeof(localnet), "ipv4/conf/%s/route_localnet", bridge);
-    snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
-    if ((error = setting_change(claim, localnet, '1')) != 0 ||
-        (error = setting_forward(claim, bridge)) != 0 ||
+    snprintf(same, sizeof(same), "%s . %s", bridge.name, bridge.name);
+    if ((error = setting_change(claim, "ipv4", bridge.name, "route_localnet", '1')) != 0 ||
+        (error = setting_change(claim, "ipv4", bridge.name, "forwarding", '1')) != 0 ||
         (error = add_element(claim, "same", same)) != 0)
         return error;
-    return add_element(claim, "bridges", bridge); /* the last: now all is there */
+    return add_element(claim, "bridges", bridge.name); /* the last: now all is there */
 }
 
 /* The other links of the host forward as well, so that answers come back, and callers come in. */
-static int join_uplinks(struct network *network, struct host *host)
+static int join_uplinks(struct network *network)
 {
     struct claim *claim = &network->claims[TABLE];
     char link[IF_NAMESIZE];
     int error = 0;
 
-    for (int i = 0; i < host->address_count && error == 0; i++) {
-        if (if_indextoname((unsigned)host->addresses[i].link, link) == NULL ||
-            strcmp(link, "lo") == 0 || strcmp(link, network->bridge) == 0 || setting_forwards(link))
+    for (int i = 0; i < address_count && error == 0; i++) {
+        if (if_indextoname((unsigned)addresses[i].link, link) == NULL || strcmp(link, "lo") == 0 ||
+            strcmp(link, network->bridge) == 0 || setting_forwards(link))
             continue;
         /* Without a line, as the set goes with the table. */
         error = nat_add("uplinks", link, NULL, claim->token);
         if (error == 0 || error == -EEXIST)
-            error = setting_forward(claim, link);
+            error = setting_change(claim, "ipv4", link, "forwarding", '1');
     }
     return error;
 }
 
 int network_attach(struct network *network, pid_t box)
 {
-    struct host host = {.address_count = 0};
     int error = proc_check();
 
     if (error != 0)
         return error;
     if (in_user_namespace())
         hint("a link to the host takes root on the host; without, there is 'user net --none'");
-    if ((error = join_bridge(network, &host)) == 0 &&
-        (error = add_pair(network, &host, box)) == 0 && (network->nat || network->port_count > 0) &&
-        (error = join_table(network)) == 0 && (error = join_rules(network)) == 0 &&
-        (error = join_uplinks(network, &host)) == 0)
+    if ((error = join_bridge(network)) == 0 && (error = add_pair(network, box)) == 0 &&
+        (network->nat || network->port_count > 0) && (error = join_table(network)) == 0 &&
+        (error = join_rules(network)) == 0 && (error = join_uplinks(network)) == 0)
         error = network_publish(network);
-    free(host.addresses);
     return error;
 }

@@ -46,12 +46,16 @@ static int set(const char *name, char value)
     return error;
 }
 
-int setting_change(struct claim *claim, const char *name, char value)
+int setting_change(struct claim *claim, const char *family, const char *link, const char *setting,
+                   char value)
 {
-    char old = setting_read(name);
+    char name[64], old;
 
-    if (old == value || old == '\0')
+    snprintf(name, sizeof(name), "%s/conf/%s/%s", family, link, setting);
+    if ((old = setting_read(name)) == value || old == '\0')
         return 0;
+    if (claim == NULL)
+        return access(path_of(name), W_OK) == -1 && errno == EROFS ? 0 : set(name, value);
     int error = claim_note(claim, "setting %s %c", name, old);
     return error == 0 ? set(name, value) : error;
 }
@@ -70,28 +74,10 @@ int setting_restore(const char *name, char old)
     return error;
 }
 
-int setting_disable_ipv6(const char *link)
+bool setting_forwards(const char *link)
 {
     char name[64];
 
-    snprintf(name, sizeof(name), "ipv6/conf/%s/disable_ipv6", link);
-    return access(path_of(ip_forward), W_OK) == -1 && errno == EROFS ? 0 : set(name, '1');
-}
-
-static const char *forwarding_of(const char *link)
-{
-    static char name[64];
-
     snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", link);
-    return name;
-}
-
-bool setting_forwards(const char *link)
-{
-    return setting_read(ip_forward) != '0' || setting_read(forwarding_of(link)) != '0';
-}
-
-int setting_forward(struct claim *claim, const char *link)
-{
-    return setting_forwards(link) ? 0 : setting_change(claim, forwarding_of(link), '1');
+    return setting_read(ip_forward) != '0' || setting_read(name) != '0';
 }

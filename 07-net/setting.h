@@ -13,18 +13,18 @@
  */
 char setting_read(const char *name);
 
-/* Set NAME to VALUE, if it is not so already, for as long as CLAIM lasts; set it to OLD again. A
- * setting that isn't there is no error: it went with its link. */
-int setting_change(struct claim *claim, const char *name, char value);
+/*
+ * Set FAMILY/conf/LINK/SETTING to VALUE, if it is not so already, for as long as CLAIM lasts. A
+ * CLAIM that is NULL: for a link that goes with us; not done where /proc/sys is read-only, as in a
+ * container. A setting that isn't there is no error: it went with its link.
+ */
+int setting_change(struct claim *claim, const char *family, const char *link, const char *setting,
+                   char value);
+
+/* For undo.c: set NAME to OLD again. */
 int setting_restore(const char *name, char old);
 
-/* No IPv6 on LINK, which goes with us: a box could make itself the host's router by one packet. Not
- * done where /proc/sys is read-only, as in a container. */
-int setting_disable_ipv6(const char *link);
-
-/* Whether a packet is forwarded depends on the link that it comes in by. Is it, from LINK? And
- * switch it on, for as long as CLAIM lasts. */
+/* Whether a packet is forwarded depends on the link that it comes in by. Is it, from LINK? */
 bool setting_forwards(const char *link);
-int setting_forward(struct claim *claim, const char *link);
 
 #endif
