@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,8 +11,6 @@
 #include "../04-mnt/inside.h"
 #include "../06-user/end.h"
 #include "link.h"
-#include "nat.h"
-#include "netlink.h"
 #include "network.h"
 #include "setting.h"
 
@@ -29,6 +26,8 @@ enum {
 static struct address *addresses; /* of all links of the host */
 static int address_count;
 static struct link bridge;
+static char pair[IF_NAMESIZE]; /* the host's end, named after the address: box-ac1b0002 */
+static bool first;             /* on the bridge */
 
 /* --- the bridge ------------------------------------------------------------------------------- */
 
@@ -114,23 +113,23 @@ static int join_bridge(struct network *network)
     char name[NAME_MAX];
 
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
-    int first = claim_share(claim, claim_home(), name);
-    if (first < 0)
-        return first;
-    network->first = first == 1;
-    if (first == 1)
+    int error = claim_share(claim, claim_home(), name);
+    if (error < 0)
+        return error;
+    first = error == 1;
+    if (first)
         claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
     address_count = link_addresses(&addresses);
     if (address_count < 0)
         return address_count;
-    int error = link_find(network->bridge, &bridge);
-    if (error == -ENODEV && first == 1)
+    error = link_find(network->bridge, &bridge);
+    if (error == -ENODEV && first)
         error = make_bridge(network);
     else if (error == -ENODEV)
         error = refuse("bridge %s has gone, but boxes still claim it", network->bridge);
-    else if (error == 0 && (error = use_bridge(network)) == 0 && first == 1)
+    else if (error == 0 && (error = use_bridge(network)) == 0 && first)
         error = setting_change(claim, "ipv6", bridge.name, "accept_ra", '0');
-    return error == 0 && first == 1 ? claim_made(claim) : error;
+    return error == 0 && first ? claim_made(claim) : error;
 }
 
 /* --- the pair --------------------------------------------------------------------------------- */
@@ -150,9 +149,9 @@ static int take_address(struct network *network, uint32_t address, int tries)
         if (addresses[i].address == address)
             return -EEXIST;
     network->address = address;
-    snprintf(network->link, sizeof(network->link), "box-%08x", address);
+    snprintf(pair, sizeof(pair), "box-%08x", address);
     for (;;) {
-        link_add_pair(network->link, &bridge, network->name_space, address, hairpin);
+        link_add_pair(pair, &bridge, network->name_space, address, hairpin);
         int error = netlink_send(NETLINK_ROUTE, -EEXIST);
         if (error != -EEXIST || --tries <= 0)
             return error;
@@ -166,7 +165,7 @@ static int find_address(struct network *network)
 {
     uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
     /* The first on the bridge is alone there: a box that still has the address is going. */
-    int tries = network->first ? PATIENCE : 1, error;
+    int tries = first ? PATIENCE : 1, error;
     char text[LINK_ADDRESS_TEXT];
 
     if (network->address != 0) {
@@ -206,7 +205,7 @@ static int add_pair(struct network *network, pid_t box)
         (struct lease){network->address, network->bridge_address, network->bridge_prefix};
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, a bridge leaves to its port.
      */
-    return error == 0 ? setting_change(NULL, "ipv6", network->link, "disable_ipv6", '1') : error;
+    return error == 0 ? setting_change(NULL, "ipv6", pair, "disable_ipv6", '1') : error;
 }
 
 /* --- the rules -------------------------------------------------------------------------------- */
@@ -215,10 +214,10 @@ static int add_pair(struct network *network, pid_t box)
 static int join_table(struct network *network)
 {
     struct claim *claim = &network->claims[TABLE];
-    int error, first = claim_share(claim, claim_home(), "net");
+    int error = claim_share(claim, claim_home(), "net");
 
-    if (first != 1)
-        return first;
+    if (error != 1)
+        return error;
     if ((error = claim_note(claim, "table")) != 0 || (error = nat_add_table(claim->token)) != 0)
         return error;
     return claim_made(claim);

@@ -2,15 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netinet/ether.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "../01-chroot/tool.h"
 
@@ -48,8 +44,7 @@ int link_find(const char *name, struct link *link)
         netlink_read(message, sizeof(header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND, 0);
         link->is_bridge = strcmp(kind, "bridge") == 0;
     }
-    int error = netlink_error();
-    return error == 0 || error == -ENODEV ? error : netlink_report(error);
+    return netlink_end(-ENODEV, 0);
 }
 
 int link_addresses(struct address **addresses)
@@ -74,9 +69,9 @@ int link_addresses(struct address **addresses)
             (*addresses)[count++] =
                 (struct address){(int)header.ifa_index, header.ifa_prefixlen, ntohl(address)};
         }
-        error = netlink_error();
+        error = netlink_end(-EAGAIN, 0);
     } while (error == -EAGAIN);
-    return error == 0 ? count : netlink_report(error);
+    return error == 0 ? count : error;
 }
 
 /* The text of a hardware address that begins with 02: none that a manufacturer gives. */

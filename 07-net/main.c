@@ -7,7 +7,6 @@
  */
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"

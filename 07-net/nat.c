@@ -1,5 +1,3 @@
-#include <netinet/in.h> /* libc's first: the kernel's own headers then leave out the same */
-
 #include "nat.h"
 
 #include <arpa/inet.h>
@@ -412,10 +410,8 @@ int nat_has(const char *set, const char *key, const char *token)
                          NFTA_LIST_ELEM, NFTA_SET_ELEM_USERDATA, 0);
         found = memcmp(comment + COMMENT_TEXT, token, CLAIM_TOKEN) == 0;
     }
-    int error = netlink_error();
-    if (error == -ENOENT || error == -EINVAL) /* nor is there all of nf_tables */
-        return 0;
-    return error == 0 ? found : netlink_report(error);
+    int error = netlink_end(-ENOENT, -EINVAL); /* or all of nf_tables isn't there */
+    return error == 0 ? found : error == -ENOENT || error == -EINVAL ? 0 : error;
 }
 
 int nat_remove(const char *set, const char *key, const char *token)

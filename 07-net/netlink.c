@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -154,17 +153,14 @@ const struct nlmsghdr *netlink_next(void)
     return NULL;
 }
 
-int netlink_error(void)
+int netlink_end(int expected, int other)
 {
-    return error;
-}
-
-int netlink_report(int number)
-{
-    if (number == -EOPNOTSUPP || number == -EPROTONOSUPPORT || number == -ENOENT)
+    if (error == 0 || error == expected || error == other)
+        return error;
+    if (error == -EOPNOTSUPP || error == -EPROTONOSUPPORT || error == -ENOENT)
         hint("this kernel lacks a part: 'modprobe -a bridge veth nf_tables nft_chain_nat nft_masq "
              "nft_fib_ipv4 nft_ct' may help");
-    errno = -number;
+    errno = -error;
     return report("%s", failure);
 }
 
@@ -172,7 +168,7 @@ int netlink_send(int protocol, int expected)
 {
     netlink_ask(protocol);
     (void)netlink_next(); /* errors are all that there can be */
-    return error == 0 || error == expected ? error : netlink_report(error);
+    return netlink_end(expected, 0);
 }
 
 size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, size_t size, ...)

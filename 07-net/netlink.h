@@ -45,12 +45,11 @@ void netlink_close_nests(int depth);
 int netlink_send(int protocol, int expected);
 
 /* The same for a question: after netlink_ask(), netlink_next() returns one answer after another,
- * and NULL at the end. Then netlink_error() is 0 or -errno, for netlink_report(), which returns it.
+ * and NULL at the end; netlink_end() is what netlink_send() returns, with one more expected error.
  */
 void netlink_ask(int protocol);
 const struct nlmsghdr *netlink_next(void);
-int netlink_error(void);
-int netlink_report(int error);
+int netlink_end(int expected, int other);
 
 /*
  * Read an attribute of MESSAGE, whose fixed part has HEADER bytes: SIZE bytes into VALUE, with

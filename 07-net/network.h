@@ -47,10 +47,8 @@ struct network {
     const char *name; /* for 'ip netns'; NULL: none */
 
     /* What has been done. */
-    struct lease *lease;    /* in memory that both sides share */
-    char link[IF_NAMESIZE]; /* the host's end of the pair, named after the address: box-ac1b0002 */
-    bool first;             /* on the bridge */
-    int name_space;         /* the box's */
+    struct lease *lease; /* in memory that both sides share */
+    int name_space;      /* the box's */
     struct claim claims[NETWORK_CLAIMS];
 };
 

@@ -1,10 +1,8 @@
 /* The ports of this host that a box publishes. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -149,12 +147,14 @@ static int forget_flows(const struct publish *port)
             count++;
         }
     }
-    int error = netlink_error();
-    if (error == -EINVAL)
+    int error = netlink_end(-EAGAIN, -EINVAL); /* what is new on the list knows the port already */
+    if (error == -EINVAL) {
         hint("'modprobe nf_conntrack_netlink' helps; without, a client that called this port "
              "before may have to wait for some minutes");
-    if (error != 0 && error != -EAGAIN) /* what is new on the list knows the port already */
-        return netlink_report(error) == -EINVAL ? 0 : error;
+        (void)refuse("publish: the UDP flows to port %d can't be listed", port->port);
+    }
+    if (error != 0 && error != -EAGAIN)
+        return error == -EINVAL ? 0 : error;
     for (int i = 0; i < count; i++) {
         netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
                         sizeof(header),
