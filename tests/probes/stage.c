@@ -45,6 +45,8 @@ static void forget_variables(void)
     for (char **variable = environ; *variable != NULL; variable++)
         if (strncmp(*variable, "BATS_", 5) != 0 && strncmp(*variable, "JUDGE_", 6) != 0)
             *kept++ = *variable;
+        else
+            memset(*variable, 0, strlen(*variable)); /* /proc/PID/environ shows it */
     *kept = NULL;
 }
 
