@@ -84,6 +84,7 @@ static bool is(const char *name, const char *other)
 }
 
 static struct option options[64];
+static int rows;                /* how many of them are the command's own */
 static char flags[64], *called; /* the command's name as it was typed */
 
 /* A line such as "-m, --memory=SIZE" becomes a row of OPTIONS and a letter in FLAGS. */
@@ -91,12 +92,12 @@ void options_begin(char **argv, const char *help)
 {
     static const struct option common[] = {TOOL_OPTIONS};
     static char tool[32];
-    int count = 0;
 
     optind = 0; /* start afresh: getopt(3) */
     sscanf(help, "Usage: %31[^[]", tool);
     tool[strlen(tool) - 1] = '\0';
     called = argv[0];
+    rows = 0;
     tool_start(argv, tool, help);
     /* What stands behind a command is its own: the "+" of TOOL_FLAGS. */
     strcpy(flags, &TOOL_FLAGS[strstr(help, "[COMMAND") == NULL]);
@@ -105,12 +106,12 @@ void options_begin(char **argv, const char *help)
         bool short_too = sscanf(help, " -%c, --%31[a-z-]%c", &letter, name, &next) == 3;
         if (!short_too && sscanf(help, " --%31[a-z-]%c", name, &next) != 2)
             continue;
-        int value = short_too ? letter : TOOL_OWN + count;
-        options[count++] = (struct option){strdup(name), next == '=', NULL, value};
+        int value = short_too ? letter : TOOL_OWN + rows;
+        options[rows++] = (struct option){strdup(name), next == '=', NULL, value};
         if (short_too)
             sprintf(flags + strlen(flags), next == '=' ? "%c:" : "%c", letter);
     }
-    memcpy(options + count, common, sizeof(common));
+    memcpy(options + rows, common, sizeof(common));
 }
 
 const char *options_next(int argc, char **argv)
@@ -124,7 +125,7 @@ const char *options_next(int argc, char **argv)
     }
     while (row->name != NULL && row->val != option)
         row++;
-    if (row->name == NULL || row->val == TOOL_VIEW || strchr(TOOL_FLAGS, row->val) != NULL)
+    if (row >= options + rows)
         tool_option(option);
     return row->name;
 }

@@ -103,6 +103,8 @@ commit_held() {
     start_counting
     for signal in KILL TERM HUP TSTP; do
         commit_held
+        expect_error 125 "another commit" "$full" commit "$box" mine:2
+        stands_still
         kill "-$signal" "$committing"
         [ "$signal" != TSTP ] || kill -KILL "$committing" # which has not been stopped
         wait_until 20 ended "$committing" # strace may lose sight of what dies while it is delayed
