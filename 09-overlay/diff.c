@@ -99,8 +99,7 @@ static char *join(const char *path, const struct dirent *name)
     return joined;
 }
 
-/* A directory made again hides all of the one below: its names are deleted, unless made again too.
- */
+/* A directory made again hides the one below: its names are deleted, unless made again too. */
 static int print_hidden(int upper, int below, const char *path)
 {
     struct dirent **names = NULL;

@@ -110,8 +110,7 @@ static void name_image(const struct source *source, const struct source_image *i
     } while (name == NULL && *each != NULL && *++each != NULL);
 }
 
-/* Once the layers are whole, the image becomes visible, in an order that never shows half of one.
- */
+/* The image becomes visible once its layers are whole, and never half of it. */
 static void load_one(const struct source *source, const struct source_image *image,
                      const char *name, bool show)
 {
@@ -291,8 +290,7 @@ int image_list(void)
     return fflush(stdout) != 0 ? report("write") : damaged;
 }
 
-/* Holding the store. Each name is one more link to the configuration: remove the one called TEXT.
- */
+/* Holding the store. Each name is a link to the configuration. Remove the one called TEXT. */
 static int remove_name(const char *text)
 {
     char name[IMAGE_NAME];

@@ -28,8 +28,7 @@ static const char *decompressor(int file)
                  {"bzip2", "BZh"}};
     char start[8] = "";
 
-    if (pread(file, start, sizeof(start), 0) == -1)
-        return NULL;
+    (void)!pread(file, start, sizeof(start), 0);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
             return kinds[i].program;

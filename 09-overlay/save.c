@@ -147,12 +147,6 @@ static FILE *new_file(const char *name)
     return file;
 }
 
-static void end_file(FILE *file)
-{
-    if (fclose(file) != 0)
-        die("save");
-}
-
 /* The tars of the layers, bottom first; what is there twice is one file. PACKED gets the digests,
  * MANIFEST and NAMES which files there are. */
 static void make_layers(const struct config *config, digest_text *packed, FILE *manifest,
@@ -194,9 +188,8 @@ static void make_files(const struct image *image)
     char *text = config_with_layers(&image->config, packed, image->config.layer_count, NULL);
     fputs(text, config);
     fprintf(names, "config.json\nmanifest.json\n");
-    end_file(manifest);
-    end_file(config);
-    end_file(names);
+    if (fclose(manifest) != 0 || fclose(config) != 0 || fclose(names) != 0)
+        die("save");
     free(text);
     free(packed);
 }

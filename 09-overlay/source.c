@@ -14,7 +14,7 @@
 #include "import.h"
 #include "store.h"
 
-enum { MAX_JSON = 4 << 20, MAX_INDEXES = 4, MAX_IMAGES = 1000 };
+enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000 };
 
 /* What the OCI, following Go, calls this machine's architecture. */
 #ifdef __aarch64__
@@ -156,30 +156,33 @@ static bool is_for_us(const struct json *json, size_t descriptor)
 
 /*
  * What a descriptor in an index points to: a manifest, or a further index, in which the first one
- * for this machine counts.
+ * for this machine counts. They can't go in circles: each is called by its digest.
  */
 static int read_descriptor(struct source *source, const struct json *json, size_t descriptor,
-                           struct source_image *image, int depth)
+                           struct source_image *image)
 {
     const char *path = path_of(source, json, descriptor);
     struct json found;
-    int error = path != NULL ? read_json(source, path, &found) : -EINVAL;
 
-    if (error != 0)
-        return error;
-    size_t list = json_member(&found, 0, "manifests"), each = json_first(&found, list);
-    while (each != JSON_NONE && !is_for_us(&found, each))
-        each = json_next(&found, list, each);
-    if (json_is_empty(&found, list))
-        error = read_image(source, &found, 0, image);
-    else if (each == JSON_NONE)
-        error = refuse("%s: no image in it is for linux/%s", source->path, architecture);
-    else if (depth == MAX_INDEXES)
-        error = refuse("%s: indexes in it are nested too deeply", source->path);
-    else
-        error = read_descriptor(source, &found, each, image, depth + 1);
-    json_close(&found);
-    return error;
+    while (path != NULL) {
+        int error = read_json(source, path, &found);
+        if (error != 0)
+            return error;
+        size_t list = json_member(&found, 0, "manifests"), each = json_first(&found, list);
+        bool is_index = !json_is_empty(&found, list);
+        while (each != JSON_NONE && !is_for_us(&found, each))
+            each = json_next(&found, list, each);
+        if (is_index && each == JSON_NONE)
+            error = refuse("%s: no image in it is for linux/%s", source->path, architecture);
+        else if (is_index)
+            path = path_of(source, &found, each);
+        else
+            error = read_image(source, &found, 0, image);
+        json_close(&found);
+        if (error != 0 || !is_index)
+            return error;
+    }
+    return -EINVAL;
 }
 
 /* The names that docker's manifest.json has for an image, or the one of a descriptor of OCI's. */
@@ -220,7 +223,7 @@ static int read_images(struct source *source)
         if (image->names == NULL)
             error = refuse("%s: the names of an image in %s are not strings", path, file);
         else
-            error = source->is_oci ? read_descriptor(source, json, i, image, 0)
+            error = source->is_oci ? read_descriptor(source, json, i, image)
                                    : read_image(source, json, i, image);
     }
     if (error == 0 && source->count == 0)

@@ -52,9 +52,8 @@ static bool choose_home(void)
         base = data;
         rest = "/ten-steps";
     }
-    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64;
-    for (const char *each = base; good && *each != '\0'; each++)
-        good = tool_control(each) == 0;
+    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64 &&
+                strchr(base, '\n') == NULL;
     if (good) {
         snprintf(store_home, sizeof(store_home), "%s%s", base, rest);
         snprintf(claims, sizeof(claims), "%s/claims", store_home);
@@ -85,7 +84,7 @@ const char *store_open(void)
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
     if (!choose_home()) {
         hint("TEN_STEPS_HOME=DIRECTORY chooses one");
-        fail("store: its path has to be absolute, without control characters");
+        fail("store: its path has to be absolute, and on one line");
     }
     if (access(place("layers", ""), F_OK) == -1) /* which is made last */
         make_directories();

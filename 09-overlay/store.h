@@ -72,10 +72,8 @@ bool store_is_held(const char *kind, const char *digest);
 
 /*
  * Host. Is the layer whole? Its file "size" is written last: it is there, and not empty. Nothing is
- * forced onto the disk, which can take longer than unpacking does. If power fails before the kernel
- * has written all of it, "size" is most likely empty too, and the layer is unpacked again; but no
- * file system promises to write files in their order. If you need more, run sync(1) after the
- * import.
+ * forced onto the disk, as that can take longer than unpacking: if you fear a power failure, run
+ * sync(1) after the import.
  */
 bool store_is_whole(const char *digest);
 

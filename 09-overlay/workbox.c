@@ -73,14 +73,10 @@ struct child work_start(const char *directory, int input, int output)
 {
     bool ordinary = geteuid() != 0;
     struct id_map users = idmap_single(0, geteuid()), groups = idmap_single(0, getegid());
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (nothing == -1)
-        die("open /dev/null");
     struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
                                (ordinary ? CLONE_NEWUSER : 0));
 
     if (child.pid != 0) {
-        close(nothing);
         if (ordinary) {
             idmap_write(child.pid, &users, &groups, false);
             spawn_go(&child);
@@ -93,8 +89,8 @@ struct child work_start(const char *directory, int input, int output)
         idmap_become_root(&users, &groups, false);
         spawn_tie(&child);
     }
-    use(input == -1 ? nothing : input, STDIN_FILENO);
-    use(output == -1 ? nothing : output, STDOUT_FILENO);
+    use(input != -1 ? input : open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+    use(output != -1 ? output : open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
     if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
         die("close_range");
     take_signals();

@@ -105,7 +105,7 @@ odd_image() {
     "$full" rm "$name" || true
     assert_equal "$(cat victim/mine)" "$secret"
     [ ! -e "$TEN_STEPS_HOME" ]
-    expect_error 125 "store: its path has to be absolute, without control characters" "$full" images
+    expect_error 125 "store: its path has to be absolute, and on one line" "$full" images
 }
 
 @test "a directory of the image can be deleted, made again and moved, whatever the ids of the box" {
