@@ -16,7 +16,7 @@ static const char usage[] =
     "Usage: uts [OPTION]... [--] [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) with a host and domain name of its own.\n"
     "\n"
-    "  -H, --hostname=NAME    host name inside, 1 to 64 bytes (default: as outside)\n"
+    "  -H, --hostname=NAME    host name inside, at most 64 bytes (default: as outside)\n"
     "  -D, --domainname=NAME  NIS domain name inside (default: as outside)\n"
     "@\n"
     "\n"
@@ -49,10 +49,6 @@ static struct options parse_options(int argc, char **argv)
         else
             tool_option(option);
     }
-    if (options.hostname != NULL)
-        uts_check_name(options.hostname, "host name");
-    if (options.domainname != NULL)
-        uts_check_name(options.domainname, "domain name");
     options.command = tool_command(argc, argv);
     return options;
 }

@@ -30,28 +30,17 @@ static const struct {
     {CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP", ""},
 };
 
-static bool signals_are_blocked;
-
-static void explain_clone(uint64_t flags, uint64_t cgroup)
+static void explain_clone(uint64_t flags)
 {
-    char options[256] = "", names[256] = "", link[64], path[1024];
+    char options[256] = "", names[256] = "";
 
     for (size_t i = 0; i < sizeof(namespace_kinds) / sizeof(namespace_kinds[0]); i++) {
         if (!(flags & namespace_kinds[i].flag))
             continue;
         strcat(options, namespace_kinds[i].unshare);
-        strcat(names, names[0] ? "|" : "");
-        strcat(names, namespace_kinds[i].name);
+        strcat(strcat(names, names[0] ? "|" : ""), namespace_kinds[i].name);
     }
-    if (!(flags & CLONE_INTO_CGROUP)) {
-        explain("unshare%s\tclone3(%s)", options, names);
-        return;
-    }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)cgroup);
-    ssize_t length = readlink(link, path, sizeof(path) - 1);
-    path[length > 0 ? length : 0] = '\0';
-    /* A shell moves itself into the cgroup, and its children are born there. */
-    explain("echo $$ > %s/cgroup.procs; unshare%s\tclone3(%s)", path, options, names);
+    explain("unshare%s\tclone3(%s)", options, names);
 }
 
 sigset_t spawn_signals(void)
@@ -101,9 +90,6 @@ void spawn_block_signals(void)
 {
     sigset_t blocked = spawn_signals();
 
-    if (signals_are_blocked)
-        return;
-    signals_are_blocked = true;
     sigaddset(&blocked, SIGPIPE); /* even if nobody reads our errors, we must still undo things */
     signal(SIGCHLD, SIG_DFL);     /* if our parent made us ignore it, there is no exit status */
     sigprocmask(SIG_BLOCK, &blocked, NULL);
@@ -132,10 +118,8 @@ struct child spawn_with(struct clone_args arguments)
         report("socketpair");
         return child;
     }
-    spawn_block_signals();
-
     if (asked != 0)
-        explain_clone(asked, arguments.cgroup);
+        explain_clone(asked);
     child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
     /* Seccomp filters, chapter 10's too, can't see the flags of clone3 and so hide the call. */
     if (child.pid == -1 && errno == ENOSYS && !(asked & CLONE_INTO_CGROUP))
@@ -146,9 +130,6 @@ struct child spawn_with(struct clone_args arguments)
                  "'systemd-run --user --scope' too");
         if (errno == EPERM && (asked & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
-        if (errno == ENOMEM)
-            hint("a pid namespace accepts no process after its first one has ended: has the box "
-                 "ended?");
         report("clone3");
         return child;
     }
@@ -169,6 +150,7 @@ struct child spawn_with(struct clone_args arguments)
 
 struct child spawn(uint64_t namespaces)
 {
+    spawn_block_signals();
     struct child child = spawn_with((struct clone_args){.flags = namespaces});
     if (child.pid == -1)
         exit(EXIT_TOOL);
@@ -184,32 +166,30 @@ void spawn_go(const struct child *child)
     shutdown(child->sync, SHUT_RDWR); /* "go" will never arrive, and the box must not wait */
 }
 
+/* How many bytes the other side sends; 0 if its end is closed: it has failed, died or executed. */
+static ssize_t receive(const struct child *child)
+{
+    char word[8];
+    ssize_t got = recv(child->sync, word, sizeof(word), 0);
+
+    return got == -1 && errno == ECONNRESET ? 0 : got;
+}
+
 void spawn_wait_go(const struct child *child)
 {
-    char go[2];
-    ssize_t got;
+    ssize_t got = receive(child);
 
-    do
-        got = recv(child->sync, go, sizeof(go), 0);
-    while (got == -1 && errno == EINTR);
-    if (got == -1 && errno != ECONNRESET)
+    if (got == -1)
         die("wait for the host");
-    if (got != sizeof(go)) /* end of file is not "go": the host has failed or died */
+    if (got == 0)
         _exit(EXIT_TOOL);
 }
 
 int spawn_wait_exec(const struct child *child)
 {
-    char failed;
-    ssize_t got;
+    ssize_t got = receive(child);
 
-    /* The box's end is closed by execve(2), or by the kernel when it is killed. */
-    do
-        got = recv(child->sync, &failed, sizeof(failed), 0);
-    while (got == -1 && errno == EINTR);
-    if (got == -1 && errno != ECONNRESET)
-        return report("wait for the command to start");
-    return got == 0;
+    return got == -1 ? report("wait for the command to start") : got == 0;
 }
 
 void spawn_exec(const struct child *child, char **command)

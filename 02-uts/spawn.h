@@ -30,29 +30,24 @@ struct child {
 struct child spawn(uint64_t namespaces);
 
 /*
- * Host. The same with clone3(2)'s ARGUMENTS, of which the caller sets .flags and, with
+ * Host, after spawn_block_signals(). The same with clone3(2)'s ARGUMENTS: .flags and, with
  * CLONE_INTO_CGROUP, .cgroup. For tools that have something to undo, so an error does not end the
  * tool: it is reported, and the child's pid is -1.
  */
 struct child spawn_with(struct clone_args arguments);
 
 /*
- * Host. Block the signals that are passed on, and SIGPIPE, ahead of spawn(): for tools that create
- * something before the child, so that no signal keeps them from undoing it. The child receives the
- * blocked signals once it exists.
+ * Host. Block SIGPIPE and the signals that are passed on, so that none of them keeps a tool from
+ * undoing what it creates before the child. The child receives them once it exists.
  */
 void spawn_block_signals(void);
 
-/*
- * Host. The signals that reach the command, and SIGCHLD, which spawn_wait() waits for. SIGHUP is
- * not among them if the tool was started with it ignored.
- */
+/* Host. The signals that are passed on (SIGHUP unless it was ignored at the start), and SIGCHLD. */
 sigset_t spawn_signals(void);
 
 /*
- * Host. Hold off Ctrl-Z and the like (SIGTSTP, SIGTTIN, SIGTTOU), or let them through again; calls
- * nest. A tool must not be stopped while it holds something that others wait for, such as a lock:
- * they would wait until it is continued. spawn_block_signals() holds these signals off, and
+ * Host. Hold off Ctrl-Z and the like, or let them through again; calls nest. A tool must not be
+ * stopped while others wait for its lock. spawn_block_signals() holds these signals off, and
  * spawn_wait() lets them through while it waits.
  */
 void spawn_hold_stops(bool hold);
@@ -61,9 +56,8 @@ void spawn_hold_stops(bool hold);
 void spawn_go(const struct child *child);
 
 /*
- * Host. Wait until the box has executed its command, or has ended before that. Returns 1 if it did
- * or was killed; 0 if it could not, in which case it has reported why, and spawn_wait() returns its
- * exit status; or, after report(), -errno.
+ * Host. Wait until the box has executed its command. Returns 1 if it did or was killed; 0 if it
+ * could not and has reported why; or, after report(), -errno.
  */
 int spawn_wait_exec(const struct child *child);
 
@@ -71,9 +65,8 @@ int spawn_wait_exec(const struct child *child);
 void spawn_wait_go(const struct child *child);
 
 /*
- * Box. Die when the tool dies, by SIGKILL. spawn() and spawn_exec() take care of this. Call it
- * again only after a change of credentials that no exec follows, because the change clears it.
- * prctl(2)
+ * Box. Die when the tool dies. spawn() and spawn_exec() call it. Another call is needed only after
+ * a change of credentials that no exec follows, because the change clears it. prctl(2)
  */
 void spawn_tie(const struct child *child);
 

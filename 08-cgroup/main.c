@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     arguments.cgroup = (uint64_t)group.directory;
     /* END */
     double start = usage_clock();
+    explain("echo $$ > %s/cgroup.procs\t.cgroup = that directory", group.path);
     struct child child = spawn_with(arguments);
     if (child.pid == 0) { /* in the box */
         claim_close(&claim);

@@ -182,6 +182,8 @@ int container_run(struct spec *spec)
     streams_open(spec, log); /* 10 */
     struct clone_args arguments = {.flags = spec->namespaces,
                                    .cgroup = (uint64_t)box.group.directory};
+    if (spec->grouped)
+        explain("echo $$ > %s/cgroup.procs\t.cgroup = that directory", spec->cgroup);
     struct child child = spawn_with(arguments); /* 02 */
     if (child.pid == 0) {
         claim_close(&box.claim);

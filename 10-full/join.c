@@ -86,6 +86,9 @@ static struct child enter_and_spawn(const struct spec *box)
     if (box->cgroup[0] != '\0' &&
         (cgroup = open(box->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
         die("open the cgroup %s", box->cgroup);
+    if (cgroup != -1)
+        explain("echo $$ > %s/cgroup.procs\t.cgroup = that directory", box->cgroup);
+    spawn_block_signals();
     /* Now: from the box's user namespace, a process of the host's, as its init, can't be seen. */
     snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", box->pid);
     int group = open(path, O_RDONLY | O_CLOEXEC);

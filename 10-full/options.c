@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../02-uts/uts.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/number.h"
 #include "../08-cgroup/limit.h"
@@ -310,7 +309,6 @@ static void set_defaults(struct spec *spec)
     spec->name = spec->is_named ? state_check_name(spec->name) : name;
     if (spec->hostname == NULL)
         spec->hostname = spec->name;
-    uts_check_name(spec->hostname, "host name");
     if (spec->network == NULL)
         spec->network = geteuid() == 0 ? "bridge" : "none";
     check_network(spec);
