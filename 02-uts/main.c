@@ -16,7 +16,7 @@ static const char usage[] =
     "Usage: uts [OPTION]... [--] [COMMAND [ARG]...]\n"
     "Run COMMAND (/bin/sh if none is given) with a host and domain name of its own.\n"
     "\n"
-    "  -H, --hostname=NAME    host name inside, at most 64 bytes (default: as outside)\n"
+    "  -H, --hostname=NAME    host name inside, up to 64 bytes (default: as outside)\n"
     "  -D, --domainname=NAME  NIS domain name inside (default: as outside)\n"
     "@\n"
     "\n"

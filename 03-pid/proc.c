@@ -30,7 +30,7 @@ void mounts_make_private(void)
     /* END */
 }
 
-struct mount_words mount_words(const char *prefix, unsigned long flags)
+struct mount_words mount_words(const char *prefix, unsigned long flags, const char *options)
 {
     static const struct {
         unsigned long flag;
@@ -42,13 +42,18 @@ struct mount_words mount_words(const char *prefix, unsigned long flags)
         {MS_NOEXEC, "NOEXEC", "noexec"},
     };
     struct mount_words words = {.names = "", .options = ""};
+    size_t length = 0;
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!(flags & known[i].flag))
             continue;
         strcat(strcat(strcat(words.names, words.names[0] ? "|" : ""), prefix), known[i].name);
-        strcat(strcat(words.options, words.options[0] ? "," : ""), known[i].option);
+        length += (size_t)sprintf(words.options + length, "%s%s", length > 0 ? "," : " -o ",
+                                  known[i].option);
     }
+    if (options != NULL)
+        snprintf(words.options + length, sizeof(words.options) - length, "%s%s",
+                 length > 0 ? "," : " -o ", options);
     if (words.names[0] == '\0')
         strcpy(words.names, "0");
     return words;
@@ -67,13 +72,11 @@ void mount_hint(const char *type, const char *options)
 void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
                const char *options)
 {
-    struct mount_words words = mount_words("MS_", flags);
+    struct mount_words words = mount_words("MS_", flags, options);
     const char *quote = options != NULL ? "\"" : "";
 
-    explain("mount -t %s%s%s%s%s %s %s\tmount(\"%s\", \"%s\", \"%s\", %s, %s%s%s)", type,
-            flags || options ? " -o " : "", words.options, flags && options ? "," : "",
-            options ? options : "", type, shown, type, target, type, words.names, quote,
-            options ? options : "NULL", quote);
+    explain("mount -t %s%s %s %s\tmount(\"%s\", \"%s\", \"%s\", %s, %s%s%s)", type, words.options,
+            type, shown, type, target, type, words.names, quote, options ? options : "NULL", quote);
     if (mount(type, target, type, flags, options) == 0)
         return;
     if (errno == ENOENT)

@@ -17,16 +17,15 @@ int proc_check(void);
  */
 void mounts_make_private(void);
 
-/* For --explain: mount(2)'s FLAGS as the C program names them and as mount(8) does. */
+/* For --explain: mount(2)'s FLAGS as C names them, and after " -o " as mount(8) does. */
 struct mount_words {
-    char names[96], options[32];
+    char names[96], options[2048];
 };
 
-/* Either side. PREFIX is "MS_", or "MOUNT_ATTR_" for the newer calls, with the same four flags. */
-struct mount_words mount_words(const char *prefix, unsigned long flags);
+/* Either side. PREFIX is "MS_" or, for the newer calls, "MOUNT_ATTR_". OPTIONS may be NULL. */
+struct mount_words mount_words(const char *prefix, unsigned long flags, const char *options);
 
-/* Box, before die(). A hint on why (errno) the kernel refused a file system of TYPE with OPTIONS.
- */
+/* Box. For die(): why (errno) did the kernel refuse a file system of TYPE with OPTIONS? */
 void mount_hint(const char *type, const char *options);
 
 /*

@@ -14,6 +14,7 @@
 #include "../01-chroot/tool.h"
 #include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
+#include "../03-pid/proc.h"
 #include "devices.h"
 #include "mount.h"
 
@@ -47,36 +48,13 @@ static const char usage[] =
 
 struct options {
     const char *root;
-    struct bind *mounts; /* in the order of the command line; a tmpfs has no source */
+    struct bind *mounts; /* in the order of the command line */
     int mount_count;
     bool devices;
     bool read_only;
     const char *propagation;
     char **command;
 };
-
-static void add_mount(struct options *options, struct bind mount)
-{
-    size_t size = ((size_t)options->mount_count + 1) * sizeof(mount);
-
-    options->mounts = realloc(options->mounts, size);
-    if (options->mounts == NULL)
-        die("realloc");
-    options->mounts[options->mount_count++] = mount;
-}
-
-static void check_options(const struct options *options)
-{
-    const char *kind = options->propagation;
-
-    if (strcmp(kind, "private") != 0 && strcmp(kind, "slave") != 0 && strcmp(kind, "shared") != 0)
-        fail("invalid propagation '%s': expected private, slave or shared", kind);
-    if (strcmp(kind, "shared") == 0 &&
-        (options->root || options->mount_count || options->devices || options->read_only))
-        fail("propagation 'shared' excludes options that mount: the host would get their mounts "
-             "too");
-    targets_check(options->mounts, options->mount_count);
-}
 
 static struct options parse_options(int argc, char **argv)
 {
@@ -87,7 +65,8 @@ static struct options parse_options(int argc, char **argv)
                                                  {"read-only", no_argument, NULL, 'R'},
                                                  {"propagation", required_argument, NULL, 'p'},
                                                  TOOL_OPTIONS};
-    struct options options = {.propagation = "private"};
+    struct options options = {.mounts = calloc((size_t)argc, sizeof(struct bind)),
+                              .propagation = "private"};
     int option;
 
     tool_start(argv, "mnt", usage);
@@ -95,9 +74,9 @@ static struct options parse_options(int argc, char **argv)
         if (option == 'r') {
             options.root = optarg;
         } else if (option == 'b') {
-            add_mount(&options, bind_parse(optarg));
+            options.mounts[options.mount_count++] = bind_parse(optarg);
         } else if (option == 't') {
-            add_mount(&options, tmpfs_parse(optarg));
+            options.mounts[options.mount_count++] = tmpfs_parse(optarg);
         } else if (option == 'd') {
             options.devices = true;
         } else if (option == 'R') {
@@ -108,14 +87,31 @@ static struct options parse_options(int argc, char **argv)
             tool_option(option);
         }
     }
-    check_options(&options);
+    if (strcmp(options.propagation, "shared") == 0 &&
+        (options.root || options.mount_count || options.devices || options.read_only))
+        fail("propagation 'shared' excludes options that mount: the host would get their mounts "
+             "too");
     options.command = tool_command(argc, argv);
     return options;
 }
 
+/* How mounts and unmounts travel between this mount namespace and the host's. Before any mount. */
+static void set_propagation(const char *kind)
+{
+    if (strcmp(kind, "private") == 0) {
+        mounts_make_private();
+    } else if (strcmp(kind, "slave") == 0) {
+        explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
+        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
+            die("make the mounts slaves");
+    } else if (strcmp(kind, "shared") != 0) { /* the new namespace's mounts are as the host's */
+        fail("invalid propagation '%s': expected private, slave or shared", kind);
+    }
+}
+
 static noreturn void run_box(const struct options *options, const struct child *child)
 {
-    mounts_set_propagation(options->propagation);
+    set_propagation(options->propagation);
     struct root root = options->root ? root_prepare(options->root) : root_current();
 
     if (options->devices)

@@ -1,45 +1,14 @@
-#define _GNU_SOURCE
 #include "mount.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
 #include "tree.h"
-
-void targets_check(const struct bind *mounts, int count)
-{
-    for (int i = 0; i < count; i++)
-        for (int other = 0; other < i; other++)
-            if (strcmp(mounts[i].target, mounts[other].target) == 0)
-                fail("two mounts at %s: the second would hide the first", mounts[i].target);
-}
-
-struct bind bind_parse(const char *text)
-{
-    struct bind bind = {.flags = MS_NODEV};
-    char *rest = strdup(text);
-
-    if (rest == NULL)
-        die("strdup");
-    bind.source = strsep(&rest, ":");
-    bind.target = strsep(&rest, ":");
-    if (bind.target == NULL || bind.source[0] == '\0' || bind.target[0] == '\0')
-        fail("invalid bind '%s': expected SOURCE:TARGET or SOURCE:TARGET:ro", text);
-    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
-        bind.flags |= strcmp(word, "ro") == 0 ? MS_RDONLY : 0;
-        /* z and Z ask docker for SELinux labels, which we don't set. */
-        if (strcmp(word, "ro") != 0 && strcmp(word, "rw") != 0 && strcasecmp(word, "z") != 0)
-            fail("bind '%s': invalid option '%s': expected ro, rw, z or Z", text, word);
-    }
-    bind.target = target_parse(bind.target);
-    return bind;
-}
 
 /* Set or clear the flag that WORD names in FLAGS. False if it names none. */
 static bool take_flag(unsigned long *flags, const char *word)
@@ -52,6 +21,7 @@ static bool take_flag(unsigned long *flags, const char *word)
         {"noexec", "exec", MS_NOEXEC},
         {"nosuid", "suid", MS_NOSUID},
         {"nodev", "dev", MS_NODEV},
+        {"z", "Z", 0}, /* docker's, for SELinux: we set no labels */
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -66,18 +36,49 @@ static bool take_flag(unsigned long *flags, const char *word)
     return false;
 }
 
+/* TEXT, TARGET or TARGET:WORD,..., for MOUNT. A WORD that names no flag is an option. */
+static void parse_target(struct bind *mount, char *text)
+{
+    const char *word;
+
+    mount->target = strsep(&text, ":");
+    if (mount->target[0] != '/')
+        fail("invalid target '%s': expected an absolute path in the root", mount->target);
+    if (mount->target[strspn(mount->target, "/.")] == '\0')
+        fail("invalid target '%s': it is the root itself", mount->target);
+    char *options = calloc(1, text != NULL ? strlen(text) + 1 : 1);
+    if (options == NULL)
+        die("calloc");
+    while ((word = strsep(&text, ",")) != NULL)
+        if (!take_flag(&mount->flags, word))
+            mount->options = strcat(strcat(options, options[0] != '\0' ? "," : ""), word);
+}
+
+struct bind bind_parse(const char *text)
+{
+    struct bind bind = {.flags = MS_NODEV};
+    char *rest = strdup(text);
+
+    if (rest == NULL)
+        die("strdup");
+    bind.source = strsep(&rest, ":");
+    if (rest != NULL)
+        parse_target(&bind, rest);
+    if (rest == NULL || bind.options != NULL || !(bind.flags & MS_NODEV))
+        fail("invalid bind '%s': expected SOURCE:TARGET or SOURCE:TARGET:OPTION,... with options "
+             "ro, rw, noexec or nosuid",
+             text);
+    return bind;
+}
+
 struct bind tmpfs_parse(const char *text)
 {
     struct bind mount = {.flags = MS_NOEXEC | MS_NOSUID | MS_NODEV};
-    char *rest = strdup(text), *settings = calloc(1, strlen(text) + 1);
-    const char *word;
+    char *copy = strdup(text);
 
-    if (rest == NULL || settings == NULL)
-        die("tmpfs '%s'", text);
-    mount.target = target_parse(strsep(&rest, ":"));
-    while ((word = strsep(&rest, ",")) != NULL)
-        if (!take_flag(&mount.flags, word))
-            mount.options = strcat(strcat(settings, settings[0] != '\0' ? "," : ""), word);
+    if (copy == NULL)
+        die("strdup");
+    parse_target(&mount, copy);
     return mount;
 }
 
@@ -103,34 +104,24 @@ void mount_bind(const struct root *root, const char *source, const char *target,
 void mount_tree(const struct root *root, int tree, const char *source, const char *target,
                 unsigned long flags)
 {
-    struct mount_words words = mount_words("MOUNT_ATTR_", flags);
     struct stat status;
 
     if (fstat(tree, &status) == -1)
         die("bind %s", source);
     int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
     const char *there = target_shown(root, target);
-    if (flags != 0) {
-        explain("# %s, with all mounts below\tmount_setattr(%s, AT_RECURSIVE)", words.options,
-                words.names);
-        if (tree_set(tree, flags, 0, true) == -1)
-            die("make %s %s", there, words.options);
-        /* mount(8)'s -o ro would apply to the topmost mount alone */
-        explain("mount --rbind %s %s && findmnt -Rlno TARGET %s | xargs -n1 mount -o "
-                "remount,bind,%s\tmove_mount(\"%s\")",
-                source, there, there, words.options, target);
-    } else {
-        explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, there, target);
-    }
-    if (tree_attach(tree, place) == -1)
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, there, target);
+    if (tree_attach(tree, place, "") == -1)
         die("bind %s to %s", source, there);
     close(place);
+    if (flags != 0)
+        mount_set(tree, there, flags);
 }
 
 int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
                  const char *options)
 {
-    struct mount_words words = mount_words("MOUNT_ATTR_", flags);
+    struct mount_words words = mount_words("MOUNT_ATTR_", flags, options);
 
     explain("# a new %s\tfsopen(\"%s\")", type, type);
     explain("# ... as a mount without a place\tfsmount(%s)", words.names);
@@ -141,49 +132,22 @@ int mount_inside(const struct root *root, const char *target, const char *type, 
     }
     int place = root_target(root, target, S_IFDIR);
     const char *there = target_shown(root, target);
-    explain("mount -t %s%s%s%s%s %s %s\tmove_mount(\"%s\")", type, flags || options ? " -o " : "",
-            words.options, flags && options ? "," : "", options ? options : "", type, there, there);
-    if (tree_attach(tree, place) == -1)
+    explain("mount -t %s%s %s %s\tmove_mount(\"%s\")", type, words.options, type, there, there);
+    if (tree_attach(tree, place, "") == -1)
         die("mount %s on %s", type, there);
     close(place);
     return tree;
 }
 
-/* ROOT for the mounts that the tool itself needs. */
-static struct root without_links(const struct root *root)
-{
-    struct root strict = *root;
-
-    strict.no_links = true;
-    return strict;
-}
-
-/* The mount TREE at TARGET in ROOT as a root itself. Its name is needed until the end. */
-static struct root as_root(const struct root *root, const char *target, int tree)
-{
-    struct root mounted = {.directory = tree, .make_missing = true, .no_links = true};
-    char *path;
-
-    if (asprintf(&path, "%s%s", root->path, target) == -1)
-        die("asprintf");
-    mounted.path = path;
-    return mounted;
-}
-
 struct root mount_root(const struct root *root, const char *target, const char *type,
                        unsigned long flags, const char *options)
 {
-    struct root strict = without_links(root);
+    struct root strict = *root, mounted = {.make_missing = true, .no_links = true};
 
-    return as_root(root, target, mount_inside(&strict, target, type, flags, options));
-}
-
-struct root mount_bound_root(const struct root *root, const char *source, const char *target,
-                             unsigned long flags)
-{
-    struct root strict = without_links(root);
-    int tree = mount_take(source);
-
-    mount_tree(&strict, tree, source, target, flags);
-    return as_root(root, target, tree);
+    strict.no_links = true;
+    mounted.directory = mount_inside(&strict, target, type, flags, options);
+    mounted.path = strdup(target_shown(root, target));
+    if (mounted.path == NULL)
+        die("strdup");
+    return mounted;
 }

@@ -3,7 +3,8 @@
  * same path may lead elsewhere the next time, so later mounts in /dev or /proc go through the
  * descriptor of that very mount.
  *
- * All functions run in the box unless it says host. An error ends the tool.
+ * FLAGS are mount(2)'s MS_*. An error ends the tool. All functions run in the box unless it says
+ * host.
  */
 #ifndef MOUNT_H
 #define MOUNT_H
@@ -19,24 +20,20 @@ struct bind {
     char *options;       /* a tmpfs's other options, or NULL */
 };
 
-/* Host. TEXT, SRC:DST or SRC:DST:ro, as a mount. */
+/*
+ * Host. TEXT, SRC:DST or SRC:DST:OPTIONS, as a bind. OPTIONS are ro, rw, exec, noexec, suid and
+ * nosuid; if two contradict each other, the last one counts.
+ */
 struct bind bind_parse(const char *text);
 
 /*
- * Host. TEXT, DST or DST:OPTIONS, as a tmpfs with docker's options: ro, rw, exec, noexec, suid,
- * nosuid, dev, nodev. If two contradict each other, the last one counts. Default:
- * rw,noexec,nosuid,nodev. All others, such as size= or mode=, are tmpfs(5)'s own, and the kernel
- * checks them.
+ * Host. TEXT, DST or DST:OPTIONS, as a tmpfs with docker's options: the same and dev and nodev, by
+ * default rw,noexec,nosuid,nodev. All others, such as size=, are tmpfs(5)'s own: the kernel checks
+ * them.
  */
 struct bind tmpfs_parse(const char *text);
 
-/* Host. End the tool if two of COUNT MOUNTS have the same target. */
-void targets_check(const struct bind *mounts, int count);
-
-/*
- * Mount SOURCE, a path of the host, at TARGET in ROOT, together with all mounts below it, all with
- * mount(2)'s MS_* FLAGS.
- */
+/* Mount SOURCE, a path of the host, and all mounts below it at TARGET in ROOT, all with FLAGS. */
 void mount_bind(const struct root *root, const char *source, const char *target,
                 unsigned long flags);
 
@@ -48,8 +45,8 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
                 unsigned long flags);
 
 /*
- * A new file system of TYPE on the directory TARGET in ROOT; FLAGS and OPTIONS as for mount_new()
- * of chapter 3. Returns the mount as a descriptor, which the caller closes.
+ * A new file system of TYPE with its own OPTIONS (NULL for none) on the directory TARGET in ROOT.
+ * Returns the mount as a descriptor, which the caller closes.
  */
 int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
                  const char *options);
@@ -60,9 +57,5 @@ int mount_inside(const struct root *root, const char *target, const char *type, 
  */
 struct root mount_root(const struct root *root, const char *target, const char *type,
                        unsigned long flags, const char *options);
-
-/* The same for a bind of SOURCE. */
-struct root mount_bound_root(const struct root *root, const char *source, const char *target,
-                             unsigned long flags);
 
 #endif

@@ -13,17 +13,6 @@
 #include "../03-pid/proc.h"
 #include "tree.h"
 
-void mounts_set_propagation(const char *kind)
-{
-    if (strcmp(kind, "private") == 0) {
-        mounts_make_private();
-    } else if (strcmp(kind, "slave") == 0) {
-        explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
-        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
-            die("make the mounts slaves");
-    } /* shared: the mounts of a new namespace keep their propagation */
-}
-
 struct root root_at(const char *directory)
 {
     struct root root = {.path = directory, .make_missing = true};
@@ -43,23 +32,23 @@ struct root root_current(void)
     return root;
 }
 
-/* Somebody else may have filled this root. */
-static void forbid_devices(const struct root *root)
+void mount_set(int tree, const char *path, unsigned long flags)
 {
-    explain("findmnt -Rlno TARGET %s | xargs -n1 mount -o remount,bind,nodev\t"
-            "mount_setattr(\"%s\", MOUNT_ATTR_NODEV, AT_RECURSIVE)",
-            root->path, root->path);
-    if (tree_set(root->directory, TREE_NODEV, 0, true) == -1) {
+    struct mount_words words = mount_words("MOUNT_ATTR_", flags, "remount,bind");
+
+    explain("findmnt -Rlno TARGET %s | xargs -n1 mount%s\tmount_setattr(\"%s\", %s, AT_RECURSIVE)",
+            path, words.options, path, words.names);
+    if (tree_set(tree, flags, 0, true) == -1) {
         if (errno == EINVAL)
-            hint("only a mount can be 'nodev': is the directory bound to itself?");
-        die("make %s nodev", root->path);
+            hint("only a mount has attributes: is the directory bound to itself?");
+        die("mount%s %s", words.options, path);
     }
 }
 
 struct root root_prepare(const char *directory)
 {
     /* After the bind "." still leads below the new mount; only the full path leads to it. */
-    if (directory[0] != '\0' && directory[strspn(directory, "./")] == '\0')
+    if (directory[strspn(directory, "./")] == '\0')
         directory = realpath(directory, NULL);
     if (directory == NULL)
         die("root directory");
@@ -70,20 +59,7 @@ struct root root_prepare(const char *directory)
         die("root directory %s", directory);
     /* END */
     struct root root = root_at(directory);
-    forbid_devices(&root);
-    return root;
-}
-
-struct root root_adopt(int tree, const char *source, const char *directory)
-{
-    struct root root = {.directory = tree, .path = directory, .make_missing = true};
-    int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);
-    if (place == -1 || tree_attach(tree, place) == -1)
-        die("root directory %s on %s", source, directory);
-    close(place);
-    forbid_devices(&root);
+    mount_set(root.directory, directory, MS_NODEV);
     return root;
 }
 

@@ -10,13 +10,6 @@
 
 #include "target.h"
 
-/*
- * How mounts and unmounts travel between this mount namespace and the host's: "private" not at all,
- * "slave" from the host to the box, "shared" both ways where the host's mounts are shared. Call it
- * before the first mount. mount_namespaces(7)
- */
-void mounts_set_propagation(const char *kind);
-
 /* The root as it is. */
 struct root root_current(void);
 
@@ -26,8 +19,8 @@ struct root root_prepare(const char *directory);
 /* DIRECTORY, which must be a mount point already. */
 struct root root_at(const char *directory);
 
-/* Like root_prepare(), but attach TREE, an open mount of SOURCE, to DIRECTORY. */
-struct root root_adopt(int tree, const char *source, const char *directory);
+/* Set FLAGS, MS_*, on the mount open as TREE, which is at PATH, and on all mounts below it. */
+void mount_set(int tree, const char *path, unsigned long flags);
 
 /* Make ROOT itself read-only; mounts below it stay as they are. mount_setattr(2) */
 void mount_read_only(const struct root *root);

@@ -3,14 +3,15 @@
  *
  * The files below the new root may belong to somebody else, who may have put symbolic links where
  * we are about to mount. So openat2(2) resolves every target inside the root, and the mount goes
- * to its descriptor: no link leads out, not even one that changes at the same time.
+ * to its descriptor: neither ".." nor a link leads out, not even one that changes at the same time.
  *
- * All functions run in the box unless it says host. An error ends the tool.
+ * The caller closes the descriptors that are returned.
  */
 #ifndef TARGET_H
 #define TARGET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /* The root that targets are resolved in. */
@@ -22,24 +23,22 @@ struct root {
 };
 
 /*
- * Host. TEXT as a target: an absolute path without "..". The result is allocated and has no "//"
- * or "/./", so that one target has one name.
+ * Either side. Open PATH with FLAGS as if the directory open as ROOT were "/" already; not even a
+ * link of /proc leads out. RESOLVE adds restrictions, such as RESOLVE_NO_XDEV. -1 with errno on
+ * error. openat2(2)
  */
-char *target_parse(const char *text);
+int open_inside(int root, const char *path, uint64_t flags, uint64_t resolve);
 
-/* TARGET in ROOT as the shell would name it, for errors. The text is valid until the next call. */
+/* Box. TARGET in ROOT as the shell would name it. The text is valid until the next call. */
 const char *target_shown(const struct root *root, const char *target);
 
-/* PATH inside ROOT, open with O_PATH; the caller closes it. -1 with errno if it doesn't exist. */
+/* Box. PATH inside ROOT, open with O_PATH. -1 with errno on error, say if it doesn't exist. */
 int root_find(const struct root *root, const char *path);
 
-/* The same, but only a missing PATH returns -1; any other failure is an error. */
-int root_look(const struct root *root, const char *path);
-
 /*
- * A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG). With
- * MAKE_MISSING it is created if it is missing; if PATH is a link that leads nowhere, what it leads
- * to is created, inside ROOT as well. Returns an O_PATH descriptor, which the caller closes.
+ * Box. A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG), open
+ * with O_PATH. With MAKE_MISSING it is created if it is missing; if PATH is a link that leads
+ * nowhere, what it leads to is created, inside ROOT as well. An error ends the tool.
  */
 int root_target(const struct root *root, const char *path, mode_t kind);
 

@@ -23,32 +23,21 @@ static long configure(int system, unsigned command, const char *key, const char 
     return syscall(SYS_fsconfig, system, command, key, value, 0);
 }
 
-/* "ro,mode=755" one by one: KEY=VALUE, or KEY alone. */
-static long configure_all(int system, char *options)
+int tree_new(const char *type, uint64_t attributes, const char *options)
 {
-    char *key, *value;
-    long error = 0;
+    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
+    char *copy = options != NULL ? strdup(options) : NULL, *rest = copy, *key;
 
-    while (error == 0 && (key = strsep(&options, ",")) != NULL) {
-        value = strchr(key, '=');
+    if (system == -1 || (options != NULL && copy == NULL))
+        return -1;
+    long error = configure(system, FSCONFIG_SET_STRING, "source", type);
+    while (error == 0 && (key = strsep(&rest, ",")) != NULL) { /* "mode=755,..." one by one */
+        char *value = strchr(key, '=');
         if (value != NULL)
             *value++ = '\0';
         error = configure(system, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
     }
-    return error;
-}
-
-int tree_new(const char *type, uint64_t attributes, const char *options)
-{
-    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
-    char *copy = options != NULL ? strdup(options) : NULL;
-
-    if (system == -1)
-        return -1;
-    if ((options == NULL || copy != NULL) &&
-        configure(system, FSCONFIG_SET_STRING, "source", type) == 0 &&
-        (!(attributes & TREE_READ_ONLY) || configure(system, FSCONFIG_SET_FLAG, "ro", NULL) == 0) &&
-        configure_all(system, copy) == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
+    if (error == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
         tree = (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
     free(copy);
     close(system);
@@ -66,13 +55,8 @@ int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive)
     return (int)syscall(SYS_mount_setattr, tree, "", flags, &change, sizeof(change));
 }
 
-int tree_attach_at(int tree, int directory, const char *name)
+int tree_attach(int tree, int directory, const char *name)
 {
     return (int)syscall(SYS_move_mount, tree, "", directory, name,
                         MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-}
-
-int tree_attach(int tree, int target)
-{
-    return tree_attach_at(tree, target, "");
 }

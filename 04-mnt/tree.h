@@ -9,15 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* MOUNT_ATTR_* of <linux/mount.h>, see tree.c. The first four equal mount(2)'s MS_*.
- */
-enum {
-    TREE_READ_ONLY = 0x1,
-    TREE_NOSUID = 0x2,
-    TREE_NODEV = 0x4,
-    TREE_NOEXEC = 0x8,
-    TREE_ID_MAPPED = 0x100000
-};
+/* Two of MOUNT_ATTR_*, see tree.c. Those that mount(2) has, too, equal its MS_*. */
+enum { TREE_READ_ONLY = 0x1, TREE_ID_MAPPED = 0x100000 };
 
 /* A copy of the mount at PATH and of all mounts below it: a bind without a place. open_tree(2) */
 int tree_copy(const char *path);
@@ -36,10 +29,10 @@ int tree_new(const char *type, uint64_t attributes, const char *options);
  */
 int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive);
 
-/* Put TREE at the place open as TARGET. move_mount(2) */
-int tree_attach(int tree, int target);
-
-/* The same at NAME in the directory open as DIRECTORY; if NAME is a link, on the link. */
-int tree_attach_at(int tree, int directory, const char *name);
+/*
+ * Put TREE at NAME in the directory open as DIRECTORY; if NAME is "", on DIRECTORY, and if it is a
+ * link, on the link. move_mount(2)
+ */
+int tree_attach(int tree, int directory, const char *name);
 
 #endif

@@ -30,17 +30,20 @@ void idmap_add(struct id_map *map, const char *text);
 /* Host. The map of one id: INSIDE is OUTSIDE. */
 struct id_map idmap_single(unsigned inside, unsigned outside);
 
+/* Either side. Are we in a user namespace other than the initial one? See user_namespaces(7). */
+bool in_user_namespace(void);
+
 /*
- * Host, as root, before the box exists. Leave the supplementary groups. The box would keep them
- * otherwise, because a process that is denied setgroups(2) can't leave one. If it is denied here
- * already, nothing is done. An error ends the tool.
+ * Either side. Leave the supplementary groups, unless setgroups(2) is denied here. A box that is
+ * denied it can't leave one, so root on the host does so before the box exists. An error ends the
+ * tool.
  */
 void idmap_leave_groups(void);
 
 /*
- * Host. Write the maps of the process PID, which is in a new user namespace, to its files in /proc.
- * Unless SETGROUPS is true, deny it setgroups(2) first, which the kernel requires of an ordinary
- * user. An error ends the tool.
+ * Host. Write the maps of the process PID, which is in a new user namespace. Unless SETGROUPS is
+ * true, deny it setgroups(2) first, which the kernel requires of an ordinary user. An error ends
+ * the tool.
  */
 void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups,
                  bool setgroups);

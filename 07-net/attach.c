@@ -1,15 +1,17 @@
 /* The host's part in a box's network: the bridge, the pair of links, the rules. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/inside.h"
-#include "../06-user/end.h"
+#include "../06-user/idmap.h"
 #include "link.h"
 #include "network.h"
 #include "setting.h"
@@ -185,17 +187,28 @@ static int find_address(struct network *network)
     return refuse("no address is free in the network of bridge %s", network->bridge);
 }
 
+/* Has the box ended with an error of its own? It has reported that already. */
+static bool has_failed(pid_t box)
+{
+    struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, box, 0), .events = POLLIN};
+    siginfo_t end = {.si_code = 0};
+
+    (void)poll(&process, 1, LONGEST_END);
+    close(process.fd);
+    return waitid(P_PID, (id_t)box, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           end.si_code == CLD_EXITED;
+}
+
 /* Link the box to the bridge, with an address of its own. */
 static int add_pair(struct network *network, pid_t box)
 {
     char path[64];
-    siginfo_t end;
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     network->name_space = open(path, O_RDONLY | O_CLOEXEC);
     if (network->name_space == -1) {
-        int failed = errno; /* a box that has ended by itself has reported why */
-        if (child_end(box, LONGEST_END, &end) == 1 && end.si_code == CLD_EXITED)
+        int failed = errno;
+        if (has_failed(box))
             return -failed;
         errno = failed;
         return report("open %s", path);

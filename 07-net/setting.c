@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
+#include "../06-user/number.h"
 
 static const char ip_forward[] = "ipv4/ip_forward";
 

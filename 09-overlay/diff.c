@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
+#include "../04-mnt/target.h"
 
 enum { NOTHING = '-' };
 

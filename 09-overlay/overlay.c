@@ -13,8 +13,8 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/inside.h"
 #include "../04-mnt/mount.h"
+#include "../06-user/idmap.h"
 
 enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 

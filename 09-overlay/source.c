@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
+#include "../04-mnt/target.h"
 #include "import.h"
 #include "store.h"
 

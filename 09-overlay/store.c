@@ -13,7 +13,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../02-uts/spawn.h"
-#include "../04-mnt/inside.h"
+#include "../06-user/idmap.h"
 #include "../07-net/claim.h"
 
 /* The paths, once choose_home() has found them. */

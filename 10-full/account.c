@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 
 static const unsigned none = -1U; /* no id: the kernel takes it for "unchanged" */
 

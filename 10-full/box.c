@@ -28,6 +28,17 @@
 #include "streams.h"
 #include "terminal.h"
 
+/* The host's /sys, and not where a link leads to. */
+static struct root bind_sys(const struct root *root, unsigned long flags)
+{
+    struct root strict = {root->directory, root->path, true, true}, sys = strict;
+
+    sys.directory = mount_take("/sys");
+    sys.path = strdup(target_shown(root, "/sys"));
+    mount_tree(&strict, sys.directory, "/sys", "/sys", flags);
+    return sys;
+}
+
 /*
  * /sys shows the machine, and only the owner of the network namespace may mount it: in a user
  * namespace without a network of its own, the host's is bound. Read-only either way. The box's
@@ -38,8 +49,8 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     bool bound = spec->user_namespace && !(spec->namespaces & CLONE_NEWNET);
-    struct root sys = bound ? mount_bound_root(root, "/sys", "/sys", flags)
-                            : mount_root(root, "/sys", "sysfs", flags, NULL);
+    struct root sys =
+        bound ? bind_sys(root, flags) : mount_root(root, "/sys", "sysfs", flags, NULL);
 
     if (bound && spec->grouped)
         close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
@@ -195,8 +206,9 @@ noreturn void box_run(struct spec *spec, struct child *child)
     mounts_make_private(); /* 03 */
     struct root root = build_root(spec, child, &account, &terminal);
     if (spec->read_only)
-        mount_read_only(&root);       /* 04 */
-    harden_nosuid(&root);             /* 10 */
+        mount_read_only(&root); /* 04 */
+    /* Or a file that asks for a capability outside the bounding set could not be executed. */
+    mount_set(root.directory, root.path, MS_NOSUID);
     root_pivot(&root);                /* 04 */
     uts_set_hostname(spec->hostname); /* 02 */
     if (spec->namespaces & CLONE_NEWNET)

@@ -69,15 +69,6 @@ void harden_check_directory(void)
         fail("working directory: lies outside the box");
 }
 
-void harden_nosuid(const struct root *root)
-{
-    explain("# mount -o remount,bind,nosuid %s, and all below\t"
-            "mount_setattr(\"%s\", MOUNT_ATTR_NOSUID, AT_RECURSIVE)",
-            root->path, root->path);
-    if (tree_set(root->directory, TREE_NOSUID, 0, true) == -1)
-        die("make %s nosuid", root->path);
-}
-
 void harden_no_new_privileges(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

@@ -25,11 +25,6 @@ void harden_new_keyring(void);
  * could name /proc/self/fd/7 as its own, and lead out (CVE-2024-21626). */
 void harden_check_directory(void);
 
-/* Box, before root_pivot(). Let no set-user-ID bit and no file capability count on ROOT and all
- * that is mounted below it. A file that asks for a capability outside the bounding set, such as
- * Debian's ping, could not be executed otherwise. MOUNT_ATTR_NOSUID in mount_setattr(2) */
-void harden_nosuid(const struct root *root);
-
 /* Box. From here on no execve(2) gives more privileges than there are: PR_SET_NO_NEW_PRIVS. */
 void harden_no_new_privileges(void);
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 #include "../07-net/link.h"
 #include "../07-net/network.h"
 #include "../07-net/resolv.h"
@@ -60,8 +59,10 @@ char *hosts_compose(char *const *added, const char *name, uint32_t address, uint
  */
 static bool exists(const struct root *root, const char *path)
 {
-    int there = root_look(root, path);
+    int there = root_find(root, path);
 
+    if (there == -1 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        die("look for %s", target_shown(root, path));
     if (there == -1 && errno == ENOENT && faccessat(root->directory, ".", W_OK, 0) == 0)
         there = open_inside(root->directory, path, O_PATH | O_NOFOLLOW, 0);
     if (there != -1)

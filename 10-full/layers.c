@@ -2,10 +2,12 @@
 #include "layers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -94,12 +96,26 @@ int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES])
     return layers->directory == NULL && layers->on_disk ? 2 : 1;
 }
 
+/* TREE, an open mount of SOURCE, on DIRECTORY, as a root. */
+static struct root adopt(int tree, const char *source, const char *directory)
+{
+    struct root root = {.directory = tree, .path = directory, .make_missing = true};
+    int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);
+    if (place == -1 || tree_attach(tree, place, "") == -1)
+        die("root directory %s on %s", source, directory);
+    close(place);
+    mount_set(tree, directory, MS_NODEV);
+    return root;
+}
+
 /* Put the TREE of SOURCE on a new directory SCRATCH/NAME, and return its path. */
 static const char *attach(int tree, const char *source, const char *scratch, const char *name)
 {
     const char *path = overlay_directory(scratch, name);
 
-    close(root_adopt(tree, source, path).directory);
+    close(adopt(tree, source, path).directory);
     return path;
 }
 
@@ -111,8 +127,7 @@ static struct root mount_directory(const struct layers *layers, const int *trees
     if (trees == NULL)
         return root_prepare(directory);
     bool is_open = access(directory, X_OK) == 0;
-    return root_adopt(trees[0], directory,
-                      is_open ? directory : overlay_scratch(&layers->stack, NULL));
+    return adopt(trees[0], directory, is_open ? directory : overlay_scratch(&layers->stack, NULL));
 }
 
 struct root layers_mount(struct layers *layers, const int *trees)

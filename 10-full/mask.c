@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 #include "../04-mnt/tree.h"
 
 /* What becomes of a path: covered by the null device, or by an empty directory; or read-only, where
@@ -60,7 +59,7 @@ static void put_over(const struct root *root, const char *path, const struct roo
         die("copy %s%s read-only", from->path, source);
     explain("mount --bind -o ro %s%s %s%s\tmove_mount(\"%s\")", from->path, source, root->path,
             path, path);
-    if (tree_attach_at(tree, root->directory, path + 1) == -1)
+    if (tree_attach(tree, root->directory, path + 1) == -1)
         die("cover %s%s", root->path, path);
     close(tree);
 }
@@ -97,9 +96,7 @@ static void mask(const struct root *root, const char *pattern, enum fate fate,
 
 void mask_paths(const struct root *dev, const struct root *proc, const struct root *sys)
 {
-    explain("mkdir -m 555 %s" EMPTY "\tmkdirat(\"empty\")", dev->path);
-    if (mkdirat(dev->directory, &EMPTY[1], 0555) == -1)
-        die("make %s" EMPTY, dev->path);
+    close(root_target(dev, EMPTY, S_IFDIR));
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         bool in_proc = strncmp(table[i].path, "/proc/", 6) == 0;
         const char *pattern = table[i].path + strlen(in_proc ? "/proc" : "/sys");

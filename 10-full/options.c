@@ -316,7 +316,6 @@ static void set_defaults(struct spec *spec)
         fail("--userns host: an ordinary user can make a box only with a user namespace");
     if (spec->groups != NULL && geteuid() != 0)
         fail("--group-add: an ordinary user's box has that user's group alone");
-    targets_check(spec->volumes, spec->volume_count);
 }
 
 int command_run(int argc, char **argv)

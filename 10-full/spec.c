@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 #include "../07-net/resolv.h"
 #include "../09-overlay/json.h"
 #include "signals.h"

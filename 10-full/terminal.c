@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/inside.h"
 #include "../09-overlay/descriptor.h"
 
 void terminal_follow_size(int master)

@@ -215,8 +215,8 @@ in_full() {
 @test "--volume: a source that is missing, and malformed ones, are errors" {
     expect_error 125 "No such file or directory" \
         "$full" run "${alone[@]}" --volume "$BATS_TEST_TMPDIR/none:/data" "$ROOTFS" true
-    expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr: "$ROOTFS" true
-    expect_error 125 "leads out of the root" "$full" run "${alone[@]}" --volume /usr:/../data "$ROOTFS" true
+    expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" --volume /usr "$ROOTFS" true
+    expect_error 125 "absolute path" "$full" run "${alone[@]}" --volume /usr: "$ROOTFS" true
     expect_error 125 "absolute path" "$full" run "${alone[@]}" --volume /usr:data "$ROOTFS" true
 }
 
@@ -241,7 +241,7 @@ in_full() {
         before=$(</proc/self/mountinfo)
         for goal in "$victim" bin / nowhere; do
             ln -sfn "$goal" "$ROOT/$name"
-            expect_error 125 "/$name: expected a directory, found a symbolic link" \
+            expect_error 125 "/$name: Too many levels of symbolic links" \
                 "$full" run "${alone[@]}" "$ROOT" /bin/probe ids
             assert_hint "replace it with a directory"
         done

@@ -116,7 +116,7 @@ shm_size() {
         assert_equal "$option: $output" "$option: $mode"
     done
     for option in x ro,x '' 'ro,' zz; do
-        expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$data:/mnt:$option" "$ROOTFS" true
+        expect_error 125 "options ro, rw, noexec or nosuid" "$full" run "${alone[@]}" -v "$data:/mnt:$option" "$ROOTFS" true
     done
     expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
     rm -rf "$ROOTFS/data"

@@ -210,7 +210,6 @@ $ROOTFS/tmp"
     expect_error 125 "Invalid argument" "$full" run "${alone[@]}" --tmpfs /tmp:uid=70000 "$ROOTFS" true
     assert_hint "uid=70000"
     expect_error 125 "Invalid argument" "$full" run "${alone[@]}" --tmpfs /t:size= "$ROOTFS" true
-    expect_error 125 "two mounts at /t" "$full" run "${alone[@]}" --tmpfs /t -v /etc:/t/:ro "$ROOTFS" true
     [ ! -e "$ROOTFS/t" ]
     requires userns
     make_rootfs user
@@ -223,7 +222,7 @@ $ROOTFS/tmp"
 @test "--volume and --tmpfs: not on the root itself, and with a flag that there is" {
     expect_error 125 "is the root itself" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/" "$ROOTFS" true
     expect_error 125 "is the root itself" "$full" run "${alone[@]}" --tmpfs / "$ROOTFS" true
-    expect_error 125 "expected ro, rw, z or Z" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
+    expect_error 125 "options ro, rw, noexec or nosuid" "$full" run "${alone[@]}" -v "$BATS_TEST_TMPDIR:/mnt:no" "$ROOTFS" true
 }
 
 # --- run: limits, users ---------------------------------------------------------------------------
