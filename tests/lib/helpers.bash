@@ -51,7 +51,7 @@ tool() {
 }
 
 # A root filesystem made of this machine's programs, once for all checks. Sets ROOTFS; with "user"
-# it is one that belongs to an ordinary user.
+# it is one that belongs to an ordinary user. READY_ROOTFS is a copy that is made in no time.
 make_rootfs() {
     local mkrootfs
     mkrootfs=$(tool mkrootfs)
@@ -63,7 +63,7 @@ make_rootfs() {
         as_user "$mkrootfs" "$ROOTFS"
     else
         mkdir "${ROOTFS%/*}"
-        "$mkrootfs" "$ROOTFS"
+        [ -n "${READY_ROOTFS-}" ] && cp -a "$READY_ROOTFS" "$ROOTFS" || "$mkrootfs" "$ROOTFS"
     fi
     # For what a shell can't do. It does not belong to a root filesystem.
     install "$PROBE" "$ROOTFS/probe"
