@@ -137,7 +137,7 @@ size_t tool_control(const char *text)
     return first < ' ' || first == 0x7f;
 }
 
-void tool_disarm(char *text, char instead)
+void tool_replace_control(char *text, char instead)
 {
     for (; *text != '\0'; text++)
         memset(text, instead, tool_control(text));
@@ -173,8 +173,8 @@ static void say(const char *format, va_list arguments, int error)
     if (next_hint[0] == '\0')
         snprintf(next_hint, sizeof(next_hint), "%s", hint_for(error));
     vsnprintf(text, sizeof(text), format, arguments);
-    tool_disarm(text, '?');
-    tool_disarm(next_hint, '?');
+    tool_replace_control(text, '?');
+    tool_replace_control(next_hint, '?');
     snprintf(lines, sizeof(lines), "%s: %s%s%s\n%s%s%s", tool_name, text, error ? ": " : "",
              error ? strerror(error) : "", next_hint[0] ? "hint: " : "", next_hint,
              next_hint[0] ? "\n" : "");

@@ -46,7 +46,7 @@ char **tool_command(int argc, char **argv);
 size_t tool_control(const char *text);
 
 /* Replace each control character in TEXT: a terminal would obey those that others put there. */
-void tool_disarm(char *text, char instead);
+void tool_replace_control(char *text, char instead);
 
 /* The side that this process is on, for --explain: "host" until spawn() sets "box". */
 void tool_side(const char *side);

@@ -266,7 +266,7 @@ static int print_image(const char *name)
         free(text);
     }
     if (config.created != NULL)
-        tool_disarm(config.created, ' ');
+        tool_replace_control(config.created, ' ');
     printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, config.created ? config.created : "",
            config.layer_count, (double)size / 1e6);
     config_free(&config);

@@ -59,8 +59,8 @@ static void print_row(const struct spec *box)
     else if (!box->running)
         snprintf(status, sizeof(status), "exited (%d) %s ago", box->status, duration(box->ended));
     command = list_join(box->command);
-    tool_disarm(source, ' ');
-    tool_disarm(command, ' ');
+    tool_replace_control(source, ' ');
+    tool_replace_control(command, ' ');
     printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", box->name, source, command, status,
            box->address, list_join(box->ports));
 }

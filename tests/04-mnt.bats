@@ -313,9 +313,9 @@ zero character special file 1:5 666"
 @test "--dev: it is an error if /dev is a link, wherever it leads" {
     make_bare_root
     mkdir "$ROOT/elsewhere"
-    local goal
-    for goal in elsewhere /elsewhere nowhere /dev /proc/self; do
-        ln -sfn "$goal" "$ROOT/dev"
+    local target
+    for target in elsewhere /elsewhere nowhere /dev /proc/self; do
+        ln -sfn "$target" "$ROOT/dev"
         expect_error 125 "target $ROOT/dev: Too many levels of symbolic links" \
             "$(tool mnt)" --root "$ROOT" --dev /bin/probe pwd
         assert_hint "replace it with a directory"

@@ -146,11 +146,11 @@ END
     run -0 awk '
         # A declaration has a comment above it, or another declaration that has one.
         # If the header is one group alone, its heading will do.
-        /^#define [A-Z0-9_]+_H$/ { told = 2; next }
-        /\*\/ *$/ { told = 1; next }
-        /^$/ { told = told == 2; next }
+        /^#define [A-Z0-9_]+_H$/ { documented = 2; next }
+        /\*\/ *$/ { documented = 1; next }
+        /^$/ { documented = documented == 2; next }
         /^[a-z].*\(/ && !/^(typedef|static|extern "C"|enum|struct [a-z_]+ \{)/ {
-            if (!told) print FILENAME ":" FNR ": " $0
+            if (!documented) print FILENAME ":" FNR ": " $0
         }
     ' "${headers[@]}"
     assert_equal "$output" ""
@@ -213,11 +213,11 @@ END
     assert_equal "$bad" ""
 }
 
-@test "make help has a line for each goal that a reader types" {
-    local goal help
+@test "make help has a line for each target that a reader types" {
+    local target help
     help=$(make -s help)
-    for goal in run doctor test test-02 mutants grade lint clean help; do
-        assert_contains "$help" "make $goal" || return
+    for target in run doctor test test-02 mutants grade lint clean help; do
+        assert_contains "$help" "make $target" || return
     done
 }
 
