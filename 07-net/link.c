@@ -92,13 +92,13 @@ bool link_has_token(const struct link *link, const char *token)
 void link_add_bridge(const char *name, const char *token)
 {
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    char mac[18];
+    char address[18];
 
     netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
                     "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name,
-                    token_mac(token, mac), name);
+                    token_mac(token, address), name);
     netlink_put_string(IFLA_IFNAME, name);
-    netlink_put(IFLA_ADDRESS, ether_aton(mac), ETH_ALEN);
+    netlink_put(IFLA_ADDRESS, ether_aton(address), ETH_ALEN);
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_KIND, "bridge");
 }

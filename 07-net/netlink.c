@@ -107,7 +107,7 @@ void netlink_message(int type, int flags, const void *header, size_t size, const
     *begin = (struct nlmsghdr){.nlmsg_len = sizeof(*begin),
                                .nlmsg_type = (uint16_t)type,
                                .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
-                               .nlmsg_seq = (uint32_t)count}; /* from whom the kernel knows */
+                               .nlmsg_seq = (uint32_t)count}; /* the kernel knows the sender */
     netlink_put_header(header, size);
 }
 
@@ -182,7 +182,7 @@ size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, 
     for (int type; (type = va_arg(types, int)) != 0 && at < end;) {
         const struct nlattr *attribute = (const void *)at;
         while (at < end && (attribute->nla_type & NLA_TYPE_MASK) != type) {
-            /* Of what is no list of attributes, the length may be 0. */
+            /* In data that only looks like attributes, the length may be 0. */
             at = attribute->nla_len < NLA_HDRLEN ? end : at + NLA_ALIGN(attribute->nla_len);
             attribute = (const void *)at;
         }

@@ -143,9 +143,10 @@ int command_commit(int argc, char **argv)
     }
     snprintf(path, sizeof(path), "%s/upper", state.layer);
     int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Another commit would let the box go on meanwhile. */
-    if (upper == -1 || flock(upper, LOCK_EX) == -1)
+    if (upper == -1)
         die("open %s", path);
+    if (flock(upper, LOCK_EX | LOCK_NB) == -1) /* which will let the box go on */
+        fail("box %s: another commit is reading its files", state.name);
     if (state.running)
         freeze(state.cgroup);
     image_commit(state.image, path, state.running ? state.cgroup : NULL, operands[1], id);
