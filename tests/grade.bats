@@ -2,7 +2,6 @@
 # The grader: honest work gets its points, and whatever a submission does, it gets no others.
 load lib/helpers
 
-# What it graded, in DIR for all submissions of a check.
 setup() {
     host_remember
     requires root command:jq command:cc
@@ -10,7 +9,7 @@ setup() {
     mkdir "$submissions"
 }
 
-# grade [OPTION]… SUBMISSION…: grade them on play hosts on this one. A function has more time than a program.
+# grade [OPTION]… SUBMISSION…: each on a play host inside this one. A function has more time than a program.
 grade() {
     (cd "$submissions" && "$COURSE/tests/bin/grade" --here --out "$BATS_TEST_TMPDIR/out" "$@" 2>&1)
 }
@@ -50,7 +49,7 @@ END
     assert_equal "$(of shell .core.points)" 100
 }
 
-@test "cheats get no point, keep nobody's place, and end with their host" {
+@test "cheats get no points, leave nothing behind, and don't change the next grade" {
     # shellcheck disable=SC2016
     submit says-ok <<'END'
 for file in /proc/*/fd/* /dev/pts/* /dev/console /dev/vport*; do
@@ -104,7 +103,7 @@ END
 }
 
 # Judged by what it prints alone, it would pass many.
-@test "no core check passes on a program that isolates nothing, but reads its arguments and prints what is asked" {
+@test "no core check passes on a program that isolates nothing, but reads its arguments and prints what is wanted" {
     local tool
     for tool in 01-chroot/chroot 01-chroot/escape 02-uts/uts 02-uts/enter 03-pid/pid 04-mnt/mnt 05-ipc/ipc 06-user/user; do
         mkdir -p "$submissions/liar/${tool%/*}"
@@ -130,7 +129,7 @@ END
     assert_equal "$(grep -c '^not ok' <<<"$seen")" "$("$COURSE/tests/bin/graded" | cut -f2 | grep -c core)"
 }
 
-@test "a class that is interrupted goes on where it was, and nothing of it runs on" {
+@test "an interrupted class continues where it stopped, and leaves nothing running" {
     local class=(mini sleeps sleeps-too)
     submit_mini
     submit sleeps <<<'sleep 1000'

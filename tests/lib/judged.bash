@@ -1,5 +1,5 @@
-# When a tree is graded (see bin/judge), the checks stand outside the host that its tools run on. Loaded by
-# helpers.bash last; it replaces what they would find on their own host.
+# When a tree is graded (see bin/judge), the checks run outside the host that its tools run on. Loaded last by
+# helpers.bash, this replaces the functions that would look at the checks' own host.
 #
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables set for, and by, bats and the bats files
@@ -64,7 +64,7 @@ host_snapshot() {
     echo /sys/class/net/* /dev/mqueue/*
 }
 
-# What has more than one number is not the judge's. The first of the host's own processes stays.
+# A process with more than one number isn't the judge's. Process 1 of the host stays.
 host_processes() {
     grep -lsE '^NSpid:(\s[0-9]+){2}' /proc/[1-9]*/status | grep -vx "$HOST_PROC/status"
 }
@@ -117,7 +117,7 @@ host_remember() {
     setup_done=yes
 }
 
-# What is left running is ended, and is not a fault: dying with the tool has checks of its own.
+# Processes that are left are ended, which is not a fault: other checks test that a box dies with its tool.
 host_compare() {
     local failed=0
     [ -n "${setup_done-}" ] || return 0
