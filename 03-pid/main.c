@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     if (child.pid == 0) { /* in the box */
         if (!options.keep_proc) {
             mounts_make_private();
-            proc_mount("/proc", "/proc");
+            proc_mount();
         }
         if (options.init)
             init_stay_behind(&child);

@@ -42,15 +42,14 @@ struct mount_words mount_words(const char *prefix, unsigned long flags, const ch
         {MS_NOEXEC, "NOEXEC", "noexec"},
     };
     struct mount_words words = {.names = "", .options = ""};
-    size_t length = 0;
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!(flags & known[i].flag))
             continue;
         strcat(strcat(strcat(words.names, words.names[0] ? "|" : ""), prefix), known[i].name);
-        length += (size_t)sprintf(words.options + length, "%s%s", length > 0 ? "," : " -o ",
-                                  known[i].option);
+        strcat(strcat(words.options, words.options[0] ? "," : " -o "), known[i].option);
     }
+    size_t length = strlen(words.options);
     if (options != NULL)
         snprintf(words.options + length, sizeof(words.options) - length, "%s%s",
                  length > 0 ? "," : " -o ", options);
@@ -64,31 +63,27 @@ void mount_hint(const char *type, const char *options)
     if (errno == ENODEV)
         hint("this kernel has no file system '%s': try 'sudo modprobe %s'", type, type);
     else if (errno == EINVAL && options != NULL)
-        hint("one of the options '%s' is unknown to %s, has an invalid value, or names a user or "
-             "group that does not exist in the box",
+        hint("one of the options '%s' is unknown to %s, invalid, or names an id the box lacks",
              options, type);
 }
 
-void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
-               const char *options)
+void mount_new(const char *type, const char *target, unsigned long flags, const char *options)
 {
     struct mount_words words = mount_words("MS_", flags, options);
     const char *quote = options != NULL ? "\"" : "";
 
     explain("mount -t %s%s %s %s\tmount(\"%s\", \"%s\", \"%s\", %s, %s%s%s)", type, words.options,
-            type, shown, type, target, type, words.names, quote, options ? options : "NULL", quote);
-    if (mount(type, target, type, flags, options) == 0)
-        return;
-    if (errno == ENOENT)
-        hint("the directory %s must exist, and the host's /proc must be mounted", shown);
-    else
+            type, target, type, target, type, words.names, quote, options ? options : "NULL",
+            quote);
+    if (mount(type, target, type, flags, options) == -1) {
         mount_hint(type, options);
-    die("mount %s on %s", type, shown);
+        die("mount %s on %s", type, target);
+    }
 }
 
-void proc_mount(const char *target, const char *shown)
+void proc_mount(void)
 {
     /* EXERCISE 3.3: the old /proc still shows the host's processes: mount a new one. proc(5) */
-    mount_new("proc", target, shown, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_new("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     /* END */
 }

@@ -3,17 +3,15 @@
 #define PROC_H
 
 /*
- * Either side. Is there a /proc, and does it belong to this process's pid namespace? In another
- * one, the number of the box would be that of some other process. Returns 0 or, after refuse(),
- * -EINVAL.
+ * Either side. Does /proc show this process's pid namespace? In another one, the number of the box
+ * would be that of some other process. Returns 0 or, after refuse(), -EINVAL.
  */
 int proc_check(void);
 
 /*
- * Box, in a new mount namespace, before any mount. The namespace begins as a copy. Where the host's
- * mounts are shared (systemd makes them so), a change in the copy still reaches the host: a new
- * /proc would cover the host's own. Make all of them private. mount_namespaces(7). An error ends
- * the tool.
+ * Box, in a new mount namespace, before any mount. The namespace begins as a copy, but where the
+ * host's mounts are shared (systemd makes them so), a new /proc would cover the host's own, too. So
+ * make all of them private. mount_namespaces(7). An error ends the tool.
  */
 void mounts_make_private(void);
 
@@ -30,15 +28,11 @@ void mount_hint(const char *type, const char *options);
 
 /*
  * Box. Mount a new file system of TYPE on TARGET, with mount(2)'s MS_* FLAGS and the file system's
- * own OPTIONS (NULL for none). SHOWN is the target's name for --explain. An error ends the tool.
+ * own OPTIONS (NULL for none). An error ends the tool.
  */
-void mount_new(const char *type, const char *target, const char *shown, unsigned long flags,
-               const char *options);
+void mount_new(const char *type, const char *target, unsigned long flags, const char *options);
 
-/*
- * Box. Mount a new /proc on TARGET. It shows the processes of the caller's pid namespace. proc(5).
- * SHOWN as above. An error ends the tool.
- */
-void proc_mount(const char *target, const char *shown);
+/* Box. Mount a new /proc, which shows the caller's pid namespace. An error ends the tool. */
+void proc_mount(void);
 
 #endif

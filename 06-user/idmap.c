@@ -11,7 +11,6 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "number.h"
 
 enum { MAX_IDS = 4294967295U }; /* the highest number stands for "no id" */
 
@@ -81,6 +80,16 @@ void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *gro
     write_map(pid, "uid_map", users);
     write_map(pid, "gid_map", groups);
     /* END */
+}
+
+void first_line(const char *path, char *line, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = read(file, line, size - 1);
+
+    close(file);
+    line[length > 0 ? length : 0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
 }
 
 bool in_user_namespace(void)

@@ -30,6 +30,9 @@ void idmap_add(struct id_map *map, const char *text);
 /* Host. The map of one id: INSIDE is OUTSIDE. */
 struct id_map idmap_single(unsigned inside, unsigned outside);
 
+/* Either side. Read PATH's first line into LINE, without the newline; "" if it can't be read. */
+void first_line(const char *path, char *line, size_t size);
+
 /* Either side. Are we in a user namespace other than the initial one? See user_namespaces(7). */
 bool in_user_namespace(void);
 

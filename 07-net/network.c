@@ -10,8 +10,8 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "../06-user/number.h"
 #include "link.h"
+#include "number.h"
 
 #define NAMES "/run/netns"
 

@@ -9,11 +9,11 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "../01-chroot/tool.h"
-#include "../06-user/number.h"
 #include "link.h"
 #include "nat.h"
 #include "netlink.h"
 #include "network.h"
+#include "number.h"
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
 static int read_range(char *text, const char *what, uint16_t *first)

@@ -86,7 +86,7 @@ void sys_mount(void)
     struct root root = root_current();
     int tree = access(groups, F_OK) == 0 ? mount_take(groups) : -1;
 
-    mount_new("sysfs", "/sys", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_new("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (tree != -1) {
         mount_tree(&root, tree, groups, groups, 0);
         close(tree);

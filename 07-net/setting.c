@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../06-user/number.h"
+#include "../06-user/idmap.h"
 
 static const char ip_forward[] = "ipv4/ip_forward";
 

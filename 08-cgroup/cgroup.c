@@ -229,6 +229,6 @@ void cgroup_mount(void)
      */
     explain("umount --lazy %s\tumount2(\"%s\", MNT_DETACH)", top, top);
     if (umount2(top, MNT_DETACH) == -1)
-        mount_new("tmpfs", top, top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    mount_new("cgroup2", top, top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+        mount_new("tmpfs", top, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_new("cgroup2", top, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../06-user/number.h"
+#include "../06-user/idmap.h"
 #include "sha256.h"
 #include "store.h"
 #include "whiteout.h"

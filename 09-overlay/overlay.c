@@ -203,7 +203,7 @@ char *overlay_directory(const char *scratch, const char *name)
 
 char *overlay_temporary(struct stack *stack, const char *scratch)
 {
-    mount_new("tmpfs", scratch, scratch, 0, "mode=755");
+    mount_new("tmpfs", scratch, 0, "mode=755");
     stack->scratch = scratch;
     char *merged = overlay_directory(scratch, "merged");
     if (stack->upper == NULL) {

@@ -32,7 +32,7 @@ static void enter_root(const char *directory)
     static const char place[] = "/proc"; /* where no DIRECTORY lies, which the mount would cover */
 
     mounts_make_private();
-    mount_new("tmpfs", place, place, MS_NOSUID | MS_NODEV, "mode=755,size=1m");
+    mount_new("tmpfs", place, MS_NOSUID | MS_NODEV, "mode=755,size=1m");
     struct root root = root_at(place);
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
         if (access(programs[i], F_OK) == 0)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../01-chroot/tool.h"
-#include "../06-user/number.h"
+#include "../07-net/number.h"
 
 static const char *const names[RLIM_NLIMITS] = {
     [RLIMIT_AS] = "as",           [RLIMIT_CORE] = "core",

@@ -1,11 +1,8 @@
 #include "number.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "../01-chroot/tool.h"
 
@@ -20,14 +17,4 @@ long long tool_number(const char *text, const char *what, long long min, long lo
     if (errno == ERANGE || number < min || number > max)
         fail("invalid %s '%s': expected %lld to %lld", what, text, min, max);
     return number;
-}
-
-void first_line(const char *path, char *line, size_t size)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = read(file, line, size - 1);
-
-    close(file);
-    line[length > 0 ? length : 0] = '\0';
-    line[strcspn(line, "\n")] = '\0';
 }
