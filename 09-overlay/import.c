@@ -94,12 +94,12 @@ static noreturn void unpack(const char *program, const char *promised, bool keep
              promised);
     worker_end(&tar, label);
     if (promised == NULL)
-        exit(EXIT_SUCCESS);
+        _exit(EXIT_SUCCESS);
     whiteouts_make();
     int file = open("/layer/size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (file == -1 || dprintf(file, "%jd\n", (intmax_t)size) < 0)
         die("write size");
-    exit(EXIT_SUCCESS);
+    _exit(EXIT_SUCCESS);
 }
 
 /* May files made in a box belong to others than the user who runs the tool? */

@@ -48,7 +48,7 @@ static noreturn void pack(const char *label)
         die("%s", label);
     struct worker tar = worker_start(command, names, STDOUT_FILENO);
     worker_end(&tar, label);
-    exit(EXIT_SUCCESS);
+    _exit(EXIT_SUCCESS);
 }
 
 /*
@@ -206,7 +206,7 @@ static void save_to(int output, const struct image *image)
     if (box.pid == 0) {
         struct worker tar = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
         worker_end(&tar, "save");
-        exit(EXIT_SUCCESS);
+        _exit(EXIT_SUCCESS);
     }
     work_end(&box);
 }
