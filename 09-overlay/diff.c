@@ -61,11 +61,11 @@ static bool has(int directory, const char *name)
 /* What to say of NAME in the open directory UPPER, if BELOW is what it covers. */
 static char kind_of(int upper, int below, const char *name)
 {
+    /* EXERCISE 9.3: 'A' if the box has added NAME, 'C' if changed, 'D' if deleted; or it has
+       deleted what was never below. diff.h */
     bool existed = has(below, name);
-
     if (!diff_is_whiteout(upper, name))
         return existed ? 'C' : 'A';
-    /* EXERCISE 9.3: what does a whiteout say, if a layer below has the name? */
     if (existed)
         return 'D';
     /* END */

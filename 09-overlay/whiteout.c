@@ -48,19 +48,20 @@ static void convert(int directory, const char *name)
 
     if (unlinkat(directory, name, 0) == -1 && unlinkat(directory, name, AT_REMOVEDIR) == -1)
         die("remove %s", name);
+    if (deleted[0] == '\0' || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
+        fail("whiteout %s: deletes nothing that could be there", name);
+    /* EXERCISE 9.4: let overlay see what NAME says: DELETED is deleted below, or made again as a
+       directory; or it is one of the two special marks above. mknod(2), openat(2) */
     if (strcmp(name, opaque_mark) == 0)
         mark_opaque(directory);
     if (strncmp(name, aufs_mark, strlen(aufs_mark)) == 0)
         return;
-    if (deleted[0] == '\0' || strcmp(deleted, ".") == 0 || strcmp(deleted, "..") == 0)
-        fail("whiteout %s: deletes nothing that could be there", name);
     int again = openat(directory, deleted, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (again != -1) {
         mark_opaque(again);
         close(again);
         return;
     }
-    /* EXERCISE 9.4: an image says ".wh.NAME"; let overlay see NAME deleted. mknod(2) */
     if (mknodat(directory, deleted, S_IFCHR, makedev(0, 0)) == -1 && errno != EEXIST)
         die("whiteout %s", name);
     /* END */
