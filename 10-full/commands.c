@@ -30,7 +30,7 @@ static const char ps_usage[] =
     "@\n\n"
     "Example: full ps -a\n\n"
     "The same in the shell:\n"
-    "  cat /run/ten-steps/boxes/*/state /var/lib/ten-steps/boxes/*/state; lsns --type pid\n";
+    "  cat {/run,/var/lib}/ten-steps/boxes/*/state; lsns --type pid\n";
 
 /* "3 minutes" and the like. */
 static const char *duration(int64_t since)
@@ -195,8 +195,8 @@ int command_logs(int argc, char **argv)
 
 static const char stop_usage[] =
     "Usage: full stop [OPTION]... BOX...\n"
-    "End boxes: send each its stop signal, and SIGKILL if that has not ended it in time.\n"
-    "'full run --stop-signal --stop-timeout' and the image choose both (default: TERM).\n\n"
+    "End boxes: send each its stop signal, and SIGKILL if it has not ended in time.\n"
+    "'full run --stop-signal --stop-timeout' and the image set both (default: TERM).\n\n"
     "  -t, --time=SECONDS     how long to wait (default: --stop-timeout, or 10)\n"
     "@\n\n"
     "Example: full stop -t 3 web\n\n"

@@ -27,7 +27,7 @@ int command_load(int argc, char **argv)
         "Example: full load demo.tar demo\n\n"
         "The same in the shell:\n"
         "  docker save demo -o demo.tar\n"
-        "  tar -xf demo.tar; mkdir rootfs; for each layer.tar: tar -xf layer.tar -C rootfs\n";
+        "  tar -xf demo.tar; mkdir rootfs; for each layer: tar -xf layer.tar -C rootfs\n";
     const char *file = options_one(argc, argv, usage, "input");
     char id[SHA256_HEX + 1], **operands = options_operands(argc, argv, 0, file != NULL ? 1 : 2);
 
@@ -120,7 +120,7 @@ int command_commit(int argc, char **argv)
 {
     static const char usage[] =
         "Usage: full commit [OPTION]... BOX IMAGE\n"
-        "Make an image out of a box: what it has written becomes one more layer. Meanwhile\n"
+        "Make an image from a box: what it has written becomes one more layer. Meanwhile\n"
         "a box that runs stands still.\n\n"
         "@\n\n"
         "Example: full commit web demo:changed\n\n"

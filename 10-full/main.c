@@ -22,7 +22,7 @@ static const char usage[] =
     "  stop, kill, wait BOX     end a box, send it a signal, wait for its end\n"
     "  inspect BOX              show a box beside its host; stats: what boxes use\n"
     "  rm BOX                   forget a box that has ended\n"
-    "  load FILE [NAME]         load an image; images lists them, rmi IMAGE removes one\n"
+    "  load FILE [NAME]         load an image; images lists them, rmi removes one\n"
     "  commit BOX IMAGE         make an image out of what a box has written\n"
     "  save IMAGE FILE          write an image for docker and others\n\n"
     "@\n"
