@@ -175,7 +175,7 @@ load lib/boxes
 # --- stop, kill, wait, rm ------------------------------------------------------------------------
 
 @test "stop: SIGTERM, and SIGKILL when the time is up" {
-    detached gentle --network=none sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done'
+    detached gentle --network=none sh -c 'trap "sleep 0.5; exit 9" TERM; echo ready; while :; do sleep 0.05; done'
     detached stubborn --network=none --stop-timeout=1000 sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
     wait_until 3 sh -c "'$full' logs gentle | grep -q ready && '$full' logs stubborn | grep -q ready"
     local start=${EPOCHREALTIME/./}

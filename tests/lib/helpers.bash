@@ -60,7 +60,11 @@ make_rootfs() {
     [ ! -d "$ROOTFS" ] || return 0
     if [ "${1:-root}" = user ]; then
         install -d -o 65534 -g 65534 "${ROOTFS%/*}"
-        as_user "$mkrootfs" "$ROOTFS"
+        if [ -n "${READY_ROOTFS-}" ]; then
+            cp -a "$READY_ROOTFS" "$ROOTFS" && chown -hR 65534:65534 "$ROOTFS"
+        else
+            as_user "$mkrootfs" "$ROOTFS"
+        fi
     else
         mkdir "${ROOTFS%/*}"
         [ -n "${READY_ROOTFS-}" ] && cp -a "$READY_ROOTFS" "$ROOTFS" || "$mkrootfs" "$ROOTFS"
