@@ -257,6 +257,9 @@ times_called() {
     mkdir -m 755 /run/ten-steps
     chown 65534 /run/ten-steps
     expect_error 125 "/run/ten-steps" "$net" true
+    chown 0 /run/ten-steps
+    chmod 770 /run/ten-steps
+    expect_error 125 "/run/ten-steps" "$net" true
     rmdir /run/ten-steps
     nothing_of_ours
 }
