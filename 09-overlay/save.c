@@ -147,48 +147,35 @@ static FILE *new_file(const char *name)
     return file;
 }
 
-/* The tars of the layers, bottom first; what is there twice is one file. PACKED gets the digests,
- * MANIFEST and NAMES which files there are. */
-static void make_layers(const struct config *config, digest_text *packed, FILE *manifest,
-                        FILE *names)
-{
-    char name[32], label[32];
-
-    for (size_t i = 0, same; i < config->layer_count; i++) {
-        for (same = 0; strcmp(config->layers[same], config->layers[i]) != 0;)
-            same++;
-        snprintf(name, sizeof(name), "%zu.tar", same + 1);
-        fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
-        if (same < i) {
-            memcpy(packed[i], packed[same], sizeof(*packed));
-            continue;
-        }
-        char *path = store_path("layers", config->layers[i], "diff");
-        snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
-        close(pack_layer(path, name, label, packed[i]));
-        fprintf(names, "%s\n", name);
-        free(path);
-    }
-}
-
-/* The files of the image in the store's tmp/, and one of their NAMES. */
+/* The files of the image in the store's tmp/: the layers, bottom first, what says so, and a list of
+ * their names. */
 static void make_files(const struct image *image)
 {
-    digest_text *packed = calloc(image->config.layer_count, sizeof(*packed));
-    FILE *manifest = new_file("manifest.json"), *config = new_file("config.json");
+    const struct config *config = &image->config;
+    digest_text *packed = calloc(config->layer_count, sizeof(*packed));
+    FILE *manifest = new_file("manifest.json"), *file = new_file("config.json");
     FILE *names = new_file("names");
     const char *quote = image->name[0] != '\0' ? "\"" : "";
+    char name[32], label[32];
 
     if (packed == NULL)
         die("save");
     fprintf(manifest, "[{\"Config\":\"config.json\",\"RepoTags\":[%s%s%s],\"Layers\":[", quote,
             image->name, quote);
-    make_layers(&image->config, packed, manifest, names);
+    for (size_t i = 0; i < config->layer_count; i++) {
+        char *path = store_path("layers", config->layers[i], "diff");
+        snprintf(name, sizeof(name), "%zu.tar", i + 1);
+        snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
+        close(pack_layer(path, name, label, packed[i]));
+        fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
+        fprintf(names, "%s\n", name);
+        free(path);
+    }
     fprintf(manifest, "]}]\n");
-    char *text = config_with_layers(&image->config, packed, image->config.layer_count, NULL);
-    fputs(text, config);
     fprintf(names, "config.json\nmanifest.json\n");
-    if (fclose(manifest) != 0 || fclose(config) != 0 || fclose(names) != 0)
+    char *text = config_with_layers(config, packed, config->layer_count, NULL);
+    fputs(text, file);
+    if (fclose(manifest) != 0 || fclose(file) != 0 || fclose(names) != 0)
         die("save");
     free(text);
     free(packed);

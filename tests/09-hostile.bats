@@ -308,7 +308,7 @@ victim_is_untouched() {
     grep -q ' /layer rw,nosuid,nodev,noexec' "/proc/$box/mountinfo"
     assert_equal "$(awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/(home|root|etc|run|proc|sys|dev)(/|$)')" "$(
         awk '{ print $5 }' "/proc/$box/mountinfo" | grep -cE '^/etc/(alternatives|ld.so.cache)$')"
-    run ! grep -vE '^(pipe:|/dev/null$|/layer($|/))' <(find "/proc/$box/fd" -type l -printf '%l\n')
+    run ! grep -vE '^(pipe:|/(dev/)?null$|/layer($|/))' <(find "/proc/$box/fd" -type l -printf '%l\n')
     assert_equal "$(status_of "$box" CapEff)" "$(status_of "$box" CapBnd)"
     [ $((0x$(status_of "$box" CapEff) & 1 << 21)) -eq 0 ] # CAP_SYS_ADMIN
     assert_equal "$(status_of "$box" NoNewPrivs)" 1
