@@ -247,8 +247,9 @@ static int pivot(void)
 }
 
 /*
- * exe SECONDS [NAME]: wait for a process that comes from outside, whose program is not a file of this
- * root, and whose path has NAME in it; keep its program open, and when it has ended write to it.
+ * exe SECONDS [NAME]: wait for a process that comes from outside, whose program is not a file of
+ * this root, and whose path has NAME in it; keep its program open, and when it has ended write to
+ * it.
  */
 static int program_from_outside(const char *pid, const char *name, int *file)
 {

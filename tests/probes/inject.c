@@ -6,8 +6,9 @@
  *     inject --process=P --call=N [--number=S] --kill    [--time=SECONDS] TOOL [ARG]...
  *
  * The tool is process 1, what it forks 2, and so on; the calls of each are counted from 1. strace
- * can do this for all processes at once only: what the box calls could not be distinguished from what the
- * host calls. A process that executes something else than the tool is let go: that is the command.
+ * can do this for all processes at once only: what the box calls could not be distinguished from
+ * what the host calls. A process that executes something else than the tool is let go: that is the
+ * command.
  *
  * The list has a line per call: the process and the numbers of the call and of the system call. The
  * exit status is the tool's. inject waits for the tool's other processes, too. When the time (10
