@@ -85,7 +85,7 @@ setup() {
     for name in INT TERM; do
         env --default-signal=INT "$full" load <pipe 3>&- 4>&- 9>&- &
         TOOL_PIDS+=("$!")
-        wait_until 5 reads_in_a_box "$!"
+        wait_until 5 waits_for_a_pipe "$!"
         kill -s "$name" "$!"
         wait_until 5 ended "$!"
         wait_until 5 no_process_is_left
@@ -93,8 +93,8 @@ setup() {
     done
 }
 
-reads_in_a_box() {
-    [ "$(cat "/proc/$(last_descendant "$1")/comm")" = cat ]
+waits_for_a_pipe() {
+    grep -q pipe_read "/proc/$1/wchan"
 }
 
 @test "load and save: also if the caller has SIGCHLD ignored" {
