@@ -38,7 +38,7 @@ static void *make_room(size_t size)
     struct nlmsghdr *header = (void *)(buffer + begun);
 
     if (begin + size > sizeof(buffer))
-        abort(); /* a slip of ours: nothing that is sent depends on how much there is */
+        abort(); /* a bug: no message grows with what the host has */
     memset(buffer + used, 0, begin - used);
     used = begin + size;
     header->nlmsg_len = (uint32_t)(used - begun);

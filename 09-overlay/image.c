@@ -50,13 +50,15 @@ static int find(const char *text, const char **kind, char name[IMAGE_NAME])
 {
     char id[IMAGE_NAME];
     size_t length = strlen(text);
+    bool may_be_id = length >= SHORTEST_ID && strspn(text, "0123456789abcdef") == length;
     struct dirent **ids = NULL;
     int matches = 0, error = name_normal(text, name);
 
     if (error != 0)
         return error;
-    for (int all = store_list("configs", &ids), i = 0; i < all; free(ids[i++]))
-        if (length >= SHORTEST_ID && strncmp(ids[i]->d_name, text, length) == 0) {
+    int all = may_be_id ? store_list("configs", &ids) : 0;
+    for (int i = 0; i < all; free(ids[i++]))
+        if (strncmp(ids[i]->d_name, text, length) == 0) {
             snprintf(id, sizeof(id), "%s", ids[i]->d_name);
             matches++;
         }

@@ -141,7 +141,7 @@ int state_write(const struct spec *spec)
     return 0;
 }
 
-/* A file that isn't there has not been written yet; of any other error nothing may be concluded. */
+/* A file that doesn't exist has not been written yet. From any other error nothing follows. */
 static int read_file(struct spec *spec)
 {
     const char *name = spec->name;
