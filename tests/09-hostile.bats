@@ -299,10 +299,10 @@ victim_is_untouched() {
     slow_image 150
     "$overlay" --image image.tar --mount merged true 3>&- &
     pid=$!
-    unpacker() { pgrep -f 'tar --extract' --ns $$ --nslist user; }
-    wait_until 10 unpacker
-    box=$(unpacker | head -1)
-    kill -STOP "$box"
+    stop_a_tar() { # the outer one may be gone by the time the signal arrives
+        box=$(pgrep -o -f 'tar --extract' --ns $$ --nslist user) && kill -STOP "$box"
+    }
+    wait_until 10 stop_a_tar
     assert_isolated "$box" mnt net pid ipc
     assert_equal "$(grep -c ' rw[, ].* - ' "/proc/$box/mountinfo")" 1
     grep -q ' /layer rw,nosuid,nodev,noexec' "/proc/$box/mountinfo"
