@@ -1,4 +1,4 @@
-#include "devices.h"
+#include "mount.h"
 
 #include <string.h>
 #include <sys/mount.h>
@@ -6,10 +6,8 @@
 
 #include "../01-chroot/tool.h"
 
-static const char *const devices[] = {"/dev/null",   "/dev/zero",    "/dev/full",
-                                      "/dev/random", "/dev/urandom", "/dev/tty"};
-
-enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };
+static const char *const devices[] = {"/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
+                                      "/dev/urandom", "/dev/tty",  NULL};
 
 static const struct {
     const char *name, *target;
@@ -20,13 +18,15 @@ static const struct {
 
 struct root mount_devices(const struct root *root)
 {
-    int trees[DEVICES];
+    int trees[sizeof(devices) / sizeof(devices[0])];
 
     /* mknod(2) fails in a user namespace, so bind the host's before the new /dev hides them. */
-    for (int i = 0; i < DEVICES; i++)
+    for (int i = 0; devices[i] != NULL; i++)
         trees[i] = mount_take(devices[i]);
-    struct root dev = mount_root(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
-    for (int i = 0; i < DEVICES; i++) {
+    struct root strict = {root->directory, root->path, .no_links = true};
+    struct root dev =
+        mount_inside(&strict, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
+    for (int i = 0; devices[i] != NULL; i++) {
         /* They can still be written to, but their owner and mode, the host's, can't be changed. */
         mount_tree(&dev, trees[i], devices[i], devices[i] + strlen("/dev"), MS_RDONLY);
         close(trees[i]);
@@ -37,9 +37,9 @@ struct root mount_devices(const struct root *root)
         if (symlinkat(links[i].target, dev.directory, links[i].name) == -1)
             die("link /dev/%s", links[i].name);
     }
-    close(mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                       "newinstance,ptmxmode=0666,mode=620"));
-    close(mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m"));
+    mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                 "newinstance,ptmxmode=0666,mode=620");
+    mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m");
     close(root_target(&dev, "/mqueue", S_IFDIR));
     return dev;
 }

@@ -7,15 +7,11 @@
  */
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../01-chroot/view.h"
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
-#include "devices.h"
 #include "mount.h"
 
 static const char usage[] =
@@ -31,8 +27,6 @@ static const char usage[] =
     "                         dev (default: rw,noexec,nosuid,nodev,mode=1777)\n"
     "  -d, --dev              a /dev of its own (default: what the root has)\n"
     "  -R, --read-only        make the root read-only (default: as it is)\n"
-    "  -p, --propagation=KIND private: no mount travels (default); slave: the host's\n"
-    "                         mounts appear in the box; shared: both ways\n"
     "@\n"
     "DST is a path in the root. With --root it is created if it is missing.\n"
     "Device files in DIR and SRC do not work; --dev brings the usual ones.\n"
@@ -46,99 +40,66 @@ static const char usage[] =
     "  pivot_root . .\n"
     "  umount -l .\n";
 
-struct options {
+static struct {
     const char *root;
     struct bind *mounts; /* in the order of the command line */
     int mount_count;
-    bool devices;
-    bool read_only;
-    const char *propagation;
+    bool devices, read_only;
     char **command;
-};
+} options;
 
-static struct options parse_options(int argc, char **argv)
+static void parse_options(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"root", required_argument, NULL, 'r'},
-                                                 {"bind", required_argument, NULL, 'b'},
-                                                 {"tmpfs", required_argument, NULL, 't'},
-                                                 {"dev", no_argument, NULL, 'd'},
-                                                 {"read-only", no_argument, NULL, 'R'},
-                                                 {"propagation", required_argument, NULL, 'p'},
-                                                 TOOL_OPTIONS};
-    struct options options = {.mounts = calloc((size_t)argc, sizeof(struct bind)),
-                              .propagation = "private"};
+    static const struct option long_options[] = {
+        {"root", required_argument, NULL, 'r'},  {"bind", required_argument, NULL, 'b'},
+        {"tmpfs", required_argument, NULL, 't'}, {"dev", no_argument, NULL, 'd'},
+        {"read-only", no_argument, NULL, 'R'},   TOOL_OPTIONS};
     int option;
 
+    options.mounts = calloc((size_t)argc, sizeof(struct bind));
     tool_start(argv, "mnt", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "r:b:t:dRp:", long_options, NULL)) != -1) {
-        if (option == 'r') {
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "r:b:t:dR", long_options, NULL)) != -1) {
+        if (option == 'r')
             options.root = optarg;
-        } else if (option == 'b') {
-            options.mounts[options.mount_count++] = bind_parse(optarg);
-        } else if (option == 't') {
-            options.mounts[options.mount_count++] = tmpfs_parse(optarg);
-        } else if (option == 'd') {
+        else if (option == 'b' || option == 't')
+            options.mounts[options.mount_count++] = bind_parse(optarg, option == 't');
+        else if (option == 'd')
             options.devices = true;
-        } else if (option == 'R') {
+        else if (option == 'R')
             options.read_only = true;
-        } else if (option == 'p') {
-            options.propagation = optarg;
-        } else {
+        else
             tool_option(option);
-        }
     }
-    if (strcmp(options.propagation, "shared") == 0 &&
-        (options.root || options.mount_count || options.devices || options.read_only))
-        fail("propagation 'shared' excludes options that mount: the host would get their mounts "
-             "too");
     options.command = tool_command(argc, argv);
-    return options;
 }
 
-/* How mounts and unmounts travel between this mount namespace and the host's. Before any mount. */
-static void set_propagation(const char *kind)
+static noreturn void run_box(const struct child *child)
 {
-    if (strcmp(kind, "private") == 0) {
-        mounts_make_private();
-    } else if (strcmp(kind, "slave") == 0) {
-        explain("mount --make-rslave /\tmount(NULL, \"/\", NULL, MS_REC|MS_SLAVE, NULL)");
-        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
-            die("make the mounts slaves");
-    } else if (strcmp(kind, "shared") != 0) { /* the new namespace's mounts are as the host's */
-        fail("invalid propagation '%s': expected private, slave or shared", kind);
-    }
-}
+    mounts_make_private();
+    struct root root = options.root ? root_prepare(options.root) : root_at("");
 
-static noreturn void run_box(const struct options *options, const struct child *child)
-{
-    set_propagation(options->propagation);
-    struct root root = options->root ? root_prepare(options->root) : root_current();
-
-    if (options->devices)
-        close(mount_devices(&root).directory);
-    for (int i = 0; i < options->mount_count; i++) {
-        const struct bind *mount = &options->mounts[i];
+    if (options.devices)
+        mount_devices(&root);
+    for (int i = 0; i < options.mount_count; i++) {
+        const struct bind *mount = &options.mounts[i];
         if (mount->source != NULL)
             mount_bind(&root, mount->source, mount->target, mount->flags);
         else
-            close(mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options));
+            mount_inside(&root, mount->target, "tmpfs", mount->flags, mount->options);
     }
-    if (options->read_only)
+    if (options.read_only)
         mount_read_only(&root);
-    if (options->root != NULL)
+    if (options.root != NULL)
         root_pivot(&root);
     view_in_place_of_command(); /* with --view */
-    spawn_exec(child, options->command);
+    spawn_exec(child, options.command);
 }
 
 int main(int argc, char **argv)
 {
-    static struct options options; /* what it points to stays allocated until the end */
-
-    options = parse_options(argc, argv);
+    parse_options(argc, argv);
     struct child child = spawn(CLONE_NEWNS);
-
     if (child.pid == 0)
-        run_box(&options, &child);
+        run_box(&child);
     return spawn_wait(&child);
 }

@@ -1,14 +1,17 @@
+#define _GNU_SOURCE
 #include "mount.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h> /* not together with <sys/mount.h>: some versions of the two clash */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "tree.h"
 
 /* Set or clear the flag that WORD names in FLAGS. False if it names none. */
 static bool take_flag(unsigned long *flags, const char *word)
@@ -25,61 +28,88 @@ static bool take_flag(unsigned long *flags, const char *word)
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(word, known[i].set) == 0)
-            *flags |= known[i].flag;
-        else if (strcmp(word, known[i].clear) == 0)
-            *flags &= ~known[i].flag;
-        else
+        bool set = strcmp(word, known[i].set) == 0;
+        if (!set && strcmp(word, known[i].clear) != 0)
             continue;
+        *flags = set ? *flags | known[i].flag : *flags & ~known[i].flag;
         return true;
     }
     return false;
 }
 
-/* TEXT, TARGET or TARGET:WORD,..., for MOUNT. A WORD that names no flag is an option. */
-static void parse_target(struct bind *mount, char *text)
+struct bind bind_parse(const char *text, bool tmpfs)
 {
+    struct bind bind = {.flags = tmpfs ? MS_NOEXEC | MS_NOSUID | MS_NODEV : MS_NODEV};
+    char *rest = strdup(text), *options = calloc(1, strlen(text) + 1);
     const char *word;
 
-    mount->target = strsep(&text, ":");
-    if (mount->target[0] != '/')
-        fail("invalid target '%s': expected an absolute path in the root", mount->target);
-    if (mount->target[strspn(mount->target, "/.")] == '\0')
-        fail("invalid target '%s': it is the root itself", mount->target);
-    char *options = calloc(1, text != NULL ? strlen(text) + 1 : 1);
-    if (options == NULL)
-        die("calloc");
-    while ((word = strsep(&text, ",")) != NULL)
-        if (!take_flag(&mount->flags, word))
-            mount->options = strcat(strcat(options, options[0] != '\0' ? "," : ""), word);
-}
-
-struct bind bind_parse(const char *text)
-{
-    struct bind bind = {.flags = MS_NODEV};
-    char *rest = strdup(text);
-
-    if (rest == NULL)
-        die("strdup");
-    bind.source = strsep(&rest, ":");
-    if (rest != NULL)
-        parse_target(&bind, rest);
-    if (rest == NULL || bind.options != NULL || !(bind.flags & MS_NODEV))
+    if (rest == NULL || options == NULL)
+        die("mount %s", text);
+    bind.source = tmpfs ? NULL : strsep(&rest, ":");
+    bind.target = strsep(&rest, ":");
+    while ((word = strsep(&rest, ",")) != NULL)
+        if (!take_flag(&bind.flags, word))
+            bind.options = strcat(strcat(options, options[0] != '\0' ? "," : ""), word);
+    if (!tmpfs && (bind.target == NULL || bind.options != NULL || !(bind.flags & MS_NODEV)))
         fail("invalid bind '%s': expected SOURCE:TARGET or SOURCE:TARGET:OPTION,... with options "
              "ro, rw, noexec or nosuid",
              text);
+    if (bind.target[0] != '/')
+        fail("invalid target '%s': expected an absolute path in the root", bind.target);
+    if (bind.target[strspn(bind.target, "/.")] == '\0')
+        fail("invalid target '%s': it is the root itself", bind.target);
     return bind;
 }
 
-struct bind tmpfs_parse(const char *text)
+int tree_copy(const char *path)
 {
-    struct bind mount = {.flags = MS_NOEXEC | MS_NOSUID | MS_NODEV};
-    char *copy = strdup(text);
+    return (int)syscall(SYS_open_tree, AT_FDCWD, path,
+                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+}
 
-    if (copy == NULL)
-        die("strdup");
-    parse_target(&mount, copy);
-    return mount;
+int tree_set(int tree, uint64_t attributes, int user_namespace, bool recursive)
+{
+    struct mount_attr change = {.attr_set = attributes, .userns_fd = (uint64_t)user_namespace};
+    unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+
+    if (user_namespace > 0) /* it comes from the host, whose mounts may be shared */
+        change.propagation = MS_PRIVATE;
+    return (int)syscall(SYS_mount_setattr, tree, "", flags, &change, sizeof(change));
+}
+
+int tree_attach(int tree, int directory, const char *name)
+{
+    return (int)syscall(SYS_move_mount, tree, "", directory, name,
+                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static long configure(int system, unsigned command, const char *key, const char *value)
+{
+    return syscall(SYS_fsconfig, system, command, key, value, 0);
+}
+
+/*
+ * A new file system as a mount with ATTRIBUTES that has no place yet. Unlike mount(2), this gives
+ * us a descriptor of the very file system from the start. fsopen(2), fsconfig(2), fsmount(2)
+ */
+static int tree_new(const char *type, uint64_t attributes, const char *options)
+{
+    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
+    char *copy = strdup(options != NULL ? options : ""), *rest = options != NULL ? copy : NULL;
+    char *value;
+
+    if (system == -1 || copy == NULL)
+        return -1;
+    long error = configure(system, FSCONFIG_SET_STRING, "source", type);
+    while (error == 0 && (value = strsep(&rest, ",")) != NULL) { /* "mode=755,..." one by one */
+        const char *key = strsep(&value, "=");
+        error = configure(system, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
+    }
+    if (error == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
+        tree = (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
+    free(copy);
+    close(system);
+    return tree;
 }
 
 int mount_take(const char *source)
@@ -92,13 +122,17 @@ int mount_take(const char *source)
     return tree;
 }
 
-void mount_bind(const struct root *root, const char *source, const char *target,
-                unsigned long flags)
+void mount_set(int tree, const char *path, unsigned long flags)
 {
-    int tree = mount_take(source);
+    struct mount_words words = mount_words("MOUNT_ATTR_", flags, "remount,bind");
 
-    mount_tree(root, tree, source, target, flags);
-    close(tree);
+    explain("findmnt -Rlno TARGET %s | xargs -n1 mount%s\tmount_setattr(\"%s\", %s, AT_RECURSIVE)",
+            path, words.options, path, words.names);
+    if (tree_set(tree, flags, 0, true) == -1) {
+        if (errno == EINVAL)
+            hint("only a mount has attributes: is the directory bound to itself?");
+        die("mount%s %s", words.options, path);
+    }
 }
 
 void mount_tree(const struct root *root, int tree, const char *source, const char *target,
@@ -108,46 +142,47 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
 
     if (fstat(tree, &status) == -1)
         die("bind %s", source);
-    int place = root_target(root, target, S_ISDIR(status.st_mode) ? S_IFDIR : S_IFREG);
+    int place = root_target(root, target, status.st_mode & S_IFMT);
     const char *there = target_shown(root, target);
     explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, there, target);
-    if (tree_attach(tree, place, "") == -1)
+    if (tree_attach(tree, place, "") == -1) {
+        if (errno == EINVAL)
+            hint("a directory can only cover a directory, and a file a file");
         die("bind %s to %s", source, there);
+    }
     close(place);
     if (flags != 0)
         mount_set(tree, there, flags);
 }
 
-int mount_inside(const struct root *root, const char *target, const char *type, unsigned long flags,
-                 const char *options)
+void mount_bind(const struct root *root, const char *source, const char *target,
+                unsigned long flags)
+{
+    int tree = mount_take(source);
+
+    mount_tree(root, tree, source, target, flags);
+    close(tree);
+}
+
+struct root mount_inside(const struct root *root, const char *target, const char *type,
+                         unsigned long flags, const char *options)
 {
     struct mount_words words = mount_words("MOUNT_ATTR_", flags, options);
+    struct root mounted = {.no_links = true};
 
     explain("# a new %s\tfsopen(\"%s\")", type, type);
     explain("# ... as a mount without a place\tfsmount(%s)", words.names);
-    int tree = tree_new(type, flags, options);
-    if (tree == -1) {
+    mounted.directory = tree_new(type, flags, options);
+    if (mounted.directory == -1) {
         mount_hint(type, options);
         die("make a new %s for %s", type, target_shown(root, target));
     }
     int place = root_target(root, target, S_IFDIR);
-    const char *there = target_shown(root, target);
-    explain("mount -t %s%s %s %s\tmove_mount(\"%s\")", type, words.options, type, there, there);
-    if (tree_attach(tree, place, "") == -1)
-        die("mount %s on %s", type, there);
-    close(place);
-    return tree;
-}
-
-struct root mount_root(const struct root *root, const char *target, const char *type,
-                       unsigned long flags, const char *options)
-{
-    struct root strict = *root, mounted = {.make_missing = true, .no_links = true};
-
-    strict.no_links = true;
-    mounted.directory = mount_inside(&strict, target, type, flags, options);
     mounted.path = strdup(target_shown(root, target));
-    if (mounted.path == NULL)
-        die("strdup");
+    explain("mount -t %s%s %s %s\tmove_mount(\"%s\")", type, words.options, type, mounted.path,
+            mounted.path);
+    if (mounted.path == NULL || tree_attach(mounted.directory, place, "") == -1)
+        die("mount %s on %s", type, target);
+    close(place);
     return mounted;
 }

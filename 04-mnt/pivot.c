@@ -1,6 +1,4 @@
 #define _GNU_SOURCE
-#include "pivot.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,39 +8,16 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../03-pid/proc.h"
-#include "tree.h"
+#include "mount.h"
 
 struct root root_at(const char *directory)
 {
-    struct root root = {.path = directory, .make_missing = true};
+    struct root root = {.path = directory};
 
-    root.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root.directory = open(directory[0] ? directory : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root.directory == -1)
         die("root directory %s", directory);
     return root;
-}
-
-struct root root_current(void)
-{
-    struct root root = root_at("/");
-
-    root.path = "";
-    root.make_missing = false;
-    return root;
-}
-
-void mount_set(int tree, const char *path, unsigned long flags)
-{
-    struct mount_words words = mount_words("MOUNT_ATTR_", flags, "remount,bind");
-
-    explain("findmnt -Rlno TARGET %s | xargs -n1 mount%s\tmount_setattr(\"%s\", %s, AT_RECURSIVE)",
-            path, words.options, path, words.names);
-    if (tree_set(tree, flags, 0, true) == -1) {
-        if (errno == EINVAL)
-            hint("only a mount has attributes: is the directory bound to itself?");
-        die("mount%s %s", words.options, path);
-    }
 }
 
 struct root root_prepare(const char *directory)
@@ -65,7 +40,7 @@ struct root root_prepare(const char *directory)
 
 void mount_read_only(const struct root *root)
 {
-    /* EXERCISE 4.3: make the root read-only. mount_setattr(2), tree.h */
+    /* EXERCISE 4.3: make the root read-only. mount_setattr(2), mount.h */
     explain("mount -o remount,bind,ro %s/\tmount_setattr(\"%s/\", MOUNT_ATTR_RDONLY)", root->path,
             root->path);
     if (tree_set(root->directory, TREE_READ_ONLY, 0, false) == -1)

@@ -16,10 +16,9 @@
 
 /* The root that targets are resolved in. */
 struct root {
-    int directory;     /* open with O_PATH */
-    const char *path;  /* its name, for errors and --explain; "" for the root we already have */
-    bool make_missing; /* create missing targets; otherwise they are errors */
-    bool no_links;     /* a link on the way to a target is an error */
+    int directory;    /* open with O_PATH */
+    const char *path; /* for errors and --explain; "" for the root that we have already */
+    bool no_links;    /* a link on the way to a target is an error */
 };
 
 /*
@@ -36,9 +35,9 @@ const char *target_shown(const struct root *root, const char *target);
 int root_find(const struct root *root, const char *path);
 
 /*
- * Box. A target to mount on: PATH inside ROOT, a directory (KIND S_IFDIR) or a file (S_IFREG), open
- * with O_PATH. With MAKE_MISSING it is created if it is missing; if PATH is a link that leads
- * nowhere, what it leads to is created, inside ROOT as well. An error ends the tool.
+ * Box. The same for a target to mount on, but an error ends the tool. In a new root a missing one
+ * is created, a directory (KIND S_IFDIR) or a file (S_IFREG); if PATH is a link that leads nowhere,
+ * what it leads to is created, inside ROOT as well.
  */
 int root_target(const struct root *root, const char *path, mode_t kind);
 

@@ -8,12 +8,12 @@
 
 void ipc_mount_queues(const struct root *root, const char *path)
 {
-    int there = root_find(root, path);
+    int place = root_find(root, path);
 
-    if (there == -1 && errno == ENOENT)
+    if (place == -1 && errno == ENOENT)
         return;
-    close(there);
+    close(place); /* if it can't be opened for another reason, mount_inside() reports it */
     /* EXERCISE 5.2: the old /dev/mqueue shows the host's queues: mount a new one. mq_overview(7) */
-    close(mount_inside(root, path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+    mount_inside(root, path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     /* END */
 }

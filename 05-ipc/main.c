@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     struct child child = spawn(namespaces);
     if (child.pid == 0) { /* in the box */
         mounts_make_private();
-        struct root root = root_current();
+        struct root root = root_at("");
         ipc_mount_queues(&root, "/dev/mqueue");
         close(root.directory);
         view_in_place_of_command(); /* with --view */

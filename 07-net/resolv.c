@@ -70,9 +70,9 @@ void resolv_cover(const struct root *root, const char *path, const char *text,
 
 void resolv_bind(const char *text)
 {
-    struct root root = root_current();
+    struct root root = root_at("");
     struct root memory =
-        mount_root(&root, "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
+        mount_inside(&root, "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
 
     resolv_cover(&root, RESOLV_CONF, text, &memory, "resolv.conf");
     explain("umount --lazy /tmp\tumount2(\"/tmp\", MNT_DETACH)");
@@ -83,7 +83,7 @@ void resolv_bind(const char *text)
 void sys_mount(void)
 {
     static const char groups[] = "/sys/fs/cgroup";
-    struct root root = root_current();
+    struct root root = root_at("");
     int tree = access(groups, F_OK) == 0 ? mount_take(groups) : -1;
 
     mount_new("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);

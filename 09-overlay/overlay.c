@@ -237,7 +237,6 @@ void stack_enter(const char *merged, const char *covered)
     struct root root = root_at(merged);
     struct stat status;
 
-    root.make_missing = false;
     root.no_links = true;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
         if (strcmp(places[i], covered) != 0 &&

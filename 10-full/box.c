@@ -16,7 +16,6 @@
 #include "../02-uts/uts.h"
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
-#include "../04-mnt/devices.h"
 #include "../05-ipc/ipc.h"
 #include "../09-overlay/descriptor.h"
 #include "account.h"
@@ -28,14 +27,12 @@
 #include "streams.h"
 #include "terminal.h"
 
-/* The host's /sys, and not where a link leads to. */
+/* The host's /sys. */
 static struct root bind_sys(const struct root *root, unsigned long flags)
 {
-    struct root strict = {root->directory, root->path, true, true}, sys = strict;
+    struct root sys = {mount_take("/sys"), strdup(target_shown(root, "/sys")), true};
 
-    sys.directory = mount_take("/sys");
-    sys.path = strdup(target_shown(root, "/sys"));
-    mount_tree(&strict, sys.directory, "/sys", "/sys", flags);
+    mount_tree(root, sys.directory, "/sys", "/sys", flags);
     return sys;
 }
 
@@ -50,12 +47,12 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     bool bound = spec->user_namespace && !(spec->namespaces & CLONE_NEWNET);
     struct root sys =
-        bound ? bind_sys(root, flags) : mount_root(root, "/sys", "sysfs", flags, NULL);
+        bound ? bind_sys(root, flags) : mount_inside(root, "/sys", "sysfs", flags, NULL);
 
     if (bound && spec->grouped)
-        close(mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755"));
+        mount_inside(&sys, "/fs/cgroup", "tmpfs", flags, "mode=755");
     if (spec->grouped)
-        close(mount_inside(&sys, "/fs/cgroup", "cgroup2", flags, NULL)); /* 08 */
+        mount_inside(&sys, "/fs/cgroup", "cgroup2", flags, NULL); /* 08 */
     return sys;
 }
 
@@ -77,7 +74,7 @@ static void mount_volumes(const struct root *root, const struct spec *spec, cons
     for (int i = 0; i < spec->volume_count; i++) {
         const struct bind *volume = &spec->volumes[i];
         if (volume->source == NULL) {
-            close(mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options));
+            mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options);
             continue;
         }
         mount_tree(root, *tree, volume->source, volume->target, volume->flags);
@@ -175,12 +172,14 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
 {
     int trees[DESCRIPTORS], volumes = take_trees(spec, child, trees);
     struct root root = layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 09 */
+    struct root strict = {root.directory, root.path, .no_links = true};                    /* 04 */
     struct root dev = mount_devices(&root);                                                /* 04 */
 
     ipc_mount_queues(&dev, "/mqueue"); /* 05 */
     /* The old root is still there, as a user namespace needs for a new proc or sysfs. */
-    struct root proc = mount_root(&root, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    struct root sys = mount_sys(&root, spec); /* 04, 08 */
+    struct root proc =
+        mount_inside(&strict, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    struct root sys = mount_sys(&strict, spec); /* 04, 08 */
     if (spec->namespaces & CLONE_NEWNET)
         mask_allow_ping(&proc);                             /* 10 */
     mask_paths(&dev, &proc, &sys);                          /* 10 */

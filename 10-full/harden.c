@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/tree.h"
 
 void harden_descriptors(void)
 {

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/tree.h"
 #include "../09-overlay/store.h"
 
 /* NAME in DIRECTORY, never freed. */
@@ -99,7 +98,7 @@ int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES])
 /* TREE, an open mount of SOURCE, on DIRECTORY, as a root. */
 static struct root adopt(int tree, const char *source, const char *directory)
 {
-    struct root root = {.directory = tree, .path = directory, .make_missing = true};
+    struct root root = {.directory = tree, .path = directory};
     int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);

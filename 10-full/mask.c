@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/tree.h"
 
 /* What becomes of a path: covered by the null device, or by an empty directory; or read-only, where
  * programs look there. */

@@ -199,7 +199,7 @@ static void add_shm(struct spec *spec, const char *size)
 
     if (asprintf(&text, "/dev/shm:size=%lld", limit_bytes(size, "shm-size", 1)) == -1)
         die("asprintf");
-    add_volume(spec, text, tmpfs_parse(text));
+    add_volume(spec, text, bind_parse(text, true));
 }
 
 /* Is TEXT the first of two words and not the second? Any third ends the tool. */
@@ -250,9 +250,9 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "group-add"))
         list_add(&spec->groups, optarg);
     else if (is(name, "volume"))
-        add_volume(spec, optarg, bind_parse(optarg));
+        add_volume(spec, optarg, bind_parse(optarg, false));
     else if (is(name, "tmpfs"))
-        add_volume(spec, optarg, tmpfs_parse(optarg));
+        add_volume(spec, optarg, bind_parse(optarg, true));
     else if (is(name, "shm-size"))
         add_shm(spec, optarg);
     else if (is(name, "add-host"))

@@ -198,7 +198,6 @@ does_the_same_in_the_shell() {
         "uts --hostname bird --domainname nest"
         "pid"
         "mnt --root $ROOTFS --dev --tmpfs /tmp:exec,size=1m,mode=700 --bind /proc:/proc --bind /dev:/mnt:ro --read-only"
-        "mnt --propagation slave"
         "ipc"
         "user"
     )
