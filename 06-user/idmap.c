@@ -29,11 +29,6 @@ void idmap_add(struct id_map *map, const char *text)
         (struct id_range){(unsigned)inside, (unsigned)outside, (unsigned)count};
 }
 
-struct id_map idmap_single(unsigned inside, unsigned outside)
-{
-    return (struct id_map){.ranges = {{inside, outside, 1}}, .count = 1};
-}
-
 /* The kernel accepts a map only once, and only as a whole in a single write(2). */
 static void write_once(pid_t pid, const char *name, const char *text)
 {

@@ -27,9 +27,6 @@ struct id_map {
 /* Host. Add the range INSIDE:OUTSIDE:COUNT to MAP. A malformed one ends the tool. */
 void idmap_add(struct id_map *map, const char *text);
 
-/* Host. The map of one id: INSIDE is OUTSIDE. */
-struct id_map idmap_single(unsigned inside, unsigned outside);
-
 /* Either side. Read PATH's first line into LINE, without the newline; "" if it can't be read. */
 void first_line(const char *path, char *line, size_t size);
 

@@ -30,67 +30,49 @@ static const char usage[] =
     "The same in the shell:\n"
     "  unshare --user --map-root-user id\n";
 
-struct options {
-    struct id_map users, groups;
-    bool setgroups;
-    bool mapped; /* by option, not by default */
-    char **command;
-};
-
-static bool parse_setgroups(const char *text)
+int main(int argc, char **argv)
 {
-    if (strcmp(text, "allow") != 0 && strcmp(text, "deny") != 0)
-        fail("invalid setgroups '%s': expected allow or deny", text);
-    return strcmp(text, "allow") == 0;
-}
-
-static struct options parse_options(int argc, char **argv)
-{
-    static const struct option long_options[] = {{"uid-map", required_argument, NULL, 'u'},
-                                                 {"gid-map", required_argument, NULL, 'g'},
-                                                 {"setgroups", required_argument, NULL, 's'},
-                                                 TOOL_OPTIONS};
-    struct options options = {.setgroups = false};
+    static const struct option options[] = {{"uid-map", required_argument, NULL, 'u'},
+                                            {"gid-map", required_argument, NULL, 'g'},
+                                            {"setgroups", required_argument, NULL, 's'},
+                                            TOOL_OPTIONS};
+    struct id_map users = {.count = 0}, groups = {.count = 0};
+    const char *setgroups = "deny";
+    uint64_t namespaces = 0;
     int option;
 
     tool_start(argv, "user", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "u:g:s:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "u:g:s:", options, NULL)) != -1) {
         if (option == 'u')
-            idmap_add(&options.users, optarg);
+            idmap_add(&users, optarg);
         else if (option == 'g')
-            idmap_add(&options.groups, optarg);
+            idmap_add(&groups, optarg);
         else if (option == 's')
-            options.setgroups = parse_setgroups(optarg);
+            setgroups = optarg;
         else
             tool_option(option);
     }
-    options.mapped = options.users.count > 0 || options.groups.count > 0;
-    if (options.users.count == 0)
-        options.users = idmap_single(0, geteuid());
-    if (options.groups.count == 0)
-        options.groups = idmap_single(0, getegid());
-    options.command = tool_command(argc, argv);
-    return options;
-}
-
-int main(int argc, char **argv)
-{
-    struct options options = parse_options(argc, argv);
-    uint64_t namespaces = 0;
-
-    if (options.mapped && !options.setgroups && geteuid() == 0)
+    bool allow = strcmp(setgroups, "allow") == 0;
+    if (!allow && strcmp(setgroups, "deny") != 0)
+        fail("invalid setgroups '%s': expected allow or deny", setgroups);
+    if (users.count + groups.count > 0 && !allow && geteuid() == 0)
         idmap_leave_groups(); /* the box can't */
+    if (users.count == 0)     /* one range: 0 inside is you, and nobody else */
+        users = (struct id_map){{{0, geteuid(), 1}}, 1};
+    if (groups.count == 0)
+        groups = (struct id_map){{{0, getegid(), 1}}, 1};
+
     /* EXERCISE 6.1: create the child in its own user namespace. clone(2) */
     namespaces = CLONE_NEWUSER;
     /* END */
     struct child child = spawn(namespaces);
     if (child.pid == 0) { /* in the box */
         spawn_wait_go(&child);
-        idmap_become_root(&options.users, &options.groups, options.setgroups);
+        idmap_become_root(&users, &groups, allow);
         view_in_place_of_command(); /* with --view */
-        spawn_exec(&child, options.command);
+        spawn_exec(&child, tool_command(argc, argv));
     }
-    idmap_write(child.pid, &options.users, &options.groups, options.setgroups); /* on the host */
+    idmap_write(child.pid, &users, &groups, allow); /* on the host */
     spawn_go(&child);
     return spawn_wait(&child);
 }

@@ -95,7 +95,7 @@ static struct options parse_options(int argc, char **argv)
 /* An ordinary user needs a user namespace for the others, and stays in it who he is. */
 static void map_myself(uid_t user, gid_t group)
 {
-    struct id_map users = idmap_single(user, user), groups = idmap_single(group, group);
+    struct id_map users = {{{user, user, 1}}, 1}, groups = {{{group, group, 1}}, 1};
     idmap_write(getpid(), &users, &groups, false);
 }
 

@@ -72,7 +72,7 @@ static void take_signals(void)
 struct child work_start(const char *directory, int input, int output)
 {
     bool ordinary = geteuid() != 0;
-    struct id_map users = idmap_single(0, geteuid()), groups = idmap_single(0, getegid());
+    struct id_map users = {{{0, geteuid(), 1}}, 1}, groups = {{{0, getegid(), 1}}, 1};
     struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
                                (ordinary ? CLONE_NEWUSER : 0));
 

@@ -56,7 +56,7 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
     struct account account;
     int terminal = -1;
     struct root root = root_at("");
-    struct id_map just_root = idmap_single(0, 0); /* the maps are written already */
+    struct id_map just_root = {{{0, 0, 1}}, 1}; /* the maps are written already */
 
     if (box->user_namespace)
         idmap_become_root(&just_root, &just_root, false);
