@@ -5,12 +5,9 @@
  * process (pidfd_open(2)) stands for all its namespaces, and a set of flags selects those to join.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <sched.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,12 +49,22 @@ static bool differs(pid_t pid, const char *name)
     return stat(path, &own) == 0 && own.st_ino != other.st_ino;
 }
 
-static void join(pid_t pid)
+int main(int argc, char **argv)
 {
-    int process = (int)syscall(SYS_pidfd_open, pid, 0), flags = 0;
+    static const struct option options[] = {TOOL_OPTIONS};
+    int option, flags = 0;
+    char *end;
 
+    tool_start(argv, "enter", usage);
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
+        tool_option(option);
+    pid_t pid = optind < argc ? (pid_t)strtol(argv[optind++], &end, 10) : 0;
+    if (pid <= 0 || *end != '\0')
+        fail("missing process: enter PID [COMMAND]");
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
     if (process == -1)
         die("process %d", pid);
+
     /* EXERCISE 2.3: join all namespaces in which PID differs from us, at once. setns(2) */
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (differs(pid, kinds[i].name))
@@ -66,23 +73,6 @@ static void join(pid_t pid)
     if (flags != 0 && setns(process, flags) == -1)
         die("setns");
     /* END */
-    close(process);
-}
-
-int main(int argc, char **argv)
-{
-    static const struct option options[] = {TOOL_OPTIONS};
-    int option;
-    char *end;
-
-    tool_start(argv, "enter", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
-        tool_option(option);
-    long pid = optind < argc ? strtol(argv[optind++], &end, 10) : 0;
-    if (pid <= 0 || *end != '\0')
-        fail("missing process: enter PID [COMMAND]");
-
-    join((pid_t)pid);
     struct child child = spawn(0); /* only children enter a pid namespace: they are born in it */
     if (child.pid == 0) {
         view_in_place_of_command();

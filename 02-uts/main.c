@@ -26,49 +26,33 @@ static const char usage[] =
     "  unshare --uts /bin/sh\n"
     "  hostname bird\n";
 
-struct options {
-    const char *hostname;
-    const char *domainname;
-    char **command;
-};
-
-static struct options parse_options(int argc, char **argv)
+int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"hostname", required_argument, NULL, 'H'},
-                                                 {"domainname", required_argument, NULL, 'D'},
-                                                 TOOL_OPTIONS};
-    struct options options = {NULL, NULL, NULL};
+    static const struct option options[] = {{"hostname", required_argument, NULL, 'H'},
+                                            {"domainname", required_argument, NULL, 'D'},
+                                            TOOL_OPTIONS};
+    const char *hostname = NULL, *domainname = NULL;
+    uint64_t namespaces = 0;
     int option;
 
     tool_start(argv, "uts", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "H:D:", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "H:D:", options, NULL)) != -1) {
         if (option == 'H')
-            options.hostname = optarg;
+            hostname = optarg;
         else if (option == 'D')
-            options.domainname = optarg;
+            domainname = optarg;
         else
             tool_option(option);
     }
-    options.command = tool_command(argc, argv);
-    return options;
-}
-
-int main(int argc, char **argv)
-{
-    struct options options = parse_options(argc, argv);
-    uint64_t namespaces = 0;
 
     /* EXERCISE 2.1: choose the namespace that the child should have to itself. clone(2) */
     namespaces = CLONE_NEWUTS;
     /* END */
     struct child child = spawn(namespaces);
     if (child.pid == 0) { /* in the box */
-        if (options.hostname != NULL)
-            uts_set_hostname(options.hostname);
-        if (options.domainname != NULL)
-            uts_set_domainname(options.domainname);
+        uts_set_names(hostname, domainname);
         view_in_place_of_command(); /* with --view */
-        spawn_exec(&child, options.command);
+        spawn_exec(&child, tool_command(argc, argv));
     }
     return spawn_wait(&child); /* on the host */
 }

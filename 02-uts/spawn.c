@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -59,10 +57,8 @@ sigset_t spawn_signals(void)
     return set;
 }
 
-/*
- * If the tool is killed outright, so is the box. The kernel only sends the signal for a death that
- * comes after this call, so look whether the host's end of the socket is still held.
- */
+/* The kernel only sends the signal for a death that comes after this call, so look whether the
+ * host's end of the socket is still held. */
 void spawn_tie(const struct child *child)
 {
     struct pollfd host = {.fd = child->sync, .events = 0};
@@ -106,20 +102,19 @@ static void report_failure(void)
 
 struct child spawn_with(struct clone_args arguments)
 {
-    struct child child = {.pidfd = -1};
+    struct child child = {.pid = -1, .pidfd = -1};
     uint64_t asked = arguments.flags;
     int pair[2];
 
-    arguments.flags |= CLONE_PIDFD;
-    arguments.pidfd = (uintptr_t)&child.pidfd;
-    arguments.exit_signal = SIGCHLD;
-    child.pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
-    if (child.pid == -1) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
         report("socketpair");
         return child;
     }
     if (asked != 0)
         explain_clone(asked);
+    arguments.flags |= CLONE_PIDFD;
+    arguments.pidfd = (uintptr_t)&child.pidfd;
+    arguments.exit_signal = SIGCHLD;
     child.pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
     /* Seccomp filters, chapter 10's too, can't see the flags of clone3 and so hide the call. */
     if (child.pid == -1 && errno == ENOSYS && !(asked & CLONE_INTO_CGROUP))
@@ -131,18 +126,13 @@ struct child spawn_with(struct clone_args arguments)
         if (errno == EPERM && (asked & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
         report("clone3");
-        return child;
     }
-
-    bool in_box = child.pid == 0;
-    child.sync = pair[in_box];
-    close(pair[!in_box]);
-    if (in_box) {
-        child.pidfd = -1;
+    child.sync = pair[child.pid == 0];
+    close(pair[child.pid != 0]);
+    if (child.pid == 0) {
         tool_side("box");
-        if (to_host == -1)
-            atexit(report_failure);
         to_host = child.sync;
+        atexit(report_failure);
         spawn_tie(&child);
     }
     return child;
@@ -166,30 +156,18 @@ void spawn_go(const struct child *child)
     shutdown(child->sync, SHUT_RDWR); /* "go" will never arrive, and the box must not wait */
 }
 
-/* How many bytes the other side sends; 0 if its end is closed: it has failed, died or executed. */
-static ssize_t receive(const struct child *child)
+int spawn_wait_exec(const struct child *child)
 {
     char word[8];
     ssize_t got = recv(child->sync, word, sizeof(word), 0);
 
-    return got == -1 && errno == ECONNRESET ? 0 : got;
+    return got == -1 && errno != ECONNRESET ? report("wait for the other side") : got > 0;
 }
 
 void spawn_wait_go(const struct child *child)
 {
-    ssize_t got = receive(child);
-
-    if (got == -1)
-        die("wait for the host");
-    if (got == 0)
+    if (spawn_wait_exec(child) != 1) /* the same: a word, or the end of the other side */
         _exit(EXIT_TOOL);
-}
-
-int spawn_wait_exec(const struct child *child)
-{
-    ssize_t got = receive(child);
-
-    return got == -1 ? report("wait for the command to start") : got == 0;
 }
 
 void spawn_exec(const struct child *child, char **command)
@@ -198,32 +176,18 @@ void spawn_exec(const struct child *child, char **command)
     exec_command(command);
 }
 
-/* Reap every child that has ended. True, with the status, once CHILD itself was among them. */
-static bool reap(const struct child *child, int *status)
-{
-    bool ended = false;
-    int each;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &each, WNOHANG)) > 0) {
-        if (pid != child->pid)
-            continue;
-        ended = true;
-        *status = WIFSIGNALED(each) ? EXIT_SIGNAL + WTERMSIG(each) : WEXITSTATUS(each);
-    }
-    return ended;
-}
-
 int spawn_wait(const struct child *child)
 {
     sigset_t signals = spawn_signals();
     siginfo_t info;
-    int status = EXIT_TOOL;
+    pid_t ended;
+    int status;
 
     spawn_hold_stops(false);
-    while (!reap(child, &status)) {
-        if (sigwaitinfo(&signals, &info) == -1)
-            continue; /* EINTR: stopped and continued */
+    while ((ended = waitpid(-1, &status, WNOHANG)) != child->pid) {
+        /* Another child is an orphan that we reap as init; EINTR: stopped and continued. */
+        if (ended > 0 || sigwaitinfo(&signals, &info) == -1)
+            continue;
         /*
          * The terminal sends its signals (SI_KERNEL) to the whole foreground group, so the command
          * has received this one already, unless it has left the group. Only a hangup goes to the
@@ -235,5 +199,5 @@ int spawn_wait(const struct child *child)
             syscall(SYS_pidfd_send_signal, child->pidfd, info.si_signo, NULL, 0);
     }
     spawn_hold_stops(true);
-    return status;
+    return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }

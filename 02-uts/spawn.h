@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
-#include <sys/types.h>
 
 struct child {
     pid_t pid; /* on the host: the child's pid; in the box: 0, as with fork */
@@ -23,52 +22,17 @@ struct child {
 };
 
 /*
- * Host. Create a child with clone3(2). NAMESPACES is a set of CLONE_NEW* flags and may be 0. From
+ * Host. Create a child with clone3(2), in NAMESPACES, a set of CLONE_NEW* flags that may be 0. From
  * here on, the signals that are passed on stay blocked on both sides. The child dies when the tool
  * dies. An error ends the tool.
  */
 struct child spawn(uint64_t namespaces);
 
-/*
- * Host, after spawn_block_signals(). The same with clone3(2)'s ARGUMENTS: .flags and, with
- * CLONE_INTO_CGROUP, .cgroup. For tools that have something to undo, so an error does not end the
- * tool: it is reported, and the child's pid is -1.
- */
-struct child spawn_with(struct clone_args arguments);
-
-/*
- * Host. Block SIGPIPE and the signals that are passed on, so that none of them keeps a tool from
- * undoing what it creates before the child. The child receives them once it exists.
- */
-void spawn_block_signals(void);
-
-/* Host. The signals that are passed on (SIGHUP unless it was ignored at the start), and SIGCHLD. */
-sigset_t spawn_signals(void);
-
-/*
- * Host. Hold off Ctrl-Z and the like, or let them through again; calls nest. A tool must not be
- * stopped while others wait for its lock. spawn_block_signals() holds these signals off, and
- * spawn_wait() lets them through while it waits.
- */
-void spawn_hold_stops(bool hold);
-
 /* Host. The host has done its part: the box may go on. Without this call it ends. */
 void spawn_go(const struct child *child);
 
-/*
- * Host. Wait until the box has executed its command. Returns 1 if it did or was killed; 0 if it
- * could not and has reported why; or, after report(), -errno.
- */
-int spawn_wait_exec(const struct child *child);
-
 /* Box. Wait for spawn_go(). Ends the box silently if the host has failed or died instead. */
 void spawn_wait_go(const struct child *child);
-
-/*
- * Box. Die when the tool dies. spawn() and spawn_exec() call it. Another call is needed only after
- * a change of credentials that no exec follows, because the change clears it. prctl(2)
- */
-void spawn_tie(const struct child *child);
 
 /* Box. The last step: execute the command. Does not return. */
 noreturn void spawn_exec(const struct child *child, char **command);
@@ -78,5 +42,33 @@ noreturn void spawn_exec(const struct child *child, char **command);
  * the exit status that the tool should have: the child's own, or 128+N if signal N killed it.
  */
 int spawn_wait(const struct child *child);
+
+/* The rest is for later chapters. */
+
+/* Box. Die when the tool dies. A change of credentials clears that, spawn_exec() renews it. */
+void spawn_tie(const struct child *child);
+
+/*
+ * Host. Wait until the box has executed its command. Returns 0 if it did or was killed; 1 if it
+ * could not and has reported why; or, after report(), -errno.
+ */
+int spawn_wait_exec(const struct child *child);
+
+/*
+ * Host. For tools that have something to undo: block what spawn() would, before they create it, and
+ * hold stops. Then spawn_with() is spawn() with clone3(2)'s ARGUMENTS, .flags and .cgroup; an error
+ * is reported, and the child's pid is -1.
+ */
+void spawn_block_signals(void);
+struct child spawn_with(struct clone_args arguments);
+
+/* Host. The signals that are passed on (SIGHUP unless it was ignored at the start), and SIGCHLD. */
+sigset_t spawn_signals(void);
+
+/*
+ * Host. Hold off Ctrl-Z and the like, or let them through again; calls nest. A tool must not be
+ * stopped while others wait for its lock. spawn_wait() lets them through while it waits.
+ */
+void spawn_hold_stops(bool hold);
 
 #endif

@@ -2,10 +2,8 @@
 #ifndef UTS_H
 #define UTS_H
 
-/* Box. Set the host name, at most 64 bytes. sethostname(2). An error ends the tool. */
-void uts_set_hostname(const char *name);
-
-/* Box. Set the NIS domain name, at most 64 bytes. setdomainname(2). An error ends the tool. */
-void uts_set_domainname(const char *name);
+/* Box. Set the host name and the NIS domain name, each of at most 64 bytes, unless it is NULL. An
+ * error ends the tool. */
+void uts_set_names(const char *hostname, const char *domainname);
 
 #endif

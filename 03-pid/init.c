@@ -44,12 +44,12 @@ void init_stay_behind(struct child *box)
     }
     close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
     spawn_go(&child);
-    int executed = spawn_wait_exec(&child);
-    if (executed < 0)
+    int failed = spawn_wait_exec(&child);
+    if (failed < 0)
         exit(EXIT_TOOL);
     tool_errors_to(STDERR_FILENO);
     /* If the socket closes, the host knows that the command runs; a word on it means failure. */
-    close_all_but((int[]){child.pidfd, box->sync}, executed ? 1 : 2);
-    (executed ? _exit : exit)(spawn_wait(&child)); /* exit(3) says that word */
+    close_all_but((int[]){child.pidfd, box->sync}, failed ? 2 : 1);
+    (failed ? exit : _exit)(spawn_wait(&child)); /* exit(3) says that word */
     /* END */
 }

@@ -208,8 +208,8 @@ noreturn void box_run(struct spec *spec, struct child *child)
         mount_read_only(&root); /* 04 */
     /* Or a file that asks for a capability outside the bounding set could not be executed. */
     mount_set(root.directory, root.path, MS_NOSUID);
-    root_pivot(&root);                /* 04 */
-    uts_set_hostname(spec->hostname); /* 02 */
+    root_pivot(&root);                   /* 04 */
+    uts_set_names(spec->hostname, NULL); /* 02 */
     if (spec->namespaces & CLONE_NEWNET)
         network_configure(spec->linked ? &spec->net : NULL); /* 07 */
 

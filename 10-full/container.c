@@ -197,8 +197,8 @@ int container_run(struct spec *spec)
         return EXIT_TOOL;
 
     int master = spec->tty ? terminal_receive(&child) : -1; /* 10 */
-    int executed = spec->tty && master == -1 ? 0 : spawn_wait_exec(&child);
-    if (executed < 0 || note_started(spec, waiting, executed) != 0)
+    int failed = spec->tty && master == -1 ? 1 : spawn_wait_exec(&child);
+    if (failed < 0 || note_started(spec, waiting, !failed) != 0)
         return EXIT_TOOL;
     streams_relay(master, &child);
     spec->status = spawn_wait(&child); /* 02 */

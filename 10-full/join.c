@@ -158,7 +158,7 @@ int command_exec(int argc, char **argv, char **whole)
         run_inside(&box, &child);
     await(&box, &child);
     if (box.detach)
-        (void)background_tell(waiting, &child, spawn_wait_exec(&child) == 1);
+        (void)background_tell(waiting, &child, spawn_wait_exec(&child) == 0);
     int master = box.tty ? terminal_receive(&child) : -1;
     if (master != -1)
         await(&box, &child); /* until the command runs: a person at the terminal could end that */
