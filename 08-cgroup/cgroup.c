@@ -89,8 +89,12 @@ static int hand_down(const char *path, const char *parent, const char *names, bo
     group_read(tree_top(), "cgroup.controllers", list, sizeof(list));
     choose(missing, list, false, order);
     if (needed && order[0] != '\0') {
-        hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with 'cgroup_no_v1=all', or "
-             "use the virtual machine: 'make shell-vm'");
+        choose(order, "cpu cpuset hugetlb io memory misc pids rdma", false, list);
+        if (list[0] != '\0')
+            hint("a file's name begins with its controller's: memory.high, for example");
+        else
+            hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with "
+                 "'cgroup_no_v1=all', or use the virtual machine: 'make shell-vm'");
         return refuse("no controller %s in %s", order + 1, tree_top());
     }
     choose(missing, list, true, missing);

@@ -4,6 +4,7 @@
  * Namespaces decide what a process sees; control groups decide how much it may use. The group is
  * created first and the child is born in it, so that the limits hold from its first instruction.
  */
+#include <limits.h>
 #include <sched.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../06-user/idmap.h"
+#include "../07-net/number.h"
 #include "cgroup.h"
 #include "usage.h"
 
@@ -77,7 +79,7 @@ static struct options parse_options(int argc, char **argv)
             limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
         else if (option == MEMORY_SWAP)
             limit_size(limits, "memory.swap.max", optarg, 0);
-        else if (option == PIDS)
+        else if (option == PIDS && tool_number(optarg, "pids", 1, INT_MAX) > 0)
             limit_file(limits, "pids.max", optarg);
         else if (option == SET)
             limit_any(limits, optarg);

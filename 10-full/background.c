@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "streams.h"
 
 /* Bytes of a log: how many stay at least, and how many go at a time: whole blocks. */
 enum { KEPT = 10 << 20, STEP = 1 << 20 };
@@ -29,10 +31,10 @@ int background_begin(const char *name)
     if (process == 0) {
         close(ends[0]);
         setsid();
-        tool_errors_to(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+        streams_keep_errors();
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-            if (dup2(null, file) == -1)
+            if (null == -1 || dup2(null, file) == -1)
                 die("open /dev/null");
         close(null);
         return ends[1];
@@ -105,6 +107,9 @@ static off_t print_new(int file, off_t place)
     if (lseek(file, 0, SEEK_END) < place)
         place = 0; /* it has been begun again */
     for (off_t data; (data = lseek(file, place, SEEK_DATA)) != -1; place = data + got) {
+        if (place > 0 && data > place)
+            (void)refuse("%jd bytes of the log were dropped before they could be printed",
+                         (intmax_t)(data - place));
         got = read(file, text, sizeof(text));
         if (got <= 0)
             break;

@@ -185,6 +185,10 @@ static void add_volume(struct spec *spec, const char *text, struct bind volume)
 {
     if (spec->volume_count == DESCRIPTORS - LAYERS_TREES)
         fail("a box can have %d volumes at most", spec->volume_count);
+    if (volume.source != NULL && access(volume.source, F_OK) == -1) {
+        hint("create it first: mkdir %s; docker's named volumes do not exist here", volume.source);
+        die("volume %s", volume.source);
+    }
     list_add(&spec->mounts, text);
     spec->volumes = realloc(spec->volumes, ((size_t)spec->volume_count + 1) * sizeof(volume));
     if (spec->volumes == NULL)

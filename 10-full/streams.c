@@ -97,13 +97,18 @@ void streams_open(struct spec *spec, int log)
     }
 }
 
-void streams_enter(const struct spec *spec)
+void streams_keep_errors(void)
 {
     int errors = fcntl(tool_errors(), F_DUPFD_CLOEXEC, 0);
 
     if (errors == -1)
-        die("dup");
+        die("keep standard error open");
     tool_errors_to(errors);
+}
+
+void streams_enter(const struct spec *spec)
+{
+    streams_keep_errors();
     for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
         if (spec->streams[standard] != 0 && dup2(spec->streams[standard], standard) == -1)
             die("dup2");

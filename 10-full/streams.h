@@ -22,6 +22,10 @@ void streams_check_shell(const struct spec *spec);
  */
 void streams_open(struct spec *spec, int log);
 
+/* Either side. Errors go on to where they go now, whatever standard error becomes. Failing to do so
+ * ends the tool. */
+void streams_keep_errors(void);
+
 /* Box. Put them in place. The tool's own errors go on to where they went. Errors end the tool. */
 void streams_enter(const struct spec *spec);
 

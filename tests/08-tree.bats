@@ -269,6 +269,17 @@ delegate() {
     wait_until 10 grep -qw pids $top/cgroup.controllers
 }
 
+@test "a controller that no kernel has: the error says so, and nothing of cgroup v1" {
+    expect_error 125 "no controller foo in $top" "$(tool cgroup)" --set foo.bar=1 true
+    assert_hint "begins with its controller's"
+}
+
+@test "--pids 0: nothing could be born there, so that is an error" {
+    expect_error 125 "pids" "$(tool cgroup)" --pids 0 true
+    refute_contains "$stderr" clone3
+    assert_equal "$(our_groups)" ""
+}
+
 @test "no tree at all: the error says how to get one" {
     run -125 unshare --mount sh -c "umount -l $top; exec $(tool cgroup) true"
     assert_contains "$output" "no cgroup v2 tree is mounted"

@@ -57,6 +57,22 @@ load lib/boxes
     done
 }
 
+@test "run -d: whichever call fails as it goes into the background, it reports an error" {
+    local call failed=0
+    for call in {1..8}; do
+        run --separate-stderr "$COURSE/.build/inject" --process=2 --call="$call" --error=24 \
+            "$full" run -d --name bird "${alone[@]}" "$ROOTFS" true
+        if [ "$status" -eq 0 ]; then
+            run -0 "$full" rm -f bird
+            continue
+        fi
+        assert_equal "call $call: $status" "call $call: 125"
+        [[ $stderr == "full"*": "*"Too many open files" ]] || fail "call $call: no error, but '$stderr'"
+        failed=$((failed + 1))
+    done
+    [ "$failed" -gt 2 ]
+}
+
 # A box that stays for SECONDS where it has still the host's root: half_made SECONDS
 half_made() {
     strace --follow-forks --quiet=all --output=/dev/null --trace=pivot_root \

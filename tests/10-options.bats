@@ -120,7 +120,12 @@ shm_size() {
     done
     expect_error 125 "expected SOURCE:TARGET" "$full" run "${alone[@]}" -v /data "$ROOTFS" true
     rm -rf "$ROOTFS/data"
-    expect_error 125 "data: No such file or directory" "$full" run "${alone[@]}" -v data:/data "$ROOTFS" true
+    local users
+    for users in auto host; do
+        expect_error 125 "volume data: No such file or directory" \
+            "$full" run "${alone[@]}" --userns "$users" -v data:/data "$ROOTFS" true
+        assert_hint "mkdir data"
+    done
     [ ! -e "$ROOTFS/data" ]
     cd "$BATS_TEST_TMPDIR"
     run -0 "$full" run "${alone[@]}" -v data:/mnt "$ROOTFS" touch /mnt/made

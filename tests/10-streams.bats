@@ -115,6 +115,24 @@ kept_of_boxes() {
     assert_equal "$("$full" logs bird | tail -n 1300000 | cksum)" "$(seq 700001 2000000 | cksum)"
 }
 
+@test "-d: logs -f reports what was dropped before its reader could take it" {
+    local pipe=$BATS_TEST_TMPDIR/pipe
+    mkfifo "$pipe"
+    exec 9<>"$pipe"
+    detached bird "${alone[@]}" --tmpfs=/tmp sh -c 'mkfifo /tmp/go; seq 30000; read -r x </tmp/go; seq 3000000; sleep 60' # 22 MB
+    "$full" logs -f bird >"$pipe" 2>"$BATS_TEST_TMPDIR/errors" 3>&- 4>&- 9>&- &
+    local follower=$!
+    wait_until 5 "$full" exec bird sh -c '[ -p /tmp/go ] && echo >/tmp/go'
+    wait_until 30 sh -c "'$full' logs bird | tail -n 1 | grep -qx 3000000"
+    cat <"$pipe" >/dev/null 3>&- 4>&- 9>&- &
+    local reader=$!
+    exec 9>&-
+    wait_until 10 [ -s "$BATS_TEST_TMPDIR/errors" ]
+    run -0 "$full" rm -f bird
+    wait "$follower" "$reader"
+    run -0 grep -cE '^full( logs)?: [0-9]{7,} bytes of the log were dropped' "$BATS_TEST_TMPDIR/errors"
+}
+
 @test "-d: no process of the box holds the log, which it could cut off" {
     local options
     for options in "" "--init" "--userns host"; do
