@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -27,9 +28,14 @@ struct root mount_devices(const struct root *root)
     struct root dev =
         mount_inside(&strict, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
     for (int i = 0; devices[i] != NULL; i++) {
+        const char *name = devices[i] + strlen("/dev/");
+        explain("touch %s/%s\tmknodat(\"%s\")", dev.path, name, name);
+        explain("mount --rbind %s %s/%s\tmove_mount(\"%s\")", devices[i], dev.path, name, name);
+        if (mknodat(dev.directory, name, S_IFREG | 0644, 0) == -1 ||
+            tree_attach(trees[i], dev.directory, name) == -1)
+            die("bind %s to %s/%s", devices[i], dev.path, name);
         /* They can still be written to, but their owner and mode, the host's, can't be changed. */
-        mount_tree(&dev, trees[i], devices[i], devices[i] + strlen("/dev"), MS_RDONLY);
-        close(trees[i]);
+        mount_set(trees[i], target_shown(&dev, name), MS_RDONLY);
     }
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
         explain("ln -s %s %s/%s\tsymlinkat(\"%s\", \"%s\")", links[i].target, dev.path,

@@ -143,16 +143,9 @@ static int make_directory(const char *path, const char *parent, bool ours)
             return report("mkdir %s", parent);
         error = group_make(path);
     }
-    if (error == 0)
-        return 0;
     if (error == -EAGAIN)
         hint("a group above limits the number: see cgroup.max.descendants and cgroup.max.depth");
-    (void)report("mkdir %s", path);
-    if (ours) {
-        explain("rmdir %s\trmdir(\"%s\")", parent, parent);
-        (void)rmdir(parent);
-    }
-    return error;
+    return error == 0 ? 0 : report("mkdir %s", path);
 }
 
 /* The kernel takes processors that are not there as well, and lets the group use all of them. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,11 +19,11 @@ enum { KEPT = 10 << 20, STEP = 1 << 20 };
 
 int background_begin(const char *name)
 {
-    unsigned char status = EXIT_TOOL, nothing;
-    int ends[2];
+    int ends[2], status = EXIT_TOOL << 8;
+    char word;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
-        die("socketpair");
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe");
     pid_t process = fork();
     if (process == -1)
         die("fork");
@@ -40,31 +39,22 @@ int background_begin(const char *name)
         return ends[1];
     }
     close(ends[1]);
-    ssize_t got = read(ends[0], &status, 1);
+    ssize_t got = read(ends[0], &word, 1);
     if (got == -1)
         die("wait for %s%s", name ? "box " : "the command", name ? name : "");
-    if (got != 1 || status != EXIT_SUCCESS)
-        (void)!read(ends[0], &nothing, 1); /* until all is undone there */
+    if (got == 0) /* it ends, and undoes first what it has made */
+        waitpid(process, &status, 0);
     else if (name != NULL)
         printf("%s\n", name);
-    exit(status);
+    exit(got == 1 ? EXIT_SUCCESS : WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_TOOL);
 }
 
-int background_tell(int waiting, const struct child *child, bool executed)
+int background_tell(int waiting)
 {
-    siginfo_t ended = {.si_code = 0};
-    unsigned char status = EXIT_SUCCESS;
-
-    if (!executed) {
-        waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOWAIT);
-        status = ended.si_code == CLD_EXITED ? (unsigned char)ended.si_status : EXIT_TOOL;
-    }
-    if (send(waiting, &status, 1, MSG_NOSIGNAL) != 1)
-        return errno == EPIPE ? -errno : report("tell what has become of the command");
+    if (write(waiting, "", 1) != 1)
+        return errno == EPIPE ? -errno : report("report that the command runs");
     dup2(STDERR_FILENO, tool_errors());
-    if (executed)
-        close(waiting);
-    return 0;
+    return close(waiting);
 }
 
 static struct {

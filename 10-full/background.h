@@ -8,26 +8,19 @@
 #ifndef BACKGROUND_H
 #define BACKGROUND_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
-#include "../02-uts/spawn.h"
-
 /*
- * Host. Goes on in a new process, in a session of its own, with the descriptor returned; errors
- * still go to the caller's standard error, but else its standard streams are /dev/null. The
- * process before it waits until background_tell() has been called there, prints NAME unless that is
- * NULL, and ends with the status given there; after a failure it first waits for the end of the new
- * one. An error ends the tool.
+ * Host. Continue in a new process and session, with a descriptor for background_tell(). Errors
+ * still go to the caller's standard error; otherwise its standard streams are /dev/null. The old
+ * process waits: it prints NAME, unless that is NULL, when the command runs, and otherwise ends
+ * with the status of the new one. An error ends the tool.
  */
 int background_begin(const char *name);
 
-/*
- * Host, in the new process. Its CHILD has EXECUTED the command, or could not: tell the one that
- * waits, and let go of the terminal. -errno if that fails, with report(), but for -EPIPE: nobody
- * waits any more.
- */
-int background_tell(int waiting, const struct child *child, bool executed);
+/* Host, in the new process. The command runs: let the old one end, and let go of the terminal.
+ * -errno on error, after report() unless it is -EPIPE: nobody waits any more. */
+int background_tell(int waiting);
 
 /* Host. Begin a log at PATH. Returns what to write it to by log_write(). Errors end the tool. */
 int log_open(const char *path);

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "box.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -17,7 +16,6 @@
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
 #include "../05-ipc/ipc.h"
-#include "../09-overlay/descriptor.h"
 #include "account.h"
 #include "capability.h"
 #include "harden.h"
@@ -25,7 +23,6 @@
 #include "mask.h"
 #include "seccomp.h"
 #include "streams.h"
-#include "terminal.h"
 
 /* The host's /sys. */
 static struct root bind_sys(const struct root *root, unsigned long flags)
@@ -54,19 +51,6 @@ static struct root mount_sys(const struct root *root, const struct spec *spec)
     if (spec->grouped)
         mount_inside(&sys, "/fs/cgroup", "cgroup2", flags, NULL); /* 08 */
     return sys;
-}
-
-/* The mounts that spec_sources() lists; where owners are mapped, the host makes and sends them. */
-static int take_trees(const struct spec *spec, const struct child *child, int trees[DESCRIPTORS])
-{
-    const char *paths[DESCRIPTORS];
-    int volumes, count = spec_sources(spec, paths, &volumes);
-
-    if (spec->mapped && descriptors_receive(child->sync, trees, count) != 0)
-        _exit(EXIT_TOOL); /* the host has reported why */
-    for (int i = 0; i < volumes && !spec->mapped; i++)
-        trees[i] = mount_take(paths[i]);
-    return volumes;
 }
 
 static void mount_volumes(const struct root *root, const struct spec *spec, const int *tree)
@@ -100,20 +84,6 @@ static void make_workdir(const struct root *root, const char *path, const struct
         close(place);
 }
 
-/* A directory of the host's gets no new files unless an option asks for them. */
-static void bind_names(const struct root *root, const struct root *dev, const struct spec *spec)
-{
-    const struct lease here = {.address = INADDR_LOOPBACK, .gateway = INADDR_LOOPBACK};
-    const struct lease *lease = spec->linked ? spec->net.lease : &here;
-    bool image = spec->layers.directory == NULL;
-    char *hosts = hosts_compose(spec->hosts, spec->hostname, lease->address, lease->gateway);
-
-    if (spec->resolv != NULL && spec->resolv[0] != '\0')
-        hosts_bind(root, dev, "resolv.conf", spec->resolv, image || spec->net.dns_count > 0);
-    hosts_bind(root, dev, "hosts", hosts, image || spec->hosts != NULL);
-    free(hosts);
-}
-
 /*
  * The environment passes through every layer of isolation (chapter 1), so begin a new one: PATH,
  * HOME, HOSTNAME and TERM, and what is in LIST, where later ones count.
@@ -142,14 +112,11 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
         die("working directory %s", directory);
     harden_check_directory();
     rlimit_set(&spec->limits);
-    if (!spec->tty || spec->detach)
-        streams_enter(spec);
     /* No terminal to open as /dev/tty, and a group of its own: kill(2) of 0 would reach the tool.
      */
     if (setsid() == -1)
         die("setsid");
-    if (spec->tty)
-        terminal_become(terminal);
+    streams_enter(spec, terminal);
     /* EXERCISE 10.3: give up all power that the command must not have. Each step needs what a later
        one takes away. capability.h, account.h, harden.h, ../03-pid/init.h, seccomp.h */
     capability_bound(spec->capabilities);
@@ -170,7 +137,7 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
 static struct root build_root(struct spec *spec, const struct child *child, struct account *account,
                               int *terminal)
 {
-    int trees[DESCRIPTORS], volumes = take_trees(spec, child, trees);
+    int trees[DESCRIPTORS], volumes = layers_receive(spec, child, trees);
     struct root root = layers_mount(&spec->layers, spec->mapped ? trees + volumes : NULL); /* 09 */
     struct root strict = {root.directory, root.path, .no_links = true};                    /* 04 */
     struct root dev = mount_devices(&root);                                                /* 04 */
@@ -183,7 +150,7 @@ static struct root build_root(struct spec *spec, const struct child *child, stru
     if (spec->namespaces & CLONE_NEWNET)
         mask_allow_ping(&proc);                             /* 10 */
     mask_paths(&dev, &proc, &sys);                          /* 10 */
-    bind_names(&root, &dev, spec);                          /* 10 */
+    hosts_bind(&root, &dev, spec);                          /* 10 */
     mount_volumes(&root, spec, trees);                      /* 04 */
     account_find(&root, spec->user, spec->groups, account); /* 10 */
     make_workdir(&root, spec->workdir, account);            /* 04 */

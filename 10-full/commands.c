@@ -15,7 +15,7 @@
 #include "../07-net/number.h"
 #include "../08-cgroup/usage.h"
 #include "background.h"
-#include "signals.h"
+#include "names.h"
 #include "state.h"
 
 enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
@@ -67,16 +67,11 @@ static void print_row(const struct spec *box)
 
 int command_ps(int argc, char **argv)
 {
-    bool all = false, json = false;
-    const char *option;
+    bool all = options_one(argc, argv, ps_usage, "all") != NULL;
+    bool json = options_one(argc, argv, ps_usage, "json") != NULL;
     struct spec box;
     int shown = 0;
 
-    options_begin(argv, ps_usage);
-    while ((option = options_next(argc, argv)) != NULL) {
-        all |= strcmp(option, "all") == 0;
-        json |= strcmp(option, "json") == 0;
-    }
     if (json)
         printf("[");
     else

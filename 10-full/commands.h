@@ -31,18 +31,13 @@ int command_save(int argc, char **argv);
 int command_commit(int argc, char **argv);
 
 /*
- * Host, in options.c. Begin with the options of a command: those that its HELP lists, whose text is
- * their table. Then take one after the other: the name of the next one, with what it takes in
- * optarg. NULL at the end: the operands begin at optind.
+ * Host, in options.c. Read the options of a command: those that its HELP lists, whose text is their
+ * table. Returns the value of the option OWN, "" if it takes none; NULL if it isn't given. The
+ * operands begin at optind.
  */
-void options_begin(char **argv, const char *help);
-const char *options_next(int argc, char **argv);
-
-/* Host. The same for a command with one option OWN: what was given with it, "" if it takes nothing;
- * NULL without it. */
 const char *options_one(int argc, char **argv, const char *help, const char *own);
 
-/* Host, afterwards. The operands, which have to be MIN to MAX. */
+/* Host, afterwards. The operands, of which there must be MIN to MAX. */
 char **options_operands(int argc, char **argv, int min, int max);
 
 /*

@@ -1,7 +1,6 @@
 #include "box.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,11 +13,9 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../09-overlay/descriptor.h"
 #include "background.h"
 #include "state.h"
 #include "streams.h"
-#include "terminal.h"
 
 /* What has to be undone when this process, the monitor of the box, ends. */
 static struct {
@@ -113,30 +110,6 @@ static int attach_network(struct spec *spec)
     return 0;
 }
 
-/* The volumes and the root, as the box's users own them. */
-static int send_mapped_mounts(const struct spec *spec)
-{
-    const char *paths[DESCRIPTORS];
-    int trees[DESCRIPTORS], volumes, error = 0, sent = 0,
-                                     count = spec_sources(spec, paths, &volumes);
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/ns/user", box.child.pid);
-    int users = open(path, O_RDONLY | O_CLOEXEC);
-    if (users == -1)
-        return report("open %s", path);
-    for (; sent < count && error == 0; sent += error == 0) {
-        trees[sent] = layers_idmap(paths[sent], users);
-        error = trees[sent] < 0 ? trees[sent] : 0;
-    }
-    if (error == 0)
-        error = descriptors_send(box.child.sync, trees, count);
-    while (sent > 0)
-        close(trees[--sent]);
-    close(users);
-    return error;
-}
-
 /* The host's part, while the box waits: who its users are, its network, its mounts. */
 static int serve_box(struct spec *spec)
 {
@@ -145,8 +118,8 @@ static int serve_box(struct spec *spec)
     int error = spec->linked ? attach_network(spec) : 0;                             /* 07 */
     if (error != 0)
         return error;
-    spawn_go(&box.child);                                /* 02 */
-    error = spec->mapped ? send_mapped_mounts(spec) : 0; /* 09 */
+    spawn_go(&box.child);                                     /* 02 */
+    error = spec->mapped ? layers_send(spec, &box.child) : 0; /* 09 */
     claim_sweep(claim_home(), false); /* now there is time to look what others have left */
     if (spec->home != spec->claims)
         claim_sweep(spec->claims, false);
@@ -161,7 +134,7 @@ static int note_started(struct spec *spec, int waiting, bool executed)
     spec->running = true;
     if (executed && state_write(spec) != 0)
         return -1;
-    if (spec->detach && background_tell(waiting, &box.child, executed) != 0)
+    if (executed && spec->detach && background_tell(waiting) != 0)
         return -1; /* if nobody waits any more, nobody knows the box */
     box.released = spec->keep && (executed || !spec->detach);
     return box.released ? claim_release(&box.claim) : 0;

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../07-net/link.h"
-#include "../07-net/network.h"
 #include "../07-net/resolv.h"
 
 #define GATEWAY "host-gateway"
@@ -31,7 +31,8 @@ const char *hosts_check(const char *text)
     return text;
 }
 
-char *hosts_compose(char *const *added, const char *name, uint32_t address, uint32_t gateway)
+/* The text of /etc/hosts: localhost, then lines for ADDED, then the box's own NAME at ADDRESS. */
+static char *compose(char *const *added, const char *name, uint32_t address, uint32_t gateway)
 {
     char own[LINK_ADDRESS_TEXT], outside[LINK_ADDRESS_TEXT], *text = NULL;
     size_t size = 0;
@@ -70,12 +71,26 @@ static bool exists(const struct root *root, const char *path)
     return there != -1;
 }
 
-void hosts_bind(const struct root *root, const struct root *dev, const char *name, const char *text,
-                bool make)
+/* Let the file NAME of ROOT's /etc be TEXT, in a file of the box's own in its /dev, DEV. */
+static void cover(const struct root *root, const struct root *dev, const char *name,
+                  const char *text, bool make)
 {
     char path[64];
 
     snprintf(path, sizeof(path), "/etc/%s", name);
     if (make || exists(root, path))
         resolv_cover(root, path, text, dev, name);
+}
+
+void hosts_bind(const struct root *root, const struct root *dev, const struct spec *spec)
+{
+    const struct lease here = {.address = INADDR_LOOPBACK, .gateway = INADDR_LOOPBACK};
+    const struct lease *lease = spec->linked ? spec->net.lease : &here;
+    bool image = spec->layers.directory == NULL;
+    char *hosts = compose(spec->hosts, spec->hostname, lease->address, lease->gateway);
+
+    if (spec->resolv != NULL && spec->resolv[0] != '\0')
+        cover(root, dev, "resolv.conf", spec->resolv, image || spec->net.dns_count > 0);
+    cover(root, dev, "hosts", hosts, image || spec->hosts != NULL);
+    free(hosts);
 }

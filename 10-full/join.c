@@ -21,7 +21,6 @@
 #include "harden.h"
 #include "state.h"
 #include "streams.h"
-#include "terminal.h"
 
 static const char usage[] =
     "Usage: full exec [OPTION]... BOX [COMMAND [ARG]...]\n"
@@ -157,8 +156,8 @@ int command_exec(int argc, char **argv, char **whole)
     if (child.pid == 0)
         run_inside(&box, &child);
     await(&box, &child);
-    if (box.detach)
-        (void)background_tell(waiting, &child, spawn_wait_exec(&child) == 0);
+    if (box.detach && spawn_wait_exec(&child) == 0)
+        (void)background_tell(waiting);
     int master = box.tty ? terminal_receive(&child) : -1;
     if (master != -1)
         await(&box, &child); /* until the command runs: a person at the terminal could end that */

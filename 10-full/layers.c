@@ -14,6 +14,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../09-overlay/store.h"
+#include "spec.h"
 
 /* NAME in DIRECTORY, never freed. */
 static char *path_of(const char *directory, const char *name)
@@ -25,7 +26,21 @@ static char *path_of(const char *directory, const char *name)
     return path;
 }
 
-int layers_open(struct layers *layers, const char *source)
+/*
+ * Does a tmpfs keep attributes "user.*", and with them the marks of overlay in a user namespace?
+ * From Linux 6.6 on. Before, no directory of a lower layer can be deleted or renamed if the upper
+ * one is a tmpfs.
+ */
+static bool fit_tmpfs(void)
+{
+    int file = memfd_create("marks", MFD_CLOEXEC); /* as good as a file on a tmpfs */
+    bool keeps = file != -1 && fsetxattr(file, "user.overlay.mark", "y", 1, 0) == 0;
+
+    close(file);
+    return keeps;
+}
+
+int layers_open(struct layers *layers, const char *source, bool kept, bool in_users)
 {
     struct stat status;
     bool is_there = stat(source, &status) == 0;
@@ -33,21 +48,13 @@ int layers_open(struct layers *layers, const char *source)
     if (strchr(source, '/') == NULL && !(is_there && S_ISDIR(status.st_mode))) {
         int error = image_open(source, &layers->image);
         layers->images = error == 0 ? path_of(store_open(), "layers") : NULL;
+        layers->on_disk = kept || (in_users && !fit_tmpfs());
         return error;
     }
     layers->directory = source;
     if (!is_there)
         return report("root directory %s", source);
     return S_ISDIR(status.st_mode) ? 0 : refuse("root directory %s: Not a directory", source);
-}
-
-bool layers_fit_tmpfs(void)
-{
-    int file = memfd_create("marks", MFD_CLOEXEC); /* as good as a file on a tmpfs */
-    bool keeps = file != -1 && fsetxattr(file, "user.overlay.mark", "y", 1, 0) == 0;
-
-    close(file);
-    return keeps;
 }
 
 static void set_upper(struct layers *layers, const char *box)
@@ -66,7 +73,9 @@ int layers_make(struct layers *layers, const char *box)
     return 0;
 }
 
-int layers_idmap(const char *directory, int users)
+/* A tree of DIRECTORY and all below it, on which owners are as the user namespace open as USERS
+ * maps them. Returns a descriptor, or -errno after report(). */
+static int map_owners(const char *directory, int users)
 {
     explain("# a copy of the mount of %s\topen_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE)",
             directory, directory);
@@ -88,11 +97,55 @@ int layers_idmap(const char *directory, int users)
     return report("map the ids on %s", directory);
 }
 
-int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES])
+/* The sources of the volumes in PATHS, COUNT of them with what the root is made of; returns the
+ * number of the former. */
+static int list_sources(const struct spec *spec, const char *paths[DESCRIPTORS], int *count)
 {
-    paths[0] = layers->directory != NULL ? layers->directory : layers->images;
-    paths[1] = layers->box;
-    return layers->directory == NULL && layers->on_disk ? 2 : 1;
+    const struct layers *layers = &spec->layers;
+    int volumes = 0;
+
+    for (int i = 0; i < spec->volume_count; i++)
+        if (spec->volumes[i].source != NULL)
+            paths[volumes++] = spec->volumes[i].source;
+    paths[volumes] = layers->directory != NULL ? layers->directory : layers->images;
+    paths[volumes + 1] = layers->box;
+    *count = volumes + (layers->box != NULL ? 2 : 1);
+    return volumes;
+}
+
+int layers_send(const struct spec *spec, const struct child *child)
+{
+    const char *paths[DESCRIPTORS];
+    int trees[DESCRIPTORS], count, sent = 0, error = 0;
+    char path[64];
+
+    list_sources(spec, paths, &count);
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", child->pid);
+    int users = open(path, O_RDONLY | O_CLOEXEC);
+    if (users == -1)
+        return report("open %s", path);
+    for (; sent < count && error == 0; sent += error == 0) {
+        trees[sent] = map_owners(paths[sent], users);
+        error = trees[sent] < 0 ? trees[sent] : 0;
+    }
+    if (error == 0)
+        error = descriptors_send(child->sync, trees, count);
+    while (sent > 0)
+        close(trees[--sent]);
+    close(users);
+    return error;
+}
+
+int layers_receive(const struct spec *spec, const struct child *child, int trees[DESCRIPTORS])
+{
+    const char *paths[DESCRIPTORS];
+    int count, volumes = list_sources(spec, paths, &count);
+
+    if (spec->mapped && descriptors_receive(child->sync, trees, count) != 0)
+        _exit(EXIT_TOOL); /* the host has reported why */
+    for (int i = 0; i < volumes && !spec->mapped; i++)
+        trees[i] = mount_take(paths[i]);
+    return volumes;
 }
 
 /* TREE, an open mount of SOURCE, on DIRECTORY, as a root. */

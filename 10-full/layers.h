@@ -9,8 +9,12 @@
 #ifndef LAYERS_H
 #define LAYERS_H
 
+#include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
+#include "../09-overlay/descriptor.h"
 #include "../09-overlay/image.h"
+
+struct spec;
 
 struct layers {
     const char *directory; /* the root, if it is a directory; otherwise NULL, and: */
@@ -24,35 +28,29 @@ struct layers {
 enum { LAYERS_TREES = 2 }; /* at most */
 
 /*
- * Host. SOURCE is a directory if it is one or has a "/" in it, otherwise an image's name. LAYERS is
- * zero before. Returns 0 or, after report(), -errno.
+ * Host. SOURCE is a directory if it is one or contains a "/", otherwise an image's name. The box's
+ * layer is to be KEPT on the disk, or not; IN_USERS says whether overlay is mounted in a user
+ * namespace. LAYERS is zero before. Returns 0 or, after report(), -errno.
  */
-int layers_open(struct layers *layers, const char *source);
-
-/*
- * Either side. Does a tmpfs keep attributes "user.*", and with them the marks of overlay in a user
- * namespace? From Linux 6.6 on. Before, no directory of a lower layer can be deleted or renamed if
- * the upper one is a tmpfs.
- */
-bool layers_fit_tmpfs(void);
+int layers_open(struct layers *layers, const char *source, bool kept, bool in_users);
 
 /* Host. Make the box's layer in the directory BOX. Returns 0 or, after report(), -errno. */
 int layers_make(struct layers *layers, const char *box);
 
 /*
- * Host. A tree of DIRECTORY and all below it, on which owners are as the user namespace open as
- * USERS maps them. Returns a descriptor, or -errno after report().
+ * Host. Where owners are mapped, make the trees of SPEC's volumes and root, and send them to CHILD.
+ * Returns 0 or, after report(), -errno.
  */
-int layers_idmap(const char *directory, int users);
-
-/* Either side. The directories that layers_mount() needs as trees, in PATHS. Returns their number.
- */
-int layers_sources(const struct layers *layers, const char *paths[LAYERS_TREES]);
+int layers_send(const struct spec *spec, const struct child *child);
 
 /*
- * Box, in its mount namespace. Make the root and return it; out of TREES of those directories,
- * unless that is NULL, which are closed then. An error ends the tool.
+ * Box. Receive them, or take those of the volumes where owners aren't mapped. Returns the number of
+ * volumes, which come first in TREES. An error ends the tool.
  */
+int layers_receive(const struct spec *spec, const struct child *child, int trees[DESCRIPTORS]);
+
+/* Box, in its mount namespace. Make the root and return it, out of TREES, which are closed, or of
+ * the directories themselves if that is NULL. An error ends the tool. */
 struct root layers_mount(struct layers *layers, const int *trees);
 
 #endif

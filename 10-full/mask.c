@@ -60,7 +60,6 @@ static void put_over(const struct root *root, const char *path, const struct roo
             path, path);
     if (tree_attach(tree, root->directory, path + 1) == -1)
         die("cover %s%s", root->path, path);
-    close(tree);
 }
 
 /*
@@ -95,7 +94,9 @@ static void mask(const struct root *root, const char *pattern, enum fate fate,
 
 void mask_paths(const struct root *dev, const struct root *proc, const struct root *sys)
 {
-    close(root_target(dev, EMPTY, S_IFDIR));
+    explain("mkdir %s" EMPTY "\tmkdirat(\"empty\")", dev->path);
+    if (mkdirat(dev->directory, &EMPTY[1], 0755) == -1)
+        die("make %s" EMPTY, dev->path);
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         bool in_proc = strncmp(table[i].path, "/proc/", 6) == 0;
         const char *pattern = table[i].path + strlen(in_proc ? "/proc" : "/sys");

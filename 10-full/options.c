@@ -14,7 +14,7 @@
 #include "../08-cgroup/limit.h"
 #include "box.h"
 #include "hosts.h"
-#include "signals.h"
+#include "names.h"
 #include "state.h"
 
 static const char usage[] =
@@ -87,7 +87,7 @@ static int rows;                /* how many of them are the command's own */
 static char flags[64], *called; /* the command's name as it was typed */
 
 /* A line such as "-m, --memory=SIZE" becomes a row of OPTIONS and a letter in FLAGS. */
-void options_begin(char **argv, const char *help)
+static void options_begin(char **argv, const char *help)
 {
     static const struct option common[] = {TOOL_OPTIONS};
     static char tool[32];
@@ -113,7 +113,8 @@ void options_begin(char **argv, const char *help)
     memcpy(options + rows, common, sizeof(common));
 }
 
-const char *options_next(int argc, char **argv)
+/* The name of the next option, with what it takes in optarg; NULL at the end. */
+static const char *options_next(int argc, char **argv)
 {
     const struct option *row = options;
     int option = getopt_long(argc, argv, flags, options, NULL);
@@ -310,7 +311,7 @@ static void set_defaults(struct spec *spec)
     spec->created = time(NULL);
     if (getrandom(&bits, 6, 0) != 6 || asprintf(&name, "%012jx", (uintmax_t)bits) == -1)
         die("getrandom");
-    spec->name = spec->is_named ? state_check_name(spec->name) : name;
+    spec->name = spec->is_named ? network_check_name("box name", spec->name, 63) : name;
     if (spec->hostname == NULL)
         spec->hostname = spec->name;
     if (spec->network == NULL)

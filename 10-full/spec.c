@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "spec.h"
 
+#include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "../01-chroot/tool.h"
 #include "../07-net/resolv.h"
 #include "../09-overlay/json.h"
-#include "signals.h"
+#include "names.h"
 #include "streams.h"
 
 /* --- the state file --------------------------------------------------------------------------- */
@@ -105,23 +106,29 @@ static void parse_field(const struct field *field, void *place, const struct jso
     }
 }
 
-bool spec_read(struct spec *spec, FILE *file)
+int spec_read(struct spec *spec, const char *path)
 {
+    FILE *file = fopen(path, "re");
     struct json json;
     char *text = NULL;
     size_t size = 0;
-    ssize_t length = getdelim(&text, &size, '\0', file);
 
-    if (ferror(file) != 0)
-        return false;
+    if (file == NULL && errno != ENOENT)
+        return report("read %s", path);
+    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
+    int error = file != NULL && ferror(file) != 0 ? report("read %s", path) : 0;
+    if (file != NULL)
+        fclose(file);
+    if (error != 0)
+        return error;
     if ((length <= 0 || !json_read(&json, text, (size_t)length, NULL)) &&
         !json_read(&json, "{}", 2, NULL))
         die("read JSON");
-    for (size_t i = 0; i < FIELDS; i++)
+    for (size_t i = 1; i < FIELDS; i++) /* all but the name, which is the directory's */
         parse_field(&fields[i], (char *)spec + fields[i].place, &json);
     free(json.values); /* the strings are the spec's from here on */
     free(text);
-    return true;
+    return 0;
 }
 
 /* --- from the options and the image ----------------------------------------------------------- */
@@ -208,16 +215,14 @@ static void complete_network(struct spec *spec)
 int spec_complete(struct spec *spec)
 {
     static char *shell[] = {"/bin/sh", NULL};
-    bool root = geteuid() == 0, marked = spec->user_namespace || in_user_namespace();
-    int error = layers_open(&spec->layers, spec->source);
+    bool root = geteuid() == 0, in_users = spec->user_namespace || in_user_namespace();
+    int error = layers_open(&spec->layers, spec->source, spec->keep, in_users);
 
     if (error == 0 && spec->layers.directory == NULL)
         error = complete_from_image(spec);
     if (error != 0)
         return error;
     complete_environment(spec);
-    spec->layers.on_disk =
-        spec->layers.directory == NULL && (spec->keep || (marked && !layers_fit_tmpfs()));
     if (spec->command == NULL || spec->command[0] == NULL) {
         spec->command = shell;
         streams_check_shell(spec);
@@ -238,13 +243,4 @@ int spec_complete(struct spec *spec)
     spec->namespaces |= strcmp(spec->network, "host") != 0 ? CLONE_NEWNET : 0;
     spec->namespaces |= spec->grouped ? CLONE_INTO_CGROUP : 0;
     return 0;
-}
-
-int spec_sources(const struct spec *spec, const char *paths[DESCRIPTORS], int *volumes)
-{
-    *volumes = 0;
-    for (int i = 0; i < spec->volume_count; i++)
-        if (spec->volumes[i].source != NULL)
-            paths[(*volumes)++] = spec->volumes[i].source;
-    return *volumes + layers_sources(&spec->layers, paths + *volumes);
 }

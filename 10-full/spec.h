@@ -16,10 +16,9 @@
 #include "../07-net/claim.h"
 #include "../07-net/network.h"
 #include "../08-cgroup/cgroup.h"
-#include "../09-overlay/descriptor.h"
 #include "capability.h"
 #include "layers.h"
-#include "rlimit.h"
+#include "names.h"
 
 enum { STREAMS = 3 };
 
@@ -86,12 +85,6 @@ char *list_join(char *const *list);
  */
 int spec_complete(struct spec *spec);
 
-/*
- * Either side. What the box gets as mounts, in PATHS: the sources of its volumes, in their order,
- * whose number VOLUMES gets, and behind them those of its root. Returns the number of all.
- */
-int spec_sources(const struct spec *spec, const char *paths[DESCRIPTORS], int *volumes);
-
 /* Host. Set the field of the table that an OPTION is called like: to TEXT, or a flag if that is
  * NULL. False if there is none. */
 bool spec_set(struct spec *spec, const char *option, const char *text);
@@ -99,8 +92,8 @@ bool spec_set(struct spec *spec, const char *option, const char *text);
 /* Host. Write what the table has, as a JSON object. */
 void spec_write(const struct spec *spec, FILE *file);
 
-/* Host. Read it back: a field that is missing or malformed is as if empty. False if FILE can't be
- * read. */
-bool spec_read(struct spec *spec, FILE *file);
+/* Host. Read it back from the file PATH, except the name. A field, or the file, that is missing or
+ * malformed is as if empty. Returns 0 or, after report(), -errno. */
+int spec_read(struct spec *spec, const char *path);
 
 #endif

@@ -51,11 +51,6 @@ static const char *claim_name(const struct spec *spec)
     return name;
 }
 
-const char *state_check_name(const char *name)
-{
-    return network_check_name("box name", name, 63);
-}
-
 /* --- the beginning ---------------------------------------------------------------------------- */
 
 static bool exists(const struct spec *spec)
@@ -103,7 +98,8 @@ int state_begin(struct spec *spec, struct claim *claim)
     return error == 0 ? make_directory(spec) : error;
 }
 
-/* Begins at a random place, the claim's token: so it takes few tries beside many boxes, too. */
+/* Begins at a random place, the claim's token: so it takes few tries beside many boxes, too. The
+ * link's target is the token: a line about one that another box has undoes nothing. */
 uint32_t state_take_ids(struct claim *claim)
 {
     uint32_t first = (uint32_t)strtoull(claim->token, NULL, 16);
@@ -112,8 +108,6 @@ uint32_t state_take_ids(struct claim *claim)
     for (uint32_t i = 0; i < RANGES; i++) {
         uint32_t range = (first + i) % RANGES;
         snprintf(path, sizeof(path), "%s/ids-%u", claim_home(), range);
-        if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            continue; /* so that there is no line for each that others have */
         if (claim_note(claim, "symlink %s %s", claim->token, path) != 0)
             exit(EXIT_TOOL);
         if (symlink(claim->token, path) == 0)
@@ -141,25 +135,10 @@ int state_write(const struct spec *spec)
     return 0;
 }
 
-/* A file that doesn't exist has not been written yet. From any other error nothing follows. */
-static int read_file(struct spec *spec)
-{
-    const char *name = spec->name;
-    FILE *file = fopen(state_path(spec, "state"), "re");
-
-    if (file == NULL && errno == ENOENT)
-        file = fopen("/dev/null", "re");
-    int error = file == NULL || !spec_read(spec, file) ? report("read the state of %s", name) : 0;
-    if (file != NULL)
-        fclose(file);
-    spec->name = name;
-    return error;
-}
-
 int state_read(const char *name, struct spec *spec)
 {
     *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
-    state_check_name(name);
+    network_check_name("box name", name, 63);
     bool found = (choose_home(spec, NULL) && exists(spec)) ||
                  (store_find() != NULL && choose_home(spec, store_find()) && exists(spec));
     /* First the claim, then the file: a monitor that ends meanwhile has written it. */
@@ -169,7 +148,7 @@ int state_read(const char *name, struct spec *spec)
         hint("'full ps -a' lists the boxes");
         return report("box %s", name);
     }
-    int error = read_file(spec);
+    int error = spec_read(spec, state_path(spec, "state"));
     spec->running = runs;
     if (error != 0 || runs || spec->ended != 0)
         return error;
@@ -273,7 +252,8 @@ int state_forget(const struct spec *spec)
 
     if (error != 0)
         return error == -EBUSY ? 0 : error;
-    if (exists(spec) && (error = read_file(&now)) == 0 && now.created == spec->created)
+    error = spec_read(&now, state_path(spec, "state"));
+    if (error == 0 && now.created == spec->created)
         error = claim_note(&claim, "tree %s", state_path(spec, ""));
     int failed = claim_end(&claim);
     return error != 0 ? error : failed;

@@ -19,9 +19,6 @@
 #include "../07-net/claim.h"
 #include "spec.h"
 
-/* NAME, if a box may be called so; else the tool ends. */
-const char *state_check_name(const char *name);
-
 /*
  * Begin a box: CLAIM its name, and make its directory, as CLAIM then says. -EEXIST
  * (reported) if the name is taken.

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -16,8 +17,8 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../09-overlay/descriptor.h"
 #include "background.h"
-#include "terminal.h"
 
 /* Bytes on their way in one direction. */
 struct flow {
@@ -106,12 +107,59 @@ void streams_keep_errors(void)
     tool_errors_to(errors);
 }
 
-void streams_enter(const struct spec *spec)
+void streams_enter(const struct spec *spec, int terminal)
 {
     streams_keep_errors();
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-        if (spec->streams[standard] != 0 && dup2(spec->streams[standard], standard) == -1)
+    if (terminal != -1 && ioctl(terminal, TIOCSCTTY, 0) == -1)
+        die("make the terminal the controlling one");
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++) {
+        int file = terminal != -1 ? terminal : spec->streams[standard];
+        if (file != 0 && dup2(file, standard) == -1)
             die("dup2");
+    }
+}
+
+/* --- a terminal ------------------------------------------------------------------------------- */
+
+/* The size of the host's window is that of the box's terminal too, whose kernel then sends SIGWINCH
+ * inside. */
+static void follow_size(int master)
+{
+    struct winsize size;
+
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        ioctl(master, TIOCSWINSZ, &size);
+}
+
+int terminal_open(const struct root *dev, const struct child *child, uid_t owner, bool console)
+{
+    char name[32];
+    int locked = 0, master = open_inside(dev->directory, "/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+
+    if (master == -1 || ioctl(master, TIOCSPTLCK, &locked) == -1)
+        die("open /dev/pts/ptmx in the box");
+    /* By ioctl, not by the name /dev/pts/N, which may lead to another file (CVE-2025-52565). */
+    int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave == -1 || fchown(slave, owner, (gid_t)-1) == -1)
+        die("open a terminal for user %u", owner);
+    if (console) {
+        snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
+        mount_bind(dev, name, "/console", 0);
+    }
+    follow_size(master); /* here already: the monitor may come later than the command */
+    if (descriptors_send(child->sync, &master, 1) != 0)
+        exit(EXIT_TOOL);
+    close(master);
+    return slave;
+}
+
+int terminal_receive(const struct child *child)
+{
+    int master = -1, error = descriptors_receive(child->sync, &master, 1);
+
+    if (error != 0 && error != -EPIPE)
+        exit(EXIT_TOOL); /* the box runs, on a terminal that nobody has */
+    return master;
 }
 
 /* --- the monitor copies ----------------------------------------------------------------------- */
@@ -148,7 +196,7 @@ static void take_signal(void)
     if (signal == SIGCONT && is_raw)
         make_raw(); /* the shell that continued us has set it to its own taste */
     if (signal == SIGCONT || (signal == SIGWINCH && relay.master != -1))
-        terminal_follow_size(relay.master);
+        follow_size(relay.master);
     else
         syscall(SYS_pidfd_send_signal, relay.box, signal, NULL, 0);
 }
@@ -247,7 +295,7 @@ void streams_relay(int master, const struct child *child)
         (void)ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         in->to = out->from = master;
         fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-        terminal_follow_size(master);
+        follow_size(master);
         is_raw = in->from != -1 && tcgetattr(STDIN_FILENO, &before) == 0;
     }
     if (is_raw) {

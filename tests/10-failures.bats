@@ -49,12 +49,16 @@ load lib/boxes
 
 @test "run -d: if its state can't be written, or nobody can be notified, it fails and keeps no name" {
     requires command:strace
-    local call
-    for call in '/^rename:1' sendto:2; do # which one of its kind
-        expect_error 125 "No space left" strace -f --quiet=all --output=/dev/null --trace="${call%:*}" \
-            --inject="${call%:*}:error=ENOSPC:when=${call#*:}" "$full" run -d --name bird "${alone[@]}" "$ROOTFS" sleep 60
+    local call said=""
+    for call in '/^rename:1' write:{1..9}; do # which one of its kind
+        run --separate-stderr strace -f --quiet=all --output=/dev/null --trace="${call%:*}" \
+            --inject="${call%:*}:error=ENOSPC:when=${call#*:}" "$full" run -d --name bird "${alone[@]}" "$ROOTFS" true
+        said+=$stderr
+        [ "$status" -eq 0 ] || assert_contains "$status $stderr" "No space left"
+        [ "$status" -ne 0 ] || run -0 "$full" rm -f bird
         wait_until 5 nothing_is_claimed
     done
+    assert_contains "$said" "report that the command runs"
 }
 
 @test "run -d: whichever call fails as it goes into the background, it reports an error" {
