@@ -58,7 +58,7 @@ static int enable(const char *group, const char *order)
     return group_write(group, "cgroup.subtree_control", order);
 }
 
-/* Why it has failed: the group holds processes, or isn't ours. */
+/* The reason: the group holds processes, or isn't ours. */
 static int report_enable(const char *group, const char *order, int error)
 {
     if (error == -EBUSY)
@@ -74,8 +74,8 @@ static int report_enable(const char *group, const char *order, int error)
 }
 
 /*
- * Have NAMES handed down to the group PATH, by all groups from the top of the tree to its PARENT.
- * What can't be had is an error only if it is NEEDED.
+ * Have NAMES handed down to the group PATH by all groups from the top of the tree to its PARENT.
+ * A controller that isn't available is an error only if it is NEEDED.
  */
 static int hand_down(const char *path, const char *parent, const char *names, bool needed)
 {
@@ -130,8 +130,8 @@ static void list_needed(const struct cgroup_limits *limits, char *names)
 }
 
 /*
- * Make the directory, and "ten-steps" if it is to lie there. Another run may remove that with its
- * last group before ours is in it: then make both again.
+ * Create the directory, and "ten-steps" if the directory lies there. Another run may remove that
+ * with its last group before ours exists: then create both again.
  */
 static int make_directory(const char *path, const char *parent, bool ours)
 {
@@ -148,7 +148,7 @@ static int make_directory(const char *path, const char *parent, bool ours)
     return error == 0 ? 0 : report("mkdir %s", path);
 }
 
-/* The kernel takes processors that are not there as well, and lets the group use all of them. */
+/* The kernel accepts processors that don't exist, and then lets the group use all of them. */
 static int check_processors(const char *path, const char *wanted)
 {
     char taken[256], there[256];
@@ -157,7 +157,7 @@ static int check_processors(const char *path, const char *wanted)
     group_read(path, "cpuset.cpus.effective", there, sizeof(there));
     if (strcmp(taken, there) == 0)
         return 0;
-    return refuse("cpuset-cpus: of %s there are only %s here", wanted, there);
+    return refuse("invalid cpuset-cpus '%s': this machine has %s", wanted, there);
 }
 
 /* The limits, one file after the other. */
@@ -190,7 +190,7 @@ static int write_limits(const char *path, const struct cgroup_limits *limits)
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim)
 {
     char needed[NAMES], parent[PATH_MAX];
-    mode_t mask = umask(022); /* the caller's is not for what the box will read */
+    mode_t mask = umask(022); /* the caller's doesn't apply to what the box reads */
 
     group->directory = -1;
     list_needed(&plan->limits, needed);

@@ -26,24 +26,23 @@ void limit_any(struct cgroup_limits *limits, const char *text)
     const char *file = strdup(strsep(&value, "="));
 
     if (value == NULL || file == NULL || strchr(file, '/') != NULL)
-        fail("set: '%s' is not FILE=VALUE, such as memory.high=32M", text);
+        fail("invalid set '%s': expected FILE=VALUE, such as memory.high=32M", text);
     if (strncmp(file, "cgroup.", 7) == 0 && strncmp(file, "cgroup.max.", 11) != 0)
-        fail("set: %s is for the tool itself to write", file);
+        fail("invalid set '%s': only the tool itself writes that file", file);
     limit_file(limits, file, strchr(text, '=') + 1);
 }
 
-/* cpu.max takes so many microseconds of each period. */
+/* cpu.max is so many microseconds of each period. */
 void limit_cpus(struct cgroup_limits *limits, const char *text)
 {
     const int period = 100000;
     char *end, *value;
-    long most = sysconf(_SC_NPROCESSORS_CONF);
+    long max = sysconf(_SC_NPROCESSORS_CONF);
     double cpus = strtod(text, &end);
 
     if (end == text || *end != '\0' || text[strspn(text, "0123456789.")] != '\0' || cpus < 0.01 ||
-        cpus > (double)most)
-        fail("cpus: '%s' is not a number of processors between 0.01 and %ld, such as 0.5", text,
-             most);
+        cpus > (double)max)
+        fail("invalid cpus '%s': expected 0.01 to %ld processors, such as 0.5", text, max);
     if (asprintf(&value, "%.0f %d", cpus * period, period) == -1)
         die("cpus");
     limit_file(limits, "cpu.max", value);
@@ -52,7 +51,7 @@ void limit_cpus(struct cgroup_limits *limits, const char *text)
 long long limit_bytes(const char *text, const char *what, long long min)
 {
     static const char units[] = "KMGTP";
-    const long long most = 1LL << 60;
+    const long long max = 1LL << 60;
     const char *rest = text + strspn(text, "0123456789.");
     char *end = NULL;
     long double bytes = isdigit((unsigned char)text[0]) ? strtold(text, &end) : -1;
@@ -63,9 +62,9 @@ long long limit_bytes(const char *text, const char *what, long long min)
         bytes *= 1024;
     rest += unit != NULL;
     if (!good || (*rest != '\0' && strcasecmp(rest, "B") != 0 && strcasecmp(rest, "iB") != 0))
-        fail("%s: '%s' is not a size, such as 64M or 1.5G", what, text);
-    if (bytes < (long double)min || bytes > (long double)most)
-        fail("%s: %s is not between %lld bytes and %lldT", what, text, min, most >> 40);
+        fail("invalid %s '%s': expected a size, such as 64M or 1.5G", what, text);
+    if (bytes < (long double)min || bytes > (long double)max)
+        fail("invalid %s '%s': expected %lld bytes to %lldT", what, text, min, max >> 40);
     return (long long)bytes;
 }
 

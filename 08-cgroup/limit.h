@@ -1,6 +1,6 @@
-/* Limits as the user writes them, turned into what a group's files take. Each function below adds
- * one. All run on the host; an invalid text ends the tool: nothing has been made yet. What the
- * kernel takes as it stands, the kernel checks. */
+/* Limits as the user writes them, converted to what a group's files accept. Each function adds one.
+ * All run on the host. An invalid text ends the tool: nothing has been created yet. Values that
+ * are written unchanged are checked by the kernel. */
 #ifndef LIMIT_H
 #define LIMIT_H
 
@@ -16,7 +16,7 @@ struct cgroup_limits {
     struct cgroup_setting settings[MAX_SETTINGS];
 };
 
-/* VALUE, as the user gives it, for FILE. */
+/* VALUE, as the user wrote it, for FILE. */
 void limit_file(struct cgroup_limits *limits, const char *file, const char *value);
 
 /* The same with "FILE=VALUE", for any file that is not the tool's own to write. */
@@ -35,7 +35,7 @@ long long limit_bytes(const char *text, const char *what, long long min);
 /* The value that FILE will have, the last one if there are more, or NULL. */
 const char *limit_find(const struct cgroup_limits *limits, const char *file);
 
-/* What a memory limit has to be at least: below it not even the fork of the command succeeds. */
-enum { LIMIT_LEAST_MEMORY = 1 << 20 };
+/* The smallest memory limit: below it, not even the fork of the command succeeds. */
+enum { LIMIT_MIN_MEMORY = 1 << 20 };
 
 #endif

@@ -76,7 +76,7 @@ static struct options parse_options(int argc, char **argv)
         else if (option == CPUSET_CPUS)
             limit_file(limits, "cpuset.cpus", optarg);
         else if (option == MEMORY)
-            limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
+            limit_size(limits, "memory.max", optarg, LIMIT_MIN_MEMORY);
         else if (option == MEMORY_SWAP)
             limit_size(limits, "memory.swap.max", optarg, 0);
         else if (option == PIDS && tool_number(optarg, "pids", 1, INT_MAX) > 0)

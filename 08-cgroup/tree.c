@@ -16,7 +16,7 @@
 
 const char *tree_top(void)
 {
-    /* The second where version 1 is in charge. */
+    /* The second one where version 1 is in charge. */
     static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
     static const char *top;
     struct statfs found;
@@ -36,7 +36,7 @@ static bool is_writable(const char *group)
     return access(path, W_OK) == 0;
 }
 
-/* The group of this process, as /proc says it: "0::/user.slice". */
+/* The group of this process, from /proc: "0::/user.slice". */
 static void find_own(const char *top, char *own)
 {
     char line[PATH_MAX];
@@ -79,7 +79,7 @@ static int find_parent(const char *top, const char *wanted, char *parent)
     }
     *strrchr(parent, '/') = '\0';
     if (strncmp(parent, top, strlen(top)) != 0)
-        return refuse("parent: %s is not below %s", wanted, top);
+        return refuse("invalid parent '%s': expected a group below %s", wanted, top);
     return 0;
 }
 

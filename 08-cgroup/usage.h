@@ -1,4 +1,4 @@
-/* What a group has used, and how often a limit held it back. */
+/* What a group has used, and how often it hit a limit. */
 #ifndef USAGE_H
 #define USAGE_H
 
@@ -6,9 +6,8 @@
 double usage_clock(void);
 
 /*
- * Host. Print to FILE a table, headed by TITLE, of what the group whose directory is GROUP has used
- * in SECONDS, beside its limits. WHEN is "current" for memory and processes as they are now, or
- * "peak".
+ * Host. Print a table to FILE, headed by TITLE: what the group in the directory GROUP has used in
+ * SECONDS, beside its limits. WHEN is "current" or "peak", for memory and processes.
  */
 void usage_print(int file, const char *title, const char *group, double seconds, const char *when);
 

@@ -16,20 +16,19 @@
 static const unsigned none = -1U; /* no id: the kernel takes it for "unchanged" */
 
 /*
- * PATH in ROOT, NULL if there is none. The image may have made it anything: a device that answers
- * for ever, a fifo that never does, a link to a file of the host.
+ * PATH in ROOT, an empty file if there is none. The image may have made it anything: a device that
+ * answers for ever, a fifo that never does, a link to a file of the host.
  */
 static FILE *open_text(const struct root *root, const char *path)
 {
     struct stat status;
     int file = open_inside(root->directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    bool missing = file == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
+    FILE *text = missing ? fopen("/dev/null", "re") : file != -1 ? fdopen(file, "r") : NULL;
 
-    if (file == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-        return NULL;
-    FILE *text = file != -1 ? fdopen(file, "r") : NULL;
-    if (text == NULL || fstat(file, &status) == -1)
+    if (text == NULL || fstat(fileno(text), &status) == -1)
         die("%s in the box", path);
-    if (!S_ISREG(status.st_mode))
+    if (!missing && !S_ISREG(status.st_mode))
         fail("%s in the box: is not a file", path);
     return text;
 }
@@ -59,7 +58,7 @@ static const char *find_user(FILE *users, const char *user, struct account *acco
 {
     const struct passwd *line = NULL;
 
-    while (users != NULL && (line = fgetpwent(users)) != NULL)
+    while ((line = fgetpwent(users)) != NULL)
         if (line->pw_gid != none && is_named(user, line->pw_name, line->pw_uid))
             break;
     account->user = line != NULL ? line->pw_uid : read_id(user, "user", "/etc/passwd");
@@ -73,9 +72,8 @@ static gid_t find_group(FILE *groups, const char *group)
 {
     const struct group *line;
 
-    if (groups != NULL)
-        rewind(groups);
-    while (groups != NULL && (line = fgetgrent(groups)) != NULL)
+    rewind(groups);
+    while ((line = fgetgrent(groups)) != NULL)
         if (is_named(group, line->gr_name, line->gr_gid))
             return line->gr_gid;
     return read_id(group, "group", "/etc/group");
@@ -93,9 +91,8 @@ static void add_memberships(FILE *groups, const char *name, struct account *acco
 {
     const struct group *line;
 
-    if (groups != NULL)
-        rewind(groups);
-    while (groups != NULL && (line = fgetgrent(groups)) != NULL)
+    rewind(groups);
+    while ((line = fgetgrent(groups)) != NULL)
         for (char **member = line->gr_mem; *member != NULL && line->gr_gid != none; member++)
             if (strcmp(*member, name) == 0)
                 add_group(account, line->gr_gid);
@@ -116,10 +113,8 @@ void account_find(const struct root *root, const char *text, char *const *more,
         add_group(account, find_group(groups, *more));
     if (group == NULL)
         add_memberships(groups, name, account);
-    if (users != NULL)
-        fclose(users);
-    if (groups != NULL)
-        fclose(groups);
+    fclose(users);
+    fclose(groups);
 }
 
 /* The system call for WHAT has returned RESULT. */

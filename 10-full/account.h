@@ -1,8 +1,8 @@
 /*
  * The user that a command runs as, looked up in the box's own /etc/passwd and /etc/group.
  *
- * libc's getpwnam(3) would read the host's files, and in a static program may load the image's own
- * libraries. fgetpwent(3) only reads lines. They are the image's, and so not to be trusted.
+ * libc's getpwnam(3) would read the host's files, and a static program may load the image's own
+ * libraries for it. fgetpwent(3) only reads lines, which come from the image and aren't trusted.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -20,21 +20,21 @@ struct account {
     gid_t group;
     gid_t groups[MAX_GROUPS]; /* the supplementary ones */
     int group_count;
-    char home[PATH_MAX]; /* "/" if the user has no line there */
+    char home[PATH_MAX]; /* "/" if the user has no entry there */
 };
 
 /*
- * Box. The account of TEXT, which is USER or USER:GROUP, each a name or a number, as looked up in
- * ROOT; NULL or "" is root. With no GROUP, the user's own group and those that list the user as a
- * member; with one, that alone. MORE is a list of further groups. A number doesn't
- * have to be in the files. Errors end the tool.
+ * Box. Look up TEXT in ROOT: USER or USER:GROUP, each a name or a number; NULL or "" is root.
+ * Without GROUP, the account has the user's own group and those that list the user as a member;
+ * with it, that group alone. MORE is a list of further groups. A number needs no entry in the
+ * files. An error ends the tool.
  */
 void account_find(const struct root *root, const char *text, char *const *more,
                   struct account *account);
 
 /*
- * Box. Become ACCOUNT, groups first. With KEEP_GROUPS the supplementary groups stay as they are, as
- * they must in the box of an ordinary user, who is denied setgroups(2). Errors end the tool.
+ * Box. Become ACCOUNT, groups first. With KEEP_GROUPS the supplementary groups stay as they are: in
+ * the box of an ordinary user, setgroups(2) is denied. An error ends the tool.
  */
 void account_become(const struct account *account, bool keep_groups);
 

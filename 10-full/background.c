@@ -7,15 +7,17 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "streams.h"
 
-/* Bytes of a log: how many stay at least, and how many go at a time: whole blocks. */
-enum { KEPT = 10 << 20, STEP = 1 << 20 };
+enum {
+    KEPT = 10 << 20, /* bytes of a log that stay at least ... */
+    STEP = 1 << 20,  /* ... and that go at a time: whole blocks */
+    PAUSE = 20       /* milliseconds between two looks at it */
+};
 
 int background_begin(const char *name)
 {
@@ -115,23 +117,16 @@ static off_t print_new(int file, off_t place)
 
 void log_print(const char *path, int monitor)
 {
-    char events[4096];
+    struct pollfd ended = {.fd = monitor, .events = POLLIN};
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    struct pollfd files[] = {{.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
-                             {.fd = monitor, .events = POLLIN}};
 
     if (file == -1) {
         if (errno == ENOENT)
             hint("only a box started with --detach has a log");
         die("open %s", path);
     }
-    if (inotify_add_watch(files[0].fd, path, IN_MODIFY) == -1)
-        die("watch %s", path);
     off_t place = print_new(file, 0);
-    while (monitor != -1 && files[1].revents == 0) {
-        poll(files, 2, -1);
-        while (read(files[0].fd, events, sizeof(events)) > 0)
-            ;
+    while (monitor != -1 && poll(&ended, 1, PAUSE) == 0)
         place = print_new(file, place);
-    }
+    print_new(file, place); /* what came while the box ended */
 }

@@ -1,9 +1,9 @@
 /*
- * With --detach: the command goes on in the background, and what it prints goes to a log.
+ * --detach: the command continues in the background, and its output goes to a log.
  *
- * The monitor writes the log, of which it keeps the last 10 to 11 MB: what is older becomes a
- * hole in the file, see fallocate(2). The box has a pipe instead, so it can neither fill the disk
- * nor change what it has said.
+ * The monitor writes the log and keeps the last 10 to 11 MB of it: anything older becomes a hole in
+ * the file, see fallocate(2). The box has only a pipe, so it can neither fill the disk nor change
+ * what it has printed.
  */
 #ifndef BACKGROUND_H
 #define BACKGROUND_H
@@ -22,19 +22,15 @@ int background_begin(const char *name);
  * -errno on error, after report() unless it is -EPIPE: nobody waits any more. */
 int background_tell(int waiting);
 
-/* Host. Begin a log at PATH. Returns what to write it to by log_write(). Errors end the tool. */
+/* Host. Create a log at PATH. Returns the file for log_write(). An error ends the tool. */
 int log_open(const char *path);
 
-/*
- * Host. As write(2), and to any file. The log takes everything: what finds no room on the disk is
- * lost, but the box goes on.
- */
+/* Host. Like write(2), to any file. The log accepts everything: if the disk is full, the rest is
+ * lost, but the box continues. */
 ssize_t log_write(int file, const char *bytes, size_t count);
 
-/*
- * Host. Print the log at PATH, and with MONITOR, a pidfd, go on until that process has ended; -1 is
- * for none. Errors end the tool.
- */
+/* Host. Print the log at PATH and, unless MONITOR is -1, follow it until the process with that
+ * pidfd has ended. An error ends the tool. */
 void log_print(const char *path, int monitor);
 
 #endif

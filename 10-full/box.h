@@ -1,5 +1,5 @@
-/* The two sides of a container, from clone3(2) on: to execve(2) in the box, and on the host to the
- * last trace of the box removed. */
+/* The two sides of a container from clone3(2) on: in the box up to execve(2), on the host until the
+ * last trace of the box is removed. */
 #ifndef BOX_H
 #define BOX_H
 
@@ -9,14 +9,13 @@
 #include "account.h"
 #include "spec.h"
 
-/* Host, in container.c. Run the box to its end. Returns the exit status that the tool should have.
- */
+/* Host, in container.c. Run the box to its end. Returns the tool's exit status. */
 int container_run(struct spec *spec);
 
-/* Box. Build it around this process and become the command. Errors end the tool. */
+/* Box. Build it around this process and become the command. An error ends the tool. */
 noreturn void box_run(struct spec *spec, struct child *child);
 
-/* Box, once it is built. Become the command, as ACCOUNT and with TERMINAL, if it has one. */
+/* Box, once it is built. Become the command as ACCOUNT, with TERMINAL unless that is -1. */
 noreturn void box_become(const struct spec *spec, const struct account *account, int terminal,
                          struct child *child);
 

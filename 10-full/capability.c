@@ -81,7 +81,7 @@ uint64_t capability_named(const char *name)
         if (strcasecmp(bare, table[i].name + strlen("CAP_")) == 0)
             return UINT64_C(1) << i;
     hint("capabilities(7) lists them: NET_RAW, SYS_PTRACE, ..., or ALL");
-    fail("there is no capability '%s'", name);
+    fail("unknown capability '%s'", name);
 }
 
 uint64_t capability_chosen(uint64_t add, uint64_t drop)

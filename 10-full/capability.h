@@ -8,23 +8,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Host. Of a set of capabilities, in which bit N is capability N, the bit of NAME, which is as in
- * the table, in either case, with or without CAP_ in front; or all bits for ALL. Another name ends
- * the tool. */
+/* Host. The bit of the capability NAME (bit N is capability N), or all bits for ALL. The name may
+ * be in either case, with or without CAP_. An unknown name ends the tool. */
 uint64_t capability_named(const char *name);
 
-/* Host. The set that comes of --cap-add and --cap-drop, as docker counts: the default less what is
- * dropped, then what is added; but "add ALL" leaves all but what is dropped. */
+/* Host. The set that results from --cap-add and --cap-drop, as with docker: the default without
+ * DROP, then with ADD; but ADD of ALL means all without DROP. */
 uint64_t capability_chosen(uint64_t add, uint64_t drop);
 
-/* Box. Drop all but SET from the bounding set: no execve(2) gives them back. Errors end the tool.
+/* Box. Drop all but SET from the bounding set: no execve(2) returns them. An error ends the tool.
  */
 void capability_bound(uint64_t set);
 
 /*
- * Box, after the change of identity. Hold SET as root (USER 0), effective and permitted, and none
- * as any other user; nothing is inheritable, nothing ambient. Some machines' root is not whole:
- * what ADD has by name has to be there, or the tool ends; of the rest, what is there is held.
+ * Box, after the change of identity. As root (USER 0), hold SET, effective and permitted; as any
+ * other user, none. Nothing is inheritable or ambient. The host's root may lack capabilities
+ * itself: those that ADD names must be there, or the tool ends; the others are held if they are.
  */
 void capability_hold(uint64_t set, uint64_t add, uid_t user);
 

@@ -18,7 +18,7 @@
 #include "names.h"
 #include "state.h"
 
-enum { FOREVER = -1, LONGEST_END = 10000 }; /* milliseconds */
+enum { FOREVER = -1, MAX_END = 10000 }; /* milliseconds */
 
 /* --- ps --------------------------------------------------------------------------------------- */
 
@@ -156,15 +156,15 @@ static bool ends(int process, int milliseconds)
  */
 static void finish(const struct spec *box)
 {
-    if (!ends(box->process, LONGEST_END)) {
+    if (!ends(box->process, MAX_END)) {
         hint("a stopped 'full exec' keeps its command, and so the box, from ending: continue it");
         fail("box %s: process %d was killed, but doesn't end", box->name, box->pid);
     }
     send_signal(box->keeper, SIGCONT);
-    if (ends(box->keeper, LONGEST_END))
+    if (ends(box->keeper, MAX_END))
         return;
     send_signal(box->keeper, SIGKILL);
-    if (!ends(box->keeper, LONGEST_END))
+    if (!ends(box->keeper, MAX_END))
         fail("box %s: its process was killed, but its monitor doesn't end", box->name);
     state_sweep();
 }
@@ -201,7 +201,7 @@ static const char stop_usage[] =
 int command_stop(int argc, char **argv)
 {
     const char *time = options_one(argc, argv, stop_usage, "time");
-    int given = time != NULL ? (int)tool_number(time, "time", 0, LONGEST_STOP) : -1;
+    int given = time != NULL ? (int)tool_number(time, "time", 0, MAX_STOP) : -1;
     struct spec box;
 
     while (command_next(argv, &box)) {

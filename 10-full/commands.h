@@ -1,6 +1,6 @@
 /*
- * The commands for boxes that 'full run' has made. Each takes its own command line, ARGV[0] being
- * its name, runs on the host, and returns the tool's exit status; mistakes end the tool.
+ * The commands for boxes that 'full run' has started. Each takes its own command line, of which
+ * ARGV[0] is its name, and returns the tool's exit status. Mistakes end the tool.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -9,9 +9,9 @@
 
 #include "spec.h"
 
-enum { LONGEST_STOP = 2000000 /* seconds, as milliseconds in an int */ };
+enum { MAX_STOP = 2000000 /* seconds, as milliseconds in an int */ };
 
-/* Host. One for each word behind "full". WHOLE is the command line with "full" in front. */
+/* Host. One for each word after "full". WHOLE is the command line from "full" on. */
 int command_run(int argc, char **argv); /* in options.c */
 int command_ps(int argc, char **argv);
 int command_logs(int argc, char **argv);
@@ -40,10 +40,8 @@ const char *options_one(int argc, char **argv, const char *help, const char *own
 /* Host, afterwards. The operands, of which there must be MIN to MAX. */
 char **options_operands(int argc, char **argv, int min, int max);
 
-/*
- * Host. Open the box that the next operand names, as state_open() does; there has to be one. False
- * behind the last one. If that box isn't there, the tool ends.
- */
+/* Host. Open the box that the next operand names, as state_open() does. False after the last one.
+ * Without any operand, or if there is no such box, the tool ends. */
 bool command_next(char **argv, struct spec *box);
 
 /* Host. Put the options that HELP lists into SPEC, for 'full exec' too. */

@@ -111,8 +111,8 @@ static void freeze(const char *group)
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
         if (waited < PATIENCE)
             continue;
-        hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' says where");
-        fail("%s: does not stand still", group);
+        hint("a process may be stuck in the kernel: 'ps -o pid,stat,wchan:30,args' shows where");
+        fail("%s: the group does not freeze", group);
     }
 }
 

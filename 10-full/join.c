@@ -39,7 +39,7 @@ static const char usage[] =
     "The same in the shell:\n"
     "  nsenter --target PID --all sh\n";
 
-enum { LONGEST_WAIT = 10000 }; /* milliseconds */
+enum { MAX_WAIT = 10000 }; /* milliseconds */
 
 /* WHAT and THERE are the option of nsenter(1) for NAMESPACES and the descriptor to get there. */
 static void enter(const struct spec *box, const char *what, int there, int namespaces)
@@ -117,7 +117,7 @@ static void await(const struct spec *box, const struct child *child)
 {
     struct pollfd ready = {.fd = child->sync, .events = POLLIN};
 
-    if (poll(&ready, 1, LONGEST_WAIT) != 0)
+    if (poll(&ready, 1, MAX_WAIT) != 0)
         return;
     syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
     hint("the box may have stopped that process (SIGSTOP), or be frozen");

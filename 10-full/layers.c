@@ -148,38 +148,23 @@ int layers_receive(const struct spec *spec, const struct child *child, int trees
     return volumes;
 }
 
-/* TREE, an open mount of SOURCE, on DIRECTORY, as a root. */
-static struct root adopt(int tree, const char *source, const char *directory)
+/* Put TREE, an open mount of SOURCE, on PLACE. */
+static void attach(int tree, const char *source, const char *place)
 {
-    struct root root = {.directory = tree, .path = directory};
-    int place = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, directory, directory);
-    if (place == -1 || tree_attach(tree, place, "") == -1)
-        die("root directory %s on %s", source, directory);
-    close(place);
-    mount_set(tree, directory, MS_NODEV);
-    return root;
+    explain("mount --rbind %s %s\tmove_mount(\"%s\")", source, place, place);
+    if (tree_attach(tree, AT_FDCWD, place) == -1)
+        die("mount %s on %s", source, place);
+    mount_set(tree, place, MS_NODEV);
 }
 
-/* Put the TREE of SOURCE on a new directory SCRATCH/NAME, and return its path. */
-static const char *attach(int tree, const char *source, const char *scratch, const char *name)
+/* The box's users may not be allowed to go where root on the host went to find the directory. But
+ * what is put on "/" is in nobody's way: paths that begin there still lead to the old root. */
+static struct root mount_directory(const char *directory, const int *trees)
 {
-    const char *path = overlay_directory(scratch, name);
-
-    close(adopt(tree, source, path).directory);
-    return path;
-}
-
-/* The box's users may not be allowed to go where root on the host went to find the directory. */
-static struct root mount_directory(const struct layers *layers, const int *trees)
-{
-    const char *directory = layers->directory;
-
     if (trees == NULL)
         return root_prepare(directory);
-    bool is_open = access(directory, X_OK) == 0;
-    return adopt(trees[0], directory, is_open ? directory : overlay_scratch(&layers->stack, NULL));
+    attach(trees[0], directory, "/");
+    return (struct root){.directory = trees[0], .path = directory};
 }
 
 struct root layers_mount(struct layers *layers, const int *trees)
@@ -187,13 +172,19 @@ struct root layers_mount(struct layers *layers, const int *trees)
     const char *images = layers->images;
 
     if (layers->directory != NULL)
-        return mount_directory(layers, trees);
+        return mount_directory(layers->directory, trees);
     const char *scratch = overlay_scratch(&layers->stack, images);
     const char *merged = overlay_temporary(&layers->stack, scratch);
     if (trees != NULL) {
-        images = attach(trees[0], images, scratch, "layers");
-        if (layers->on_disk)
-            set_upper(layers, attach(trees[1], layers->box, scratch, "box"));
+        images = overlay_directory(scratch, "layers");
+        attach(trees[0], layers->images, images);
+        close(trees[0]);
+    }
+    if (trees != NULL && layers->on_disk) {
+        const char *box = overlay_directory(scratch, "box");
+        attach(trees[1], layers->box, box);
+        close(trees[1]);
+        set_upper(layers, box);
     }
     image_stack(&layers->image, images, &layers->stack);
     overlay_mount(&layers->stack, merged);

@@ -1,10 +1,10 @@
 /*
- * The root of a box: a directory as it is, or a layer of its own on those of an image (chapter 9).
+ * The root of a box: a directory as it is, or a layer of its own on top of an image's (chapter 9).
  *
- * With a user namespace that root has made, the files belong to the host's users on the disk, and
- * have to belong to the box's in the box: an idmapped mount of them says so, and changes nothing on
- * the disk. mount_setattr(2), "ID-mapped mounts". The host makes such a mount without a place, a
- * tree, once the box has its maps, and sends it to the box, which puts it in place.
+ * If root has made a user namespace for the box, the files belong to the host's users on the disk,
+ * and must belong to the box's users in the box. An idmapped mount translates the owners and
+ * changes nothing on the disk: mount_setattr(2), "ID-mapped mounts". The host makes such a mount
+ * without a place (a tree) once the box has its maps, and sends it to the box, which attaches it.
  */
 #ifndef LAYERS_H
 #define LAYERS_H

@@ -1,5 +1,5 @@
 /*
- * full: a working container. What the chapters 1 to 9 did one at a time, all at once.
+ * full: a working container. All that chapters 1 to 9 did one step at a time, at once.
  *
  * The road from clone3(2) to execve(2) is in container.c, one straight line with the number of the
  * chapter that each step comes from.
@@ -26,7 +26,7 @@ static const char usage[] =
     "  commit BOX IMAGE         make an image out of what a box has written\n"
     "  save IMAGE FILE          write an image for docker and others\n\n"
     "@\n"
-    "'full COMMAND --help' says more about each.\n\n"
+    "'full COMMAND --help' explains each.\n\n"
     "Example: full run -it ./rootfs\n";
 
 /* WHOLE is the command line from its first word on. */

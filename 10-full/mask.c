@@ -81,8 +81,8 @@ static void mask(const struct root *root, const char *pattern, enum fate fate,
         const char *path = found.gl_pathv[i] + above;
         if (faccessat(root->directory, path + 1, F_OK, 0) == -1 && errno == ENOENT)
             continue;
-        /* EXERCISE 10.1: as FATE says, put over PATH the null device, the EMPTY directory, or PATH
-           itself, as put_over() makes it read-only. mount_setattr(2) */
+        /* EXERCISE 10.1: depending on FATE, put over PATH the null device, the EMPTY directory, or
+           PATH itself, which put_over() makes read-only. mount_setattr(2) */
         if (fate == READ_ONLY)
             put_over(root, path, root, path);
         else

@@ -84,7 +84,7 @@ static bool is(const char *name, const char *other)
 
 static struct option options[64];
 static int rows;                /* how many of them are the command's own */
-static char flags[64], *called; /* the command's name as it was typed */
+static char flags[64], *called; /* the command's name as typed */
 
 /* A line such as "-m, --memory=SIZE" becomes a row of OPTIONS and a letter in FLAGS. */
 static void options_begin(char **argv, const char *help)
@@ -144,7 +144,7 @@ const char *options_one(int argc, char **argv, const char *help, const char *own
 char **options_operands(int argc, char **argv, int min, int max)
 {
     if (argc - optind < min || argc - optind > max) {
-        hint("'full %s --help' says what it takes", argv[0]);
+        hint("see 'full %s --help'", argv[0]);
         fail("too %s operands", argc - optind < min ? "few" : "many");
     }
     return argv + optind;
@@ -233,7 +233,7 @@ static void take_resource(struct spec *spec, const char *name)
     else if (is(optarg, "0") || is(optarg, "-1"))
         return; /* with docker, they stand for no limit */
     else if (is(name, "memory"))
-        limit_size(limits, "memory.max", optarg, LIMIT_LEAST_MEMORY);
+        limit_size(limits, "memory.max", optarg, LIMIT_MIN_MEMORY);
     else if (is(name, "cpus"))
         limit_cpus(limits, optarg);
     else if (is(name, "pids-limit"))
@@ -275,7 +275,7 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "stop-signal"))
         spec->stop_signal = signal_option(optarg);
     else if (is(name, "stop-timeout"))
-        spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, LONGEST_STOP);
+        spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, MAX_STOP);
     else if (optarg != NULL)
         take_resource(spec, name);
 }

@@ -1,9 +1,9 @@
 /*
  * A filter over system calls: what the box may ask the kernel for at all. See seccomp(2).
  *
- * What is refused and why is the list in syscalls.c, in groups and with reasons. In seccomp.c it
- * becomes a program for the kernel's classic BPF machine: a binary tree over call numbers, so that
- * some eight comparisons find any of them.
+ * syscalls.c lists what is refused, in groups, with reasons. seccomp.c turns the list into a
+ * program for the kernel's classic BPF machine: a binary tree over call numbers, in which about
+ * eight comparisons find any of them.
  */
 #ifndef SECCOMP_H
 #define SECCOMP_H
@@ -11,7 +11,7 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
-/* What becomes of a call. Those with CHECK are allowed or refused by one of their arguments. */
+/* What happens to a call. With CHECK, one of its arguments decides. */
 enum answer {
     ANSWER_ABSENT = 0, /* ENOSYS: not on the list; the program falls back on an older call */
     ANSWER_ALLOW,
@@ -22,14 +22,14 @@ enum answer {
     CHECK_SOCKET,      /* the family of socket(2): the well-trodden ones */
 };
 
-/* Calls are numbered from 0; the list knows none from here on. */
+/* Calls are numbered from 0; the list has none from here on. */
 enum { SYSCALLS = 512 };
 
 /* Either side. Fill in the answer for each call number in a box whose root holds CAPABILITIES (bit
  * N is capability N): much as in docker's default profile; the reasons are in syscalls.c. */
 void syscalls_answers(uint64_t capabilities, uint8_t answers[SYSCALLS]);
 
-/* A filter as it is built; with every call in a range of its own it would have some 1200. */
+/* A filter being built. With every call in a range of its own it would have about 1200. */
 struct filter {
     struct sock_filter code[2048];
     unsigned short length;
@@ -39,8 +39,8 @@ struct filter {
  * processor's or the x32 table of numbers are refused. */
 void seccomp_compile(uint64_t capabilities, struct filter *filter);
 
-/* Box, the last of its privileges. Put the compiled list on this process and all that come of it,
- * for good. Needs no_new_privs. An error ends the tool. */
+/* Box, after all other privileges are gone. Put the compiled list on this process and its
+ * descendants for good. Needs no_new_privs. An error ends the tool. */
 void seccomp_install(uint64_t capabilities);
 
 #endif

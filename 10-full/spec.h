@@ -24,7 +24,8 @@ enum { STREAMS = 3 };
 
 /* Lists end with NULL; a NULL in place of a list is an empty one. Strings last until the end. */
 struct spec {
-    /* What its state file has, and --json shows: the table in spec.c. No text read back is NULL. */
+    /* Stored in its state file, and printed by --json: the table in spec.c. Read back, no text is
+     * NULL. */
     const char *name, *hostname;
     const char *source;            /* an image of the store, or a directory */
     const char *image;             /* the ID of the image that SOURCE names */
@@ -51,7 +52,7 @@ struct spec {
     const char *home, *claims;
     int process, keeper, ending;
 
-    /* What else 'full run' is asked for. */
+    /* Other options of 'full run'. */
     char **variables;     /* of --env-file */
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
@@ -60,7 +61,7 @@ struct spec {
     uint64_t cap_add, cap_drop;
     bool is_named, view;
 
-    /* What comes of it, in the terms of the chapters. */
+    /* The result, in the terms of the chapters. */
     struct id_map user_map, group_map; /* 06 */
     bool mapped;             /* 09: the box sees root and volumes through idmapped mounts */
     bool linked;             /* 07: has a link to the bridge */
@@ -69,10 +70,10 @@ struct spec {
     bool grouped;            /* 08: a cgroup of its own */
     int streams[STREAMS];    /* its standard input, output and error; 0: as the tool's */
     struct layers layers;    /* 09 */
-    struct cgroup_plan plan; /* 08; the last, as it is large and hardly filled */
+    struct cgroup_plan plan; /* 08; last because it is large and mostly empty */
 };
 
-/* Either side. One more TEXT, as it is, in *LIST; and all that MORE has. */
+/* Either side. Append TEXT itself to *LIST; and all texts of MORE. */
 void list_add(char ***list, const char *text);
 void list_add_all(char ***list, char *const *more);
 
@@ -80,16 +81,16 @@ void list_add_all(char ***list, char *const *more);
 char *list_join(char *const *list);
 
 /*
- * Host, for 'full run'. Find the root and, for an image, its settings for the command; what is not
- * asked for gets its default. Nothing is made yet. Returns 0 or, after report(), -errno.
+ * Host, for 'full run'. Find the root and, for an image, its settings for the command; fill in the
+ * defaults. Nothing is created yet. Returns 0 or, after report(), -errno.
  */
 int spec_complete(struct spec *spec);
 
-/* Host. Set the field of the table that an OPTION is called like: to TEXT, or a flag if that is
- * NULL. False if there is none. */
+/* Host. Set the field of the table that has the name of an OPTION: to TEXT or, if that is NULL, a
+ * flag. False if there is none. */
 bool spec_set(struct spec *spec, const char *option, const char *text);
 
-/* Host. Write what the table has, as a JSON object. */
+/* Host. Write the fields of the table as a JSON object. */
 void spec_write(const struct spec *spec, FILE *file);
 
 /* Host. Read it back from the file PATH, except the name. A field, or the file, that is missing or

@@ -17,7 +17,7 @@
 #include "../09-overlay/store.h"
 
 enum {
-    LONGEST_WAIT = 5000, /* milliseconds */
+    MAX_WAIT = 5000, /* milliseconds */
     PAUSE = 5,
     TRIES = 100,
     FIRST_ID = 0x70000000, /* systemd's list of who uses which ids leaves those up to 0x7fffffff */
@@ -178,12 +178,7 @@ static bool open_running(struct spec *spec)
         close(spec->process);
         spec->process = -1;
     }
-    if (spec->ending != -1 && spec->keeper != -1 && claim_lives(spec->claims, claim_name(spec)))
-        return true;
-    close(spec->ending);
-    close(spec->keeper);
-    close(spec->process);
-    return false;
+    return spec->ending != -1 && spec->keeper != -1 && claim_lives(spec->claims, claim_name(spec));
 }
 
 int state_open(const char *name, struct spec *spec)
@@ -193,14 +188,14 @@ int state_open(const char *name, struct spec *spec)
 
     for (int waited = 0; (error = state_read(name, spec)) == 0 && spec->running; waited += PAUSE) {
         if (spec->pid > 0 && spec->pid_namespace != pid_namespace())
-            return refuse("box %s: is of another pid namespace: it can only be listed from here",
-                          name);
+            return refuse(
+                "box %s: belongs to another pid namespace: from here it can only be listed", name);
         if (spec->pid > 0 && open_running(spec))
             return 0;
-        if (waited >= LONGEST_WAIT) {
+        if (waited >= MAX_WAIT) {
             hint("'lslocks' shows the process that makes it, by the name of its claim");
             errno = ETIMEDOUT;
-            return report("box %s: is being made, and its command does not start", name);
+            return report("box %s: still being built, and its command does not start", name);
         }
         nanosleep(&pause, NULL);
     }

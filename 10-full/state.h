@@ -1,15 +1,15 @@
 /*
- * What is known about each box, for the commands that come after 'run'. A box that is named or
- * detached, or whose layer lies on the disk, has its directory in the store (chapter 9), which
- * outlives a boot; any other one below claim_home() (chapter 7).
+ * The state of each box, for the commands that come after 'run'. A box that is named or detached,
+ * or has its layer on the disk, has its directory in the store (chapter 9), which outlives a boot;
+ * any other box has it below claim_home() (chapter 7).
  *
- *   boxes/NAME/state        its spec, as JSON; from the moment on when its command runs
- *   boxes/NAME/log          what a detached box prints
+ *   boxes/NAME/state        its spec, as JSON, from the moment when its command runs
+ *   boxes/NAME/log          the output of a detached box
  *   boxes/NAME/upper, work  its layer
  *
- * The name is taken while the directory is there. It is made and removed by whoever holds the claim
- * "box-NAME": the monitor, as long as it lives. The claim of a box that is kept after its end has
- * no lines: whatever ends the monitor, the box stays.
+ * The name is taken while the directory exists. Only the holder of the claim "box-NAME" creates or
+ * removes it: the monitor, as long as it lives. The claim of a box that is kept after its end has
+ * no lines: however the monitor ends, the box stays.
  *
  * All functions run on the host and return -errno after report(), or a value as described.
  */
@@ -19,16 +19,14 @@
 #include "../07-net/claim.h"
 #include "spec.h"
 
-/*
- * Begin a box: CLAIM its name, and make its directory, as CLAIM then says. -EEXIST
- * (reported) if the name is taken.
- */
+/* Begin a box: CLAIM its name, and create its directory, with a line in CLAIM. -EEXIST (reported)
+ * if the name is taken. */
 int state_begin(struct spec *spec, struct claim *claim);
 
 /*
- * The users of a box as the host counts them: each box that root starts gets a range of ids that
- * nobody else has, so that no process of it owns anything outside, nor in another box. Returns the
- * first id. The range is CLAIM's, by a symbolic link with its number. An error ends the tool.
+ * Each box that root starts gets a range of the host's ids that nobody else has, so that its
+ * processes own nothing outside, nor in another box. Returns the first id. A symbolic link with the
+ * range's number, and a line in CLAIM, reserve it. An error ends the tool.
  */
 enum { STATE_IDS = 65536 };
 uint32_t state_take_ids(struct claim *claim);
@@ -43,9 +41,9 @@ int state_write(const struct spec *spec);
 int state_read(const char *name, struct spec *spec);
 
 /*
- * The same for a command that does something with the box. One that is just being made is waited
- * for: until its command runs, nobody may enter it, as its root is still the host's. -ETIMEDOUT
- * (reported) after five seconds. If it runs, these are open, and -1 if not:
+ * The same for a command that acts on the box. It waits for a box that is still being built: nobody
+ * may enter it before its command runs, because its root is still the host's. -ETIMEDOUT (reported)
+ * after five seconds. If the box runs, these are open, otherwise -1:
  *
  *   process  its first process: pidfd_open(2); -1 also if that has ended
  *   keeper   its monitor
@@ -53,16 +51,17 @@ int state_read(const char *name, struct spec *spec);
  */
 int state_open(const char *name, struct spec *spec);
 
-/* How a box that state_open() has opened has ended; -1 if its monitor was killed. */
+/* The exit status of a box that state_open() opened and that has ended; -1 if its monitor was
+ * killed. */
 int state_status(const struct spec *spec);
 
 /* The names of all boxes, a list; NULL if there are none. */
 char **state_list(void);
 
-/* Undo what killed monitors have left, but for the boxes that are kept. */
+/* Undo what killed monitors have left, except boxes that are kept. */
 void state_sweep(void);
 
-/* Remove what is left of a box that has ended, unless the name is another box's by now. */
+/* Remove what is left of a box that has ended, unless another box has its name by now. */
 int state_forget(const struct spec *spec);
 
 #endif

@@ -17,13 +17,13 @@
 #include "../04-mnt/mount.h"
 #include "spec.h"
 
-/* Host, if no command is given. A shell without input ends at once, so that is an error (125). */
+/* Host, if no command is given. A shell without input would end at once: an error (125). */
 void streams_check_shell(const struct spec *spec);
 
 /*
- * Host, before there is a box. Open what SPEC's box takes, close-on-exec, and let its users open
- * pipes by name, as /dev/stdout. LOG is where the output of a detached box goes, which has no
- * input; else -1. Errors end the tool.
+ * Host, before the box exists. Open what SPEC's box takes, close-on-exec, and let its users open
+ * pipes by name, such as /dev/stdout. The output of a detached box, which has no input, goes to
+ * LOG; otherwise LOG is -1. An error ends the tool.
  */
 void streams_open(struct spec *spec, int log);
 
@@ -46,9 +46,9 @@ int terminal_open(const struct root *dev, const struct child *child, uid_t owner
 int terminal_receive(const struct child *child);
 
 /* Host, between the start of the command and spawn_wait(). Pass signals on, and copy until the
- * child has ended and all that it wrote has come out. MASTER, unless -1, is the other end of input
- * and output: the window's size is followed then, and if input is a terminal, it is raw until the
- * tool exits. Errors end the tool. */
+ * child has ended and all its output is written. MASTER, unless -1, is the other end of input and
+ * output: then the size of the window is passed on, and input, if it is a terminal, is raw until
+ * the tool exits. An error ends the tool. */
 void streams_relay(int master, const struct child *child);
 
 #endif

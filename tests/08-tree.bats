@@ -23,7 +23,7 @@ load lib/groups
     assert_hint "mkdir $top/nowhere"
     expect_error 125 "No such file" "$(tool cgroup)" --parent ../.. true
     touch "$BATS_TEST_TMPDIR/cgroup.procs"
-    expect_error 125 "is not below $top" "$(tool cgroup)" --parent "$BATS_TEST_TMPDIR" true
+    expect_error 125 "expected a group below $top" "$(tool cgroup)" --parent "$BATS_TEST_TMPDIR" true
     expect_error 125 "Not a directory" "$(tool cgroup)" --parent cgroup.procs true
 }
 

@@ -116,7 +116,7 @@ half_made() {
     local command
     for command in "kill bird" "rm -f bird" "wait bird" "logs -f bird" "exec bird true" "inspect bird"; do
         # shellcheck disable=SC2086 # words
-        expect_error 125 "box bird: is of another pid namespace" "$(tool pid)" "$full" $command
+        expect_error 125 "box bird: belongs to another pid namespace" "$(tool pid)" "$full" $command
     done
     run -0 "$full" exec bird true
 }

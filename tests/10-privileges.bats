@@ -88,7 +88,7 @@ capabilities() {
 }
 
 @test "capabilities: an unknown one is an error" {
-    expect_error 125 "there is no capability 'FLY'" "$full" run --network none --cap-add FLY "$ROOTFS" true
+    expect_error 125 "unknown capability 'FLY'" "$full" run --network none --cap-add FLY "$ROOTFS" true
     assert_hint capabilities
 }
 

@@ -249,7 +249,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
             assert_hint "make shell-vm"
         fi
     done
-    expect_error 125 "'much' is not a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
+    expect_error 125 "'much': expected a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
     expect_error 125 "'half' is not a number" "$full" run "${alone[@]}" --cpus half "$ROOTFS" true
 }
 
