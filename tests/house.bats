@@ -62,7 +62,7 @@ teardown() {
 07 2700
 08 900
 09 3520
-10 4200
+10 4085
 END
     assert_equal "$bad" ""
 }
