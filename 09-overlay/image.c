@@ -117,25 +117,22 @@ static void load_one(const struct source *source, const struct source_image *ima
                      const char *name, bool show)
 {
     const struct config *config = &image->config;
-    struct import import = {.count = 0};
+    const struct source_file *layers = image->layers;
     char label[64];
 
     name_image(source, image, name, false, false);
     for (size_t i = 0; i < config->layer_count; i++) {
-        int file = source_file(source, image->layers[i], "the layer ");
-        if (file < 0)
-            exit(EXIT_TOOL);
         snprintf(label, sizeof(label), "layer %zu of %zu", i + 1, config->layer_count);
-        import_layer(&import, file, config->layers[i], label);
-        close(file);
+        import_layer(source->file, layers[i].start, layers[i].size, config->layers[i], label);
     }
+    import_wait();
     int lock = store_lock();
     for (size_t i = 0; i < config->layer_count; i++)
         import_keep(config->layers[i]);
     store_write("configs", image->id, config->text, config->length);
     name_image(source, image, name, true, show);
     store_unlock(lock);
-    import_end(&import);
+    import_end();
 }
 
 void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)
@@ -143,8 +140,7 @@ void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], boo
     struct source source;
 
     store_collect();
-    if (source_open(&source, file) != 0)
-        exit(EXIT_TOOL);
+    source_open(&source, file);
     if (name != NULL && source.count > 1)
         fail("%s: %zu images are in it, and there is one name", file, source.count);
     for (size_t i = 0; i < source.count; i++)

@@ -7,32 +7,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../06-user/idmap.h"
+#include "overlay.h"
 #include "sha256.h"
 #include "store.h"
 #include "whiteout.h"
 #include "workbox.h"
 
-/* The program that decompresses FILE, as its first bytes tell. NULL: it is a plain tar. */
-static const char *decompressor(int file)
+enum { MAX_AT_ONCE = 8 }; /* layers being unpacked, with up to four processes each */
+
+/* Of the image that is being imported. */
+static struct child boxes[OVERLAY_MAX_LAYERS];
+static int holds[OVERLAY_MAX_LAYERS];
+static size_t box_count, hold_count;
+
+/* The program that decompresses FILE, as the bytes at START tell. NULL: it is a plain tar. */
+static const char *decompressor(int file, off_t start)
 {
     static const struct {
-        const char *program, *start;
+        const char *program, *magic;
     } kinds[] = {{"gzip", "\x1f\x8b"},
                  {"zstd", "\x28\xb5\x2f\xfd"},
                  {"xz", "\xfd\x37zXZ"},
                  {"bzip2", "BZh"}};
-    char start[8] = "";
+    char magic[8] = "";
 
-    (void)!pread(file, start, sizeof(start), 0);
+    (void)!pread(file, magic, sizeof(magic), start);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
+        if (strncmp(magic, kinds[i].magic, strlen(kinds[i].magic)) == 0)
             return kinds[i].program;
     return NULL;
+}
+
+int import_plain(int file, const char *label)
+{
+    const char *const command[] = {decompressor(file, 0), "-dc", NULL};
+
+    if (command[0] == NULL)
+        return file;
+    int plain = store_file();
+    char *directory = store_temporary("");
+    if (lseek(file, 0, SEEK_SET) == -1)
+        die("%s", label);
+    work_run(command, directory, file, plain, label);
+    free(directory);
+    close(file);
+    return plain;
 }
 
 /*
@@ -51,7 +75,6 @@ static struct worker start_tar(bool keep_owners, int *into)
                                    "--exclude=.wh.*/*",
                                    "--xattrs",
                                    "--xattrs-include=*",
-                                   "--xattrs-exclude=trusted.*",
                                    "--xattrs-exclude=user.overlay.*",
                                    "--warning=none",
                                    keep_owners ? "--same-owner" : "--no-same-owner",
@@ -63,38 +86,57 @@ static struct worker start_tar(bool keep_owners, int *into)
     return worker_start(command, ends[0], STDOUT_FILENO);
 }
 
+/* In the box. SIZE bytes of standard input through a pipe, so that nobody reads on behind them. */
+static int start_reading(off_t size)
+{
+    int ends[2];
+
+    work_pipe(ends);
+    pid_t pid = fork();
+    if (pid == -1)
+        die("fork");
+    if (pid == 0) {
+        for (ssize_t sent = 1; size > 0 && sent > 0; size -= sent)
+            sent = sendfile(ends[1], STDIN_FILENO, NULL, (size_t)size);
+        _exit(EXIT_SUCCESS);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
 /*
- * In the box. From the file through PROGRAM, unless it is NULL, and this process to tar. Of several
- * errors the one that explains the others is reported. The file "size" says that the layer is
- * whole, so it comes last.
+ * In the box. SIZE bytes of standard input through PROGRAM, unless it is NULL, and this process to
+ * tar. Of several errors the one that explains the others is reported. The file "size" says that
+ * the layer is whole, so it comes last.
  */
-static noreturn void unpack(const char *program, const char *promised, bool keep_owners,
+static noreturn void unpack(const char *program, off_t size, const char *promised,
                             const char *label)
 {
     const char *const decompress[] = {program, "-dc", NULL};
     struct worker before;
     char digest[SHA256_HEX + 1];
-    int from[2] = {STDIN_FILENO, -1}, into;
+    int from = start_reading(size), through[2], into;
 
-    if (promised != NULL && (mkdir("diff", 0755) == -1 || chdir("diff") == -1))
+    if (mkdir("diff", 0755) == -1 || chdir("diff") == -1)
         die("%s", label);
     if (program != NULL) {
-        work_pipe(from);
-        before = worker_start(decompress, STDIN_FILENO, from[1]);
+        work_pipe(through);
+        before = worker_start(decompress, from, through[1]);
+        from = through[0];
     }
+    /* Other users than the one who runs the tool may not exist here. */
+    bool keep_owners = chown(".", 65534, 65534) == 0 && chown(".", 0, 0) == 0;
     struct worker tar = start_tar(keep_owners, &into);
-    off_t size = sha256_pump(from[0], into, promised ? digest : NULL);
+    size = sha256_pump(from, into, digest);
     close(into);
     if (program != NULL)
         worker_end(&before, label);
     if (size < 0)
         exit(EXIT_TOOL);
-    if (promised != NULL && strcmp(digest, promised) != 0)
+    if (strcmp(digest, promised) != 0)
         fail("%s: the digest of the tar is %.12s..., and %.12s... was promised", label, digest,
              promised);
     worker_end(&tar, label);
-    if (promised == NULL)
-        _exit(EXIT_SUCCESS);
     whiteouts_make();
     int file = open("/layer/size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (file == -1 || dprintf(file, "%jd\n", (intmax_t)size) < 0)
@@ -102,51 +144,36 @@ static noreturn void unpack(const char *program, const char *promised, bool keep
     _exit(EXIT_SUCCESS);
 }
 
-/* May files made in a box belong to others than the user who runs the tool? */
-static bool may_keep_owners(void)
-{
-    unsigned inside, outside, count;
-    char line[64];
-
-    first_line("/proc/self/uid_map", line, sizeof(line));
-    return geteuid() == 0 && sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 &&
-           count >= 65536;
-}
-
-/* A layer if a digest is PROMISED. */
-static void unpack_in_box(int file, const char *directory, const char *promised, const char *label)
-{
-    const char *program = decompressor(file);
-    bool keep_owners = promised != NULL && may_keep_owners();
-    struct child box = work_start(directory, file, -1);
-
-    if (box.pid == 0)
-        unpack(program, promised, keep_owners, label);
-    work_end(&box);
-}
-
-void import_tar(int file, const char *directory, const char *label)
-{
-    if (mkdir(directory, 0700) == -1)
-        die("make %s", directory);
-    unpack_in_box(file, directory, NULL, label);
-}
-
-void import_layer(struct import *import, int file, const char *digest, const char *label)
+void import_layer(int file, off_t start, off_t size, const char *digest, const char *label)
 {
     int lock = store_lock(), hold = store_hold("layers", digest);
+    char *directory = store_temporary(digest), descriptor[32];
 
     store_unlock(lock);
     if (hold >= 0) {
-        import->holds[import->count++] = hold;
-        return;
-    }
-    char *directory = store_temporary(digest);
-    if (mkdir(directory, 0700) == 0)
-        unpack_in_box(file, directory, digest, label);
-    else if (errno != EEXIST) /* else the image has the layer twice */
+        holds[hold_count++] = hold;
+    } else if (mkdir(directory, 0700) == 0) {
+        snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
+        int input = open(descriptor, O_RDONLY | O_CLOEXEC); /* again, to have a place of its own */
+        if (input == -1 || lseek(input, start, SEEK_SET) == -1)
+            die("%s", label);
+        const char *program = decompressor(file, start);
+        work_wait(boxes, box_count, MAX_AT_ONCE - 1);
+        struct child box = work_start(directory, input, -1);
+        if (box.pid == 0)
+            unpack(program, size, digest, label);
+        boxes[box_count++] = box;
+        close(input);
+    } else if (errno != EEXIST) { /* else the image has the layer twice */
         die("make %s", directory);
+    }
     free(directory);
+}
+
+void import_wait(void)
+{
+    work_wait(boxes, box_count, 0);
+    box_count = 0;
 }
 
 void import_keep(const char *digest)
@@ -160,8 +187,8 @@ void import_keep(const char *digest)
     free(place);
 }
 
-void import_end(struct import *import)
+void import_end(void)
 {
-    while (import->count > 0)
-        close(import->holds[--import->count]);
+    while (hold_count > 0)
+        close(holds[--hold_count]);
 }

@@ -7,30 +7,27 @@
 #ifndef IMPORT_H
 #define IMPORT_H
 
-#include <stddef.h>
-
-#include "overlay.h"
-
-/* The layers of an image that the store has already, held so that nobody removes them. */
-struct import {
-    int holds[OVERLAY_MOST_LAYERS];
-    size_t count;
-};
+#include <sys/types.h>
 
 /*
- * Unpack the tar FILE, which may be compressed by gzip, zstd, xz or bzip2, into DIRECTORY, a new
- * one. LABEL is what errors begin with.
+ * What is in FILE uncompressed, by gzip, zstd, xz or bzip2: FILE itself if it isn't compressed,
+ * else a file without a name, and FILE is closed. LABEL is what errors begin with.
  */
-void import_tar(int file, const char *directory, const char *label);
+int import_plain(int file, const char *label);
 
-/* The same for the tar of a layer, if the store doesn't have it; DIGEST is promised for the tar,
- * uncompressed. */
-void import_layer(struct import *import, int file, const char *digest, const char *label);
+/*
+ * Begin to unpack a layer, if the store doesn't have it: its tar is SIZE bytes of FILE from START
+ * on, maybe compressed; DIGEST is promised for it uncompressed. Several are unpacked at once.
+ */
+void import_layer(int file, off_t start, off_t size, const char *digest, const char *label);
+
+/* Wait until all of them are whole. */
+void import_wait(void);
 
 /* Holding the store. Move that layer to its place, if it is new. */
 void import_keep(const char *digest);
 
-/* Let go of the layers. */
-void import_end(struct import *import);
+/* The layers that the store had already were held until now so that nobody removes them. */
+void import_end(void);
 
 #endif

@@ -20,9 +20,8 @@ enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) take
 
 void stack_add(struct stack *stack, const char *lower)
 {
-    if (stack->count == OVERLAY_MOST_LAYERS)
-        fail("lower %s: one layer more than the %d that can be stacked", lower,
-             OVERLAY_MOST_LAYERS);
+    if (stack->count == OVERLAY_MAX_LAYERS)
+        fail("lower %s: one layer more than the %d that can be stacked", lower, OVERLAY_MAX_LAYERS);
     stack->lowers = realloc(stack->lowers, (stack->count + 1) * sizeof(lower));
     if (stack->lowers == NULL)
         die("realloc");

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 /* As many short names fit into a page, which is all that mount(2) takes. The kernel stacks 500. */
-enum { OVERLAY_MOST_LAYERS = 400 };
+enum { OVERLAY_MAX_LAYERS = 400 };
 
 /* The strings stay the caller's. */
 struct stack {

@@ -35,7 +35,6 @@ static noreturn void pack(const char *label)
         "--sparse",
         "--xattrs",
         "--xattrs-include=*",
-        "--xattrs-exclude=trusted.*",
         "--xattrs-exclude=user.overlay.*",
         "--warning=none",
         "--no-recursion",
@@ -67,7 +66,7 @@ static int pack_layer(const char *directory, const char *name, const char *label
     struct child box = work_start(directory, -1, file);
     if (box.pid == 0)
         pack(label);
-    work_end(&box);
+    work_wait(&box, 1, 0);
     if (lseek(file, 0, SEEK_SET) == -1 || sha256_pump(file, -1, digest) < 0 ||
         lseek(file, 0, SEEK_SET) == -1)
         die("%s", label);
@@ -100,13 +99,13 @@ static void commit(const struct image *base, const char *upper, const char *froz
                    const char *name, digest_text id)
 {
     static const char label[] = "the new layer";
-    struct import import = {.count = 0};
     digest_text digest;
     int file = pack_layer(upper, "layer.tar", label, digest);
 
     if (frozen != NULL)
         (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
-    import_layer(&import, file, digest, label);
+    import_layer(file, 0, lseek(file, 0, SEEK_END), digest, label);
+    import_wait();
     close(file);
     char *text = add_layer(&base->config, digest);
     sha256_of(text, strlen(text), id);
@@ -115,7 +114,7 @@ static void commit(const struct image *base, const char *upper, const char *froz
     store_write("configs", id, text, strlen(text));
     store_give_name(name, id);
     store_unlock(lock);
-    import_end(&import);
+    import_end();
     free(text);
 }
 
@@ -127,9 +126,9 @@ void image_commit(const char *base, const char *upper, const char *frozen, const
 
     if (name_normal(name, normal) != 0 || image_open(base, &image) != 0)
         exit(EXIT_TOOL);
-    if (image.config.layer_count >= OVERLAY_MOST_LAYERS)
+    if (image.config.layer_count >= OVERLAY_MAX_LAYERS)
         fail("image %s: has %d layers already, as many as overlay stacks", base,
-             OVERLAY_MOST_LAYERS);
+             OVERLAY_MAX_LAYERS);
     commit(&image, upper, frozen, normal, id);
     image_close(&image);
 }
@@ -189,13 +188,7 @@ static void save_to(int output, const struct image *image)
         NULL};
 
     make_files(image);
-    struct child box = work_start(store_temporary(""), -1, output);
-    if (box.pid == 0) {
-        struct worker tar = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
-        worker_end(&tar, "save");
-        _exit(EXIT_SUCCESS);
-    }
-    work_end(&box);
+    work_run(command, store_temporary(""), -1, output, "save");
 }
 
 /*

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "source.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../04-mnt/target.h"
 #include "import.h"
+#include "overlay.h"
 #include "store.h"
+#include "tar.h"
 
-enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000 };
+enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000, MAX_LINKS = 8 };
 
 /* What the OCI, following Go, calls this machine's architecture. */
 #ifdef __aarch64__
@@ -23,71 +24,130 @@ static const char architecture[] = "arm64";
 static const char architecture[] = "amd64";
 #endif
 
-int source_file(const struct source *source, const char *path, const char *kind)
+/* Octal digits; but 8 GB and more don't fit, and GNU tar writes such a size as a binary number. */
+static off_t size_of(const struct tar_header *header)
 {
-    int place = open_inside(source->directory, path, O_PATH, 0), file = -1;
-    struct stat status;
-    char link[32];
+    unsigned long long size = 0;
 
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
-    if (place != -1 && fstat(place, &status) == 0 && S_ISREG(status.st_mode)) /* and no device */
-        file = open(link, O_RDONLY | O_CLOEXEC);
-    if (place != -1)
-        close(place);
-    return file != -1 ? file : refuse("%s: %s%.80s is missing in it", source->path, kind, path);
+    if ((unsigned char)header->size[0] != 0x80)
+        return sscanf(header->size, "%11llo", &size) == 1 ? (off_t)size : 0;
+    for (size_t i = 4; i < sizeof(header->size); i++)
+        size = size << 8 | (unsigned char)header->size[i];
+    return (off_t)(size & INT64_MAX);
+}
+
+/* Others write it in a file of type 'x' in front: lines such as "20 size=9000000000". */
+static off_t long_size(int file, off_t start)
+{
+    char text[1024] = "";
+    const char *size;
+
+    (void)!pread(file, text, sizeof(text) - 1, start);
+    size = strstr(text, " size=");
+    return size != NULL ? (off_t)strtoull(size + 6, NULL, 10) : 0;
+}
+
+static const char *without_dot(const char *path)
+{
+    return path + (strncmp(path, "./", 2) == 0 ? 2 : 0);
+}
+
+/* Does HEADER have the name PATH? */
+static bool is_called(const struct tar_header *header, const char *path)
+{
+    bool has_prefix = memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != '\0';
+    char name[sizeof(header->prefix) + sizeof(header->name) + 2];
+
+    snprintf(name, sizeof(name), "%.155s%s%.100s", has_prefix ? header->prefix : "",
+             has_prefix ? "/" : "", header->name);
+    return strcmp(without_dot(name), without_dot(path)) == 0;
+}
+
+/* All headers are read each time: of several files with the same name the last one counts. */
+static struct source_file find_name(const struct source *source, const char *path)
+{
+    off_t end = lseek(source->file, 0, SEEK_END), size_before = 0, start, size;
+    struct source_file found = {.type = 0};
+    struct tar_header header;
+
+    for (off_t at = 0; pread(source->file, &header, TAR_BLOCK, at) > 0 && header.name[0] != '\0';
+         at = start + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK) {
+        if (strtoul(header.checksum, NULL, 8) != tar_checksum(header))
+            fail("%s: not a tar, or damaged", source->path);
+        start = at + TAR_BLOCK;
+        size = size_before > 0 ? size_before : size_of(&header);
+        if (size > end - start)
+            fail("%s: cut off: its end is missing", source->path);
+        size_before = header.type == 'x' ? long_size(source->file, start) : 0;
+        /* tar makes a file that it packs once more a hard link to itself. */
+        if (!is_called(&header, path) || (header.type == '1' && found.type != 0))
+            continue;
+        found = (struct source_file){
+            .type = header.type ? header.type : '0', .start = start, .size = size};
+        memcpy(found.target, header.link, sizeof(header.link));
+    }
+    return found;
+}
+
+/*
+ * The file PATH in the tar. KIND is what the error calls it. Docker has saved a layer that it had
+ * written already as a link, such as "../OTHER/layer.tar".
+ */
+static struct source_file find(const struct source *source, const char *path, const char *kind)
+{
+    struct source_file file = find_name(source, path);
+
+    for (int links = 0; (file.type == '1' || file.type == '2') && links < MAX_LINKS; links++) {
+        bool up = strncmp(file.target, "../", 3) == 0;
+        file = find_name(source, file.target + (up ? 3 : 0));
+    }
+    if (file.type != '0')
+        fail("%s: %s%.80s is missing in it", source->path, kind, path);
+    return file;
 }
 
 /*
  * The content of the file PATH, with the LENGTH and DIGEST that it has: the one that its name
- * promises, as in HEX.json or blobs/sha256/HEX. To be freed; NULL after report().
+ * promises, as in HEX.json or blobs/sha256/HEX. To be freed.
  */
 static char *read_file(struct source *source, const char *path, size_t *length,
                        char digest[SHA256_HEX + 1])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    int file = source_file(source, path, "");
-    struct stat status;
-    char *text = NULL;
+    struct source_file file = find(source, path, "");
 
-    if (file < 0)
-        return NULL;
-    if (fstat(file, &status) == -1 || (size_t)status.st_size > source->room) {
-        (void)refuse("%s: %.80s in it is too large", source->path, path);
-    } else {
-        *length = (size_t)status.st_size;
-        source->room -= *length;
-        text = calloc(1, *length + 1);
-        if (text == NULL || read(file, text, *length) != status.st_size)
-            die("%s: read %s in it", source->path, path);
-        sha256_of(text, *length, digest);
-    }
-    close(file);
+    if (file.size > source->room)
+        fail("%s: %.80s in it is too large", source->path, path);
+    source->room -= file.size;
+    *length = (size_t)file.size;
+    char *text = calloc(1, *length + 1);
+    if (text == NULL || pread(source->file, text, *length, file.start) != file.size)
+        die("%s: read %.80s in it", source->path, path);
+    sha256_of(text, *length, digest);
     bool promises = sha256_is_hex(name, '\0') || sha256_is_hex(name, '.');
-    if (text == NULL || !promises || strncmp(name, digest, SHA256_HEX) == 0)
-        return text;
-    (void)refuse("%s: %s has the digest %.12s..., and %.12s... was promised", source->path, path,
-                 digest, name);
-    free(text);
-    return NULL;
+    if (promises && strncmp(name, digest, SHA256_HEX) != 0)
+        fail("%s: %s has the digest %.12s..., and %.12s... was promised", source->path, path,
+             digest, name);
+    return text;
 }
 
 /* The JSON in the file PATH; after json_read() only its strings are needed. */
-static int read_json(struct source *source, const char *path, struct json *json)
+static struct json read_json(struct source *source, const char *path)
 {
     char digest[SHA256_HEX + 1];
     size_t length, wrong;
     char *text = read_file(source, path, &length, digest);
-    bool good = text != NULL && json_read(json, text, length, &wrong);
+    struct json json;
 
+    if (!json_read(&json, text, length, &wrong))
+        fail("%s: %s is not JSON from byte %zu on", source->path, path, wrong);
     free(text);
-    if (text == NULL)
-        return -EINVAL;
-    return good ? 0 : refuse("%s: %s is not JSON from byte %zu on", source->path, path, wrong);
+    return json;
 }
 
 /*
  * The path of the file that VALUE speaks of, until the next call: docker gives it, OCI's
- * descriptors the digest that the file is called by, {"digest": "sha256:..."}. NULL if told.
+ * descriptors the digest that the file is called by, {"digest": "sha256:..."}.
  */
 static const char *path_of(const struct source *source, const struct json *json, size_t value)
 {
@@ -97,44 +157,37 @@ static const char *path_of(const struct source *source, const struct json *json,
 
     if (!source->is_oci && text != NULL)
         return text;
-    snprintf(path, sizeof(path), "blobs/sha256/%s", digits != NULL ? digits : "");
-    if (digits != NULL)
-        return path;
-    (void)refuse("%s: something in it has no %s", source->path,
-                 source->is_oci ? "sha256 digest" : "name of a file");
-    return NULL;
+    if (digits == NULL)
+        fail("%s: something in it has no %s", source->path,
+             source->is_oci ? "sha256 digest" : "name of a file");
+    snprintf(path, sizeof(path), "blobs/sha256/%s", digits);
+    return path;
 }
 
 /*
  * An image: an OCI manifest, or an element of docker's manifest.json. Both say which file is its
  * configuration and which ones are its layers.
  */
-static int read_image(struct source *source, const struct json *json, size_t object,
-                      struct source_image *image)
+static void read_image(struct source *source, const struct json *json, size_t object,
+                       struct source_image *image)
 {
     size_t config = json_member(json, object, source->is_oci ? "config" : "Config");
     size_t layers = json_member(json, object, source->is_oci ? "layers" : "Layers");
     size_t count = json_length(json, layers), length;
-    const char *label = source->path, *path = path_of(source, json, config);
-    char *text = path ? read_file(source, path, &length, image->id) : NULL;
+    char *text = read_file(source, path_of(source, json, config), &length, image->id);
 
-    int error = text ? config_read(&image->config, text, length, label) : -EINVAL;
-    if (error == 0 && count != image->config.layer_count)
-        error = refuse("%s: %zu layers in the manifest, and %zu in the configuration", label, count,
-                       image->config.layer_count);
-    if (error == 0 && count > OVERLAY_MOST_LAYERS)
-        error =
-            refuse("%s: %zu layers; overlay stacks at most %d", label, count, OVERLAY_MOST_LAYERS);
-    char **layer = image->layers = calloc(count + 1, sizeof(*layer));
-    for (size_t i = json_first(json, layers); i != JSON_NONE && error == 0;
-         i = json_next(json, layers, i)) {
-        path = path_of(source, json, i);
-        if (path == NULL)
-            error = -EINVAL;
-        else if ((*layer++ = strdup(path)) == NULL)
-            die("%s", label);
-    }
-    return error;
+    if (config_read(&image->config, text, length, source->path) != 0)
+        exit(EXIT_TOOL);
+    if (count != image->config.layer_count)
+        fail("%s: %zu layers in the manifest, and %zu in the configuration", source->path, count,
+             image->config.layer_count);
+    if (count > OVERLAY_MAX_LAYERS)
+        fail("%s: %zu layers; overlay stacks at most %d", source->path, count, OVERLAY_MAX_LAYERS);
+    struct source_file *layer = image->layers = calloc(count, sizeof(*layer));
+    if (layer == NULL)
+        die("%s", source->path);
+    for (size_t i = json_first(json, layers); i != JSON_NONE; i = json_next(json, layers, i))
+        *layer++ = find(source, path_of(source, json, i), "the layer ");
 }
 
 /* Is the member NAME of PLATFORM what we need? If it says nothing, it may be. */
@@ -158,31 +211,24 @@ static bool is_for_us(const struct json *json, size_t descriptor)
  * What a descriptor in an index points to: a manifest, or a further index, in which the first one
  * for this machine counts. They can't go in circles: each is called by its digest.
  */
-static int read_descriptor(struct source *source, const struct json *json, size_t descriptor,
-                           struct source_image *image)
+static void read_descriptor(struct source *source, const struct json *json, size_t descriptor,
+                            struct source_image *image)
 {
-    const char *path = path_of(source, json, descriptor);
-    struct json found;
+    struct json found = read_json(source, path_of(source, json, descriptor));
+    size_t list;
 
-    while (path != NULL) {
-        int error = read_json(source, path, &found);
-        if (error != 0)
-            return error;
-        size_t list = json_member(&found, 0, "manifests"), each = json_first(&found, list);
-        bool is_index = !json_is_empty(&found, list);
+    while (list = json_member(&found, 0, "manifests"), !json_is_empty(&found, list)) {
+        size_t each = json_first(&found, list);
         while (each != JSON_NONE && !is_for_us(&found, each))
             each = json_next(&found, list, each);
-        if (is_index && each == JSON_NONE)
-            error = refuse("%s: no image in it is for linux/%s", source->path, architecture);
-        else if (is_index)
-            path = path_of(source, &found, each);
-        else
-            error = read_image(source, &found, 0, image);
+        if (each == JSON_NONE)
+            fail("%s: no image in it is for linux/%s", source->path, architecture);
+        const char *path = path_of(source, &found, each);
         json_close(&found);
-        if (error != 0 || !is_index)
-            return error;
+        found = read_json(source, path);
     }
-    return -EINVAL;
+    read_image(source, &found, 0, image);
+    json_close(&found);
 }
 
 /* The names that docker's manifest.json has for an image, or the one of a descriptor of OCI's. */
@@ -204,44 +250,45 @@ static char **names_of(const struct source *source, size_t each)
  * Docker's manifest.json: [{"Config": FILE, "RepoTags": [NAME...], "Layers": [FILE...]}...]
  * OCI's index.json: {"manifests": [{"digest": DIGEST, "platform": {...}, "annotations": {...}}...]}
  */
-static int read_images(struct source *source)
+static void read_images(struct source *source)
 {
     const char *path = source->path, *file = source->is_oci ? "index.json" : "manifest.json";
     const struct json *json = &source->json;
-    int error = read_json(source, file, &source->json);
-    size_t list = source->is_oci ? json_member(json, 0, "manifests") : 0;
 
+    source->json = read_json(source, file);
+    size_t list = source->is_oci ? json_member(json, 0, "manifests") : 0;
     if (json_length(json, list) > MAX_IMAGES)
-        return refuse("%s: too many images in it", path);
+        fail("%s: too many images in it", path);
     source->images = calloc(json_length(json, list) + 1, sizeof(*source->images));
-    for (size_t i = json_first(json, list); i != JSON_NONE && error == 0;
-         i = json_next(json, list, i)) {
+    if (source->images == NULL)
+        die("%s", path);
+    for (size_t i = json_first(json, list); i != JSON_NONE; i = json_next(json, list, i)) {
         if (source->is_oci && !is_for_us(json, i))
             continue;
         struct source_image *image = &source->images[source->count++];
         image->names = names_of(source, i);
         if (image->names == NULL)
-            error = refuse("%s: the names of an image in %s are not strings", path, file);
+            fail("%s: the names of an image in %s are not strings", path, file);
+        if (source->is_oci)
+            read_descriptor(source, json, i, image);
         else
-            error = source->is_oci ? read_descriptor(source, json, i, image)
-                                   : read_image(source, json, i, image);
+            read_image(source, json, i, image);
     }
-    if (error == 0 && source->count == 0)
-        error = refuse("%s: no image in it is for linux/%s", path, architecture);
-    return error;
+    if (source->count == 0)
+        fail("%s: no image in it is for linux/%s", path, architecture);
 }
 
-int source_read(struct source *source, const char *path, int directory)
+void source_read(struct source *source, const char *path, int file)
 {
-    *source = (struct source){.path = path, .directory = directory, .room = MAX_JSON};
-    source->is_oci = faccessat(directory, "manifest.json", F_OK, 0) == -1;
-    if (source->is_oci && faccessat(directory, "index.json", F_OK, 0) == -1)
-        return refuse("%s: not an image: it has neither manifest.json nor index.json", path);
-    return read_images(source);
+    *source = (struct source){.path = path, .file = file, .room = MAX_JSON};
+    source->is_oci = find_name(source, "manifest.json").type == 0;
+    if (source->is_oci && find_name(source, "index.json").type == 0)
+        fail("%s: not an image: it has neither manifest.json nor index.json", path);
+    read_images(source);
 }
 
-/* Only what is in a file can be looked at and then read from its beginning. */
-static int open_archive(const char *path)
+/* Only what is in a file can be read from any place. */
+void source_open(struct source *source, const char *path)
 {
     /* Standard input may be a socket, or another user's pipe: it can't be opened again. */
     int file = strcmp(path, "/dev/stdin") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
@@ -250,41 +297,24 @@ static int open_archive(const char *path)
 
     if (file == -1 || fstat(file, &status) == -1)
         die("%s", path);
-    if (S_ISREG(status.st_mode))
-        return file;
-    /* Without a name: nothing is left of it, however we end. */
-    int copy = open(store_open(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (copy == -1)
-        die("make a file in %s", store_open());
-    if (sha256_pump(file, copy, NULL) < 0 || lseek(copy, 0, SEEK_SET) == -1)
-        exit(EXIT_TOOL);
-    close(file);
-    return copy;
-}
-
-int source_open(struct source *source, const char *path)
-{
-    int file = open_archive(path);
-    char *directory = store_temporary("image");
-
-    import_tar(file, directory, path);
-    close(file);
-    int error = source_read(source, path, open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    free(directory);
-    return error;
+    if (!S_ISREG(status.st_mode)) {
+        int copy = store_file();
+        if (sha256_pump(file, copy, NULL) < 0)
+            exit(EXIT_TOOL);
+        close(file);
+        file = copy;
+    }
+    source_read(source, path, import_plain(file, path));
 }
 
 void source_close(struct source *source)
 {
     for (size_t i = 0; i < source->count; i++) {
-        for (char **layer = source->images[i].layers; layer != NULL && *layer != NULL; layer++)
-            free(*layer);
         free(source->images[i].names);
         free(source->images[i].layers);
         config_free(&source->images[i].config);
     }
     free(source->images);
     json_close(&source->json);
-    if (source->directory != -1)
-        close(source->directory);
+    close(source->file);
 }

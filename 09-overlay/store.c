@@ -148,6 +148,15 @@ char *store_temporary(const char *name)
     return store_path("tmp", temporary.token, name);
 }
 
+int store_file(void)
+{
+    int file = open(store_open(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (file == -1)
+        die("make a file in %s", store_open());
+    return file;
+}
+
 int store_note(const char *verb, const char *path)
 {
     free(store_temporary(""));

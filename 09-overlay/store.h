@@ -61,6 +61,9 @@ char *store_temporary(const char *name);
 int store_clean(void);
 void store_forget(void);
 
+/* Host. A new file on the store's disk, without a name: nothing is left of it, however we end. */
+int store_file(void);
+
 /*
  * Host, holding the store. Hold a layer or a configuration (KIND as above) beyond that. Returns a
  * descriptor; -ENOENT, without report(), if it isn't there; or another -errno after report().

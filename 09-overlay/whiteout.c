@@ -18,8 +18,7 @@
 #include "../01-chroot/tool.h"
 #include "../04-mnt/target.h"
 #include "diff.h"
-
-enum { BLOCK = 512 };
+#include "tar.h"
 
 static const char mark[] = ".wh.";
 static const char opaque_mark[] = ".wh..wh..opq";
@@ -72,24 +71,17 @@ static void convert(int directory, const char *name)
 /* Of TYPE '0' a file, 'L' what holds the next one's name, SIZE bytes. Root's, from 1970. */
 static void write_header(FILE *tar, const char *name, char type, size_t size)
 {
-    struct {
-        char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100],
-            magic[6], version[2], rest[247];
-    } header = {.mode = "0000644",
-                .uid = "0000000",
-                .gid = "0000000",
-                .mtime = "00000000000",
-                .checksum = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '},
-                .type = type,
-                .magic = "ustar",
-                .version = {'0', '0'}};
-    unsigned checksum = 0;
+    struct tar_header header = {.mode = "0000644",
+                                .uid = "0000000",
+                                .gid = "0000000",
+                                .mtime = "00000000000",
+                                .type = type,
+                                .magic = "ustar",
+                                .version = {'0', '0'}};
 
     memcpy(header.name, name, strnlen(name, sizeof(header.name)));
     snprintf(header.size, sizeof(header.size), "%011zo", size);
-    for (size_t i = 0; i < sizeof(header); i++)
-        checksum += ((const unsigned char *)&header)[i];
-    snprintf(header.checksum, sizeof(header.checksum), "%06o", checksum);
+    snprintf(header.checksum, sizeof(header.checksum), "%06o", tar_checksum(header));
     fwrite(&header, 1, sizeof(header), tar);
 }
 
@@ -99,7 +91,7 @@ static void write_header(FILE *tar, const char *name, char type, size_t size)
  */
 static void write_whiteout(FILE *tar, const char *path, const char *start, const char *name)
 {
-    static const char zeros[BLOCK];
+    static const char zeros[TAR_BLOCK];
     char *whole;
     int length = asprintf(&whole, "%s/%s%s", path, start, name);
 
@@ -108,7 +100,7 @@ static void write_whiteout(FILE *tar, const char *path, const char *start, const
     if (length > 100) {
         write_header(tar, "././@LongLink", 'L', (size_t)length + 1);
         fwrite(whole, 1, (size_t)length, tar);
-        fwrite(zeros, 1, (size_t)(BLOCK - length % BLOCK), tar);
+        fwrite(zeros, 1, (size_t)(TAR_BLOCK - length % TAR_BLOCK), tar);
     }
     write_header(tar, whole, '0', 0);
     free(whole);

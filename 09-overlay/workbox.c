@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,24 +52,6 @@ static void use(int file, int standard)
         die("dup2");
 }
 
-/* The kernel spares PID 1 each signal that it has no handler for. */
-static void end_by(int signal)
-{
-    _exit(EXIT_SIGNAL + signal);
-}
-
-static void take_signals(void)
-{
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    sigset_t none;
-
-    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-        signal(ending[i], end_by);
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 struct child work_start(const char *directory, int input, int output)
 {
     bool ordinary = geteuid() != 0;
@@ -81,6 +64,7 @@ struct child work_start(const char *directory, int input, int output)
             idmap_write(child.pid, &users, &groups, false);
             spawn_go(&child);
         }
+        spawn_hold_stops(false); /* several may be at work: spawn() has held them off for each */
         return child;
     }
     store_forget();
@@ -91,21 +75,70 @@ struct child work_start(const char *directory, int input, int output)
     }
     use(input != -1 ? input : open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
     use(output != -1 ? output : open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+    use(child.sync, STDERR_FILENO);
     if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
         die("close_range");
-    take_signals();
     enter_root(directory);
     return child;
 }
 
-void work_end(struct child *child)
+/* The box has ended: pass on what it has written to its standard error. */
+static void close_box(struct child *child)
 {
-    int status = spawn_wait(child);
+    char text[4096];
+    ssize_t got;
 
+    while ((got = recv(child->sync, text, sizeof(text), MSG_DONTWAIT)) > 0)
+        if (text[got - 1] == '\n') /* and not what spawn() sends */
+            (void)!write(tool_errors(), text, (size_t)got);
     close(child->pidfd);
     close(child->sync);
-    if (status != 0)
-        exit(status);
+    child->pid = 0;
+}
+
+/* Before what they write to is removed, all of them have to be gone. */
+static noreturn void end_all(const struct child *boxes, size_t count, int status)
+{
+    for (size_t i = 0; i < count; i++)
+        if (boxes[i].pid != 0 && kill(boxes[i].pid, SIGKILL) == 0)
+            waitpid(boxes[i].pid, NULL, 0);
+    exit(status);
+}
+
+void work_wait(struct child *boxes, size_t count, size_t most)
+{
+    sigset_t signals = spawn_signals();
+    int status;
+
+    for (;;) {
+        size_t running = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (boxes[i].pid != 0 && waitpid(boxes[i].pid, &status, WNOHANG) > 0) {
+                close_box(&boxes[i]);
+                if (status != 0)
+                    end_all(boxes, count, EXIT_TOOL);
+            }
+            running += boxes[i].pid != 0;
+        }
+        if (running <= most)
+            return;
+        int signal = sigwaitinfo(&signals, NULL);
+        if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT)
+            end_all(boxes, count, EXIT_SIGNAL + signal);
+    }
+}
+
+void work_run(const char *const *command, const char *directory, int input, int output,
+              const char *label)
+{
+    struct child box = work_start(directory, input, output);
+
+    if (box.pid == 0) {
+        struct worker worker = worker_start(command, STDIN_FILENO, STDOUT_FILENO);
+        worker_end(&worker, label);
+        _exit(EXIT_SUCCESS);
+    }
+    work_wait(&box, 1, 0);
 }
 
 void work_pipe(int ends[2])
@@ -134,7 +167,6 @@ static noreturn void run_program(const char *const *command)
     clearenv();
     setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
     setenv("LC_ALL", "C", 1);
-    signal(SIGPIPE, SIG_DFL);
     drop_capabilities();
     execvp(command[0], (char **)command);
     if (errno == ENOENT)
@@ -156,9 +188,9 @@ struct worker worker_start(const char *const *command, int input, int output)
     if (worker.pid == -1)
         die("fork");
     if (worker.pid == 0) {
+        use(errors[1], STDERR_FILENO); /* first: what fails here is reported by worker_end() */
         use(input, STDIN_FILENO);
         use(output, STDOUT_FILENO);
-        use(errors[1], STDERR_FILENO);
         run_program(command);
     }
     close(errors[1]);

@@ -16,16 +16,22 @@
 /*
  * Host. Make a box, like fork: in the box, as its PID 1, the child's pid is 0. Its working
  * directory is DIRECTORY, there called /layer, all that it can write to. It has INPUT and OUTPUT as
- * standard input and output (-1: /dev/null), and no other descriptor but standard error. An
- * ordinary user's box is in a user namespace too. Signals are blocked from here on.
+ * standard input and output (-1: /dev/null), and no other descriptor but standard error, which the
+ * host reads at its end. An ordinary user's box is in a user namespace too. Signals are blocked
+ * from here on.
  */
 struct child work_start(const char *directory, int input, int output);
 
 /*
- * Host. Wait for the box, and pass signals on: they end it, and then the tool, as does an error,
- * which the box has reported.
+ * Host. Wait until at most MOST of COUNT boxes are still at work; those that have ended have the
+ * pid 0. A signal ends all of them, and then the tool; so does the first one that fails, with its
+ * error.
  */
-void work_end(struct child *child);
+void work_wait(struct child *boxes, size_t count, size_t most);
+
+/* Host. Run COMMAND in such a box, and wait for its end. LABEL is what errors begin with. */
+void work_run(const char *const *command, const char *directory, int input, int output,
+              const char *label);
 
 /* Box. A close-on-exec pipe with a large buffer. An error ends the box. */
 void work_pipe(int ends[2]);

@@ -6,9 +6,9 @@ load lib/layers
 @test "files that are not images" {
     expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true
     echo hello >text
-    refused "text: tar: This does not look like a tar archive" text
+    refused "text: not a tar, or damaged" text
     head -c 100000 /dev/urandom >noise
-    refused "noise: tar: This does not look like a tar archive" noise
+    refused "noise: not a tar, or damaged" noise
     refused "Is a directory" .
     tar -cf other.tar text
     refused "neither manifest.json nor index.json" other.tar
@@ -21,10 +21,11 @@ load lib/layers
 @test "an image that is cut off, at any place" {
     make_images
     whole=$(stat -c %s "$IMAGES/docker.tar")
-    for size in 0 1000 $((whole / 2)) $((whole * 3 / 4)); do
+    for size in 0 1 500 1000 $((whole / 2)) $((whole * 3 / 4)) $((RANDOM * whole / 32768)); do
         head -c "$size" "$IMAGES/docker.tar" >short.tar
-        refused "short.tar: tar: " short.tar
+        refused "short.tar: " short.tar
     done
+    assert_contains "${stderr_lines[0]}" "cut off: its end is missing"
 }
 
 @test "a compressed layer that is cut off" {
@@ -53,6 +54,22 @@ load lib/layers
     sed -i 's/sha256:..../sha256:0000/' config.json
     tar -cf image.tar config.json manifest.json 1.tar
     refused "layer 1 of 1: the digest of the tar is"
+}
+
+@test "a layer that fails ends the others, and one error is reported" {
+    layer 1 one
+    head -c 200M /dev/zero >1/zeros
+    tar -C 1 -cf 1.tar .
+    for number in 2 3 4; do
+        layer "$number" "$number"
+        tar -C "$number" -cf "$number.tar" .
+    done
+    image_of 1.tar 2.tar 3.tar 4.tar
+    jq -c '.rootfs.diff_ids[1:][] |= sub(":...."; ":0000")' config.json >bad.json
+    mv bad.json config.json
+    tar -cf image.tar config.json manifest.json {1..4}.tar
+    refused ": the digest of the tar is"
+    no_process_is_left
 }
 
 @test "a configuration or manifest that is not what its digest promises" {
@@ -273,6 +290,7 @@ victim_is_untouched() {
     mkdir tree tree/dir
     setfattr -n trusted.overlay.opaque -v y tree/dir
     setfattr -n trusted.overlay.redirect -v /etc tree/dir
+    setfattr -n user.overlay.opaque -v y tree/dir
     tar -C tree --xattrs --xattrs-include='*' -cf 1.tar .
     image_of 1.tar
     with_image image.tar true

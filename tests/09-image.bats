@@ -266,6 +266,28 @@ in_umask() { # MASK COMMAND…
     [ "${lines[2]}" -lt 1000 ]
 }
 
+@test "an image in a tar with a link for a layer, or behind a file of 9 GB" {
+    layer tree file
+    mkdir other
+    tar -C tree -cf other/layer.tar .
+    image_of other/layer.tar
+    mkdir one
+    ln -s ../other/layer.tar one/layer.tar
+    sed -i 's,other/,one/,' manifest.json
+    tar -cf image.tar config.json manifest.json one/layer.tar other/layer.tar
+    with_image image.tar 'cat merged/file'
+    assert_equal "$output" tree
+    truncate -s 9G big
+    for format in "gnu 512" "pax 1536"; do # whose headers have two ways for its size
+        tar --format="${format% *}" -cf - big 2>/dev/null | head -c "${format#* }" >far.tar || true
+        truncate -s +9G far.tar
+        cat image.tar >>far.tar
+        rm -rf store
+        with_image far.tar 'cat merged/file'
+        assert_equal "$output" tree
+    done
+}
+
 @test "a hundred layers of an image, and the same layer twice" {
     tars=()
     for number in {001..099}; do

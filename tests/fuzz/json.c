@@ -6,11 +6,12 @@
  * itself, in the same way each time: fuzz_json SECONDS SEED...
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,12 @@
 #include "../../09-overlay/config.h"
 #include "../../09-overlay/json.h"
 #include "../../09-overlay/source.h"
+#include "../../09-overlay/tar.h"
+
+#undef exit
+#undef malloc
+#undef calloc
+#undef free
 
 /* Ask for everything in it, as its readers do, and compare what must agree. */
 static void ask(const struct json *json)
@@ -39,20 +46,71 @@ static void ask(const struct json *json)
     }
 }
 
-/* One file of an image: as docker's manifest, or as an OCI index. */
+/*
+ * An error ends the tool, which is one try here: built with -Dexit=end_try, and the same for what
+ * is allocated and then never freed.
+ */
+static jmp_buf next_try;
+static void *allocated[1 << 12];
+
+void end_try(int status)
+{
+    longjmp(next_try, status);
+}
+
+static void *keep(void *memory)
+{
+    size_t i = 0;
+
+    while (allocated[i] != NULL)
+        if (++i == sizeof(allocated) / sizeof(allocated[0]))
+            abort();
+    return allocated[i] = memory;
+}
+
+void *try_malloc(size_t size)
+{
+    return keep(malloc(size));
+}
+
+void *try_calloc(size_t count, size_t size)
+{
+    return keep(calloc(count, size));
+}
+
+void try_free(void *memory)
+{
+    for (size_t i = 0; i < sizeof(allocated) / sizeof(allocated[0]); i++)
+        if (allocated[i] == memory)
+            allocated[i] = NULL;
+    free(memory);
+}
+
+/* An image, whole or, with NAME, one file of it: docker's manifest, or an OCI index. */
 static void read_source(const char *name, const uint8_t *data, size_t size)
 {
-    char place[] = "/tmp/fuzz-XXXXXX";
+    struct tar_header header = {.type = '0'};
     struct source source;
-    int directory = mkdtemp(place) ? open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int file = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file == -1 || write(file, data, size) != (ssize_t)size)
+    int file = memfd_create("image", MFD_CLOEXEC);
+
+    if (name != NULL) {
+        snprintf(header.name, sizeof(header.name), "%s", name);
+        snprintf(header.size, sizeof(header.size), "%011zo", size);
+        snprintf(header.checksum, sizeof(header.checksum), "%06o", tar_checksum(header));
+    }
+    if (file == -1 || (name != NULL && write(file, &header, TAR_BLOCK) != TAR_BLOCK) ||
+        write(file, data, size) != (ssize_t)size)
         abort();
+    if (setjmp(next_try) == 0) {
+        source_read(&source, "fuzz", file);
+        source_close(&source); /* and the file */
+        return;
+    }
     close(file);
-    (void)source_read(&source, "fuzz", directory);
-    unlinkat(directory, name, 0);
-    rmdir(place);
-    source_close(&source);
+    for (size_t i = 0; i < sizeof(allocated) / sizeof(allocated[0]); i++) {
+        free(allocated[i]);
+        allocated[i] = NULL;
+    }
 }
 
 static void try_all(const uint8_t *data, size_t size)
@@ -78,6 +136,7 @@ static void try_all(const uint8_t *data, size_t size)
         free(other);
     }
     config_free(&config);
+    read_source(NULL, data, size);
     read_source("manifest.json", data, size);
     read_source("index.json", data, size);
 }
