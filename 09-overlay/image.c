@@ -117,22 +117,12 @@ static void load_one(const struct source *source, const struct source_image *ima
                      const char *name, bool show)
 {
     const struct config *config = &image->config;
-    const struct source_file *layers = image->layers;
-    char label[64];
 
     name_image(source, image, name, false, false);
-    for (size_t i = 0; i < config->layer_count; i++) {
-        snprintf(label, sizeof(label), "layer %zu of %zu", i + 1, config->layer_count);
-        import_layer(source->file, layers[i].start, layers[i].size, config->layers[i], label);
-    }
-    import_wait();
-    int lock = store_lock();
-    for (size_t i = 0; i < config->layer_count; i++)
-        import_keep(config->layers[i]);
+    int lock = import_layers(image->layers, config->layer_count);
     store_write("configs", image->id, config->text, config->length);
     name_image(source, image, name, true, show);
     store_unlock(lock);
-    import_end();
 }
 
 void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show)

@@ -20,11 +20,6 @@
 
 enum { MAX_AT_ONCE = 8 }; /* layers being unpacked, with up to four processes each */
 
-/* Of the image that is being imported. */
-static struct child boxes[OVERLAY_MAX_LAYERS];
-static int holds[OVERLAY_MAX_LAYERS];
-static size_t box_count, hold_count;
-
 /* The program that decompresses FILE, as the bytes at START tell. NULL: it is a plain tar. */
 static const char *decompressor(int file, off_t start)
 {
@@ -50,12 +45,7 @@ int import_plain(int file, const char *label)
     if (command[0] == NULL)
         return file;
     int plain = store_file();
-    char *directory = store_temporary("");
-    if (lseek(file, 0, SEEK_SET) == -1)
-        die("%s", label);
-    work_run(command, directory, file, plain, label);
-    free(directory);
-    close(file);
+    work_run(command, store_temporary(""), file, plain, label);
     return plain;
 }
 
@@ -144,51 +134,67 @@ static noreturn void unpack(const char *program, off_t size, const char *promise
     _exit(EXIT_SUCCESS);
 }
 
-void import_layer(int file, off_t start, off_t size, const char *digest, const char *label)
+/* Begin to unpack the layer. Returns what work_wait() waits for. */
+static struct child start(const struct layer *layer, const char *label)
 {
-    int lock = store_lock(), hold = store_hold("layers", digest);
-    char *directory = store_temporary(digest), descriptor[32];
+    char *directory = store_temporary(layer->digest), descriptor[32];
+    struct child none = {.pid = 0};
 
-    store_unlock(lock);
-    if (hold >= 0) {
-        holds[hold_count++] = hold;
-    } else if (mkdir(directory, 0700) == 0) {
-        snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
-        int input = open(descriptor, O_RDONLY | O_CLOEXEC); /* again, to have a place of its own */
-        if (input == -1 || lseek(input, start, SEEK_SET) == -1)
-            die("%s", label);
-        const char *program = decompressor(file, start);
-        work_wait(boxes, box_count, MAX_AT_ONCE - 1);
-        struct child box = work_start(directory, input, -1);
-        if (box.pid == 0)
-            unpack(program, size, digest, label);
-        boxes[box_count++] = box;
-        close(input);
-    } else if (errno != EEXIST) { /* else the image has the layer twice */
-        die("make %s", directory);
+    if (mkdir(directory, 0700) == -1) {
+        if (errno != EEXIST)
+            die("make %s", directory);
+        free(directory);
+        return none; /* the image has the layer twice */
     }
+    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", layer->file);
+    int input = open(descriptor, O_RDONLY | O_CLOEXEC); /* again, to have a place of its own */
+    if (input == -1 || lseek(input, layer->start, SEEK_SET) == -1)
+        die("%s", label);
+    const char *program = decompressor(input, layer->start);
+    struct child box = work_start(directory, input, -1);
+    if (box.pid == 0)
+        unpack(program, layer->size, layer->digest, label);
+    close(input);
     free(directory);
+    return box;
 }
 
-void import_wait(void)
-{
-    work_wait(boxes, box_count, 0);
-    box_count = 0;
-}
-
-void import_keep(const char *digest)
+/* Holding the store. Move the layer to its place, if it is new. Is it there now? */
+static bool keep(const char *digest)
 {
     char *made = store_temporary(digest), *place = store_path("layers", digest, "");
+    bool is_there = store_is_whole(digest); /* brought by somebody else meanwhile, it is as good */
 
-    /* If somebody else has brought the same layer meanwhile, that one serves us as well. */
-    if (rename(made, place) == -1 && errno != ENOENT && errno != EEXIST && errno != ENOTEMPTY)
+    if (!is_there && rename(made, place) == 0)
+        is_there = true;
+    else if (!is_there && errno != ENOENT)
         die("store: make %s", place);
     free(made);
     free(place);
+    return is_there;
 }
 
-void import_end(void)
+/* Unless the store is held, somebody else may remove a layer: then it is unpacked after all. */
+int import_layers(const struct layer *layers, size_t count)
 {
-    while (hold_count > 0)
-        close(holds[--hold_count]);
+    struct child boxes[OVERLAY_MAX_LAYERS];
+    char label[64];
+
+    for (;;) {
+        size_t missing = 0;
+        int lock = store_lock();
+        for (size_t i = 0; i < count; i++)
+            missing += !keep(layers[i].digest);
+        if (missing == 0)
+            return lock;
+        store_unlock(lock);
+        for (size_t i = 0; i < count; i++) {
+            snprintf(label, sizeof(label), "layer %zu of %zu", i + 1, count);
+            boxes[i] = (struct child){.pid = 0};
+            if (!store_is_whole(layers[i].digest))
+                boxes[i] = start(&layers[i], label);
+            work_wait(boxes, i + 1, MAX_AT_ONCE - 1);
+        }
+        work_wait(boxes, count, 0);
+    }
 }

@@ -1,6 +1,6 @@
 /*
- * Tars on their way into the store. The machine's own tar unpacks them in a box (workbox.h) into
- * this process's directory in tmp/; a layer is moved to its place when all of its image are whole.
+ * Layers on their way into the store. The machine's own tar unpacks them in boxes (workbox.h) into
+ * this process's directory in tmp/; they are moved to their places when all of them are whole.
  *
  * All functions run on the host. An error or a signal ends the tool, and leaves nothing.
  */
@@ -9,25 +9,20 @@
 
 #include <sys/types.h>
 
+/* The tar of a layer, maybe compressed, is part of a file. */
+struct layer {
+    const char *digest; /* that is promised for the tar, uncompressed */
+    int file;
+    off_t start, size; /* in bytes */
+};
+
+/* Bring the COUNT LAYERS into the store, those that it lacks. Returns the store's lock: store.h. */
+int import_layers(const struct layer *layers, size_t count);
+
 /*
  * What is in FILE uncompressed, by gzip, zstd, xz or bzip2: FILE itself if it isn't compressed,
- * else a file without a name, and FILE is closed. LABEL is what errors begin with.
+ * else a file without a name. LABEL is what errors begin with.
  */
 int import_plain(int file, const char *label);
-
-/*
- * Begin to unpack a layer, if the store doesn't have it: its tar is SIZE bytes of FILE from START
- * on, maybe compressed; DIGEST is promised for it uncompressed. Several are unpacked at once.
- */
-void import_layer(int file, off_t start, off_t size, const char *digest, const char *label);
-
-/* Wait until all of them are whole. */
-void import_wait(void);
-
-/* Holding the store. Move that layer to its place, if it is new. */
-void import_keep(const char *digest);
-
-/* The layers that the store had already were held until now so that nobody removes them. */
-void import_end(void);
 
 #endif

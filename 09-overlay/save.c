@@ -98,23 +98,19 @@ static char *add_layer(const struct config *base, const char *digest)
 static void commit(const struct image *base, const char *upper, const char *frozen,
                    const char *name, digest_text id)
 {
-    static const char label[] = "the new layer";
     digest_text digest;
-    int file = pack_layer(upper, "layer.tar", label, digest);
+    int file = pack_layer(upper, "layer.tar", "the new layer", digest);
+    struct layer layer = {.digest = digest, .file = file, .size = lseek(file, 0, SEEK_END)};
 
     if (frozen != NULL)
         (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
-    import_layer(file, 0, lseek(file, 0, SEEK_END), digest, label);
-    import_wait();
-    close(file);
     char *text = add_layer(&base->config, digest);
     sha256_of(text, strlen(text), id);
-    int lock = store_lock();
-    import_keep(digest);
+    int lock = import_layers(&layer, 1);
     store_write("configs", id, text, strlen(text));
     store_give_name(name, id);
     store_unlock(lock);
-    import_end();
+    close(file);
     free(text);
 }
 

@@ -63,12 +63,15 @@ static bool is_called(const struct tar_header *header, const char *path)
     return strcmp(without_dot(name), without_dot(path)) == 0;
 }
 
-/* All headers are read each time: of several files with the same name the last one counts. */
-static struct source_file find_name(const struct source *source, const char *path)
+/*
+ * Where the file PATH lies in the tar, and its header: all are read each time, since of several
+ * files with the same name the last one counts. The type is 0 if there is none.
+ */
+static struct tar_header find_name(const struct source *source, const char *path,
+                                   struct layer *found)
 {
     off_t end = lseek(source->file, 0, SEEK_END), size_before = 0, start, size;
-    struct source_file found = {.type = 0};
-    struct tar_header header;
+    struct tar_header header, last = {.type = 0};
 
     for (off_t at = 0; pread(source->file, &header, TAR_BLOCK, at) > 0 && header.name[0] != '\0';
          at = start + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK) {
@@ -80,28 +83,30 @@ static struct source_file find_name(const struct source *source, const char *pat
             fail("%s: cut off: its end is missing", source->path);
         size_before = header.type == 'x' ? long_size(source->file, start) : 0;
         /* tar makes a file that it packs once more a hard link to itself. */
-        if (!is_called(&header, path) || (header.type == '1' && found.type != 0))
+        if (!is_called(&header, path) || (header.type == '1' && last.type != 0))
             continue;
-        found = (struct source_file){
-            .type = header.type ? header.type : '0', .start = start, .size = size};
-        memcpy(found.target, header.link, sizeof(header.link));
+        last = header;
+        last.type = header.type != '\0' ? header.type : '0';
+        *found = (struct layer){.file = source->file, .start = start, .size = size};
     }
-    return found;
+    return last;
 }
 
 /*
  * The file PATH in the tar. KIND is what the error calls it. Docker has saved a layer that it had
  * written already as a link, such as "../OTHER/layer.tar".
  */
-static struct source_file find(const struct source *source, const char *path, const char *kind)
+static struct layer find(const struct source *source, const char *path, const char *kind)
 {
-    struct source_file file = find_name(source, path);
+    struct layer file;
+    struct tar_header header = find_name(source, path, &file);
+    char target[sizeof(header.link) + 1] = "";
 
-    for (int links = 0; (file.type == '1' || file.type == '2') && links < MAX_LINKS; links++) {
-        bool up = strncmp(file.target, "../", 3) == 0;
-        file = find_name(source, file.target + (up ? 3 : 0));
+    for (int links = 0; (header.type == '1' || header.type == '2') && links < MAX_LINKS; links++) {
+        memcpy(target, header.link, sizeof(header.link));
+        header = find_name(source, target + (strncmp(target, "../", 3) == 0 ? 3 : 0), &file);
     }
-    if (file.type != '0')
+    if (header.type != '0')
         fail("%s: %s%.80s is missing in it", source->path, kind, path);
     return file;
 }
@@ -114,7 +119,7 @@ static char *read_file(struct source *source, const char *path, size_t *length,
                        char digest[SHA256_HEX + 1])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    struct source_file file = find(source, path, "");
+    struct layer file = find(source, path, "");
 
     if (file.size > source->room)
         fail("%s: %.80s in it is too large", source->path, path);
@@ -183,11 +188,14 @@ static void read_image(struct source *source, const struct json *json, size_t ob
              image->config.layer_count);
     if (count > OVERLAY_MAX_LAYERS)
         fail("%s: %zu layers; overlay stacks at most %d", source->path, count, OVERLAY_MAX_LAYERS);
-    struct source_file *layer = image->layers = calloc(count, sizeof(*layer));
+    struct layer *layer = image->layers = calloc(count, sizeof(*layer));
     if (layer == NULL)
         die("%s", source->path);
-    for (size_t i = json_first(json, layers); i != JSON_NONE; i = json_next(json, layers, i))
-        *layer++ = find(source, path_of(source, json, i), "the layer ");
+    char **digest = image->config.layers;
+    for (size_t i = json_first(json, layers); i != JSON_NONE; i = json_next(json, layers, i)) {
+        *layer = find(source, path_of(source, json, i), "the layer ");
+        layer++->digest = *digest++;
+    }
 }
 
 /* Is the member NAME of PLATFORM what we need? If it says nothing, it may be. */
@@ -280,9 +288,11 @@ static void read_images(struct source *source)
 
 void source_read(struct source *source, const char *path, int file)
 {
+    struct layer found;
+
     *source = (struct source){.path = path, .file = file, .room = MAX_JSON};
-    source->is_oci = find_name(source, "manifest.json").type == 0;
-    if (source->is_oci && find_name(source, "index.json").type == 0)
+    source->is_oci = find_name(source, "manifest.json", &found).type == 0;
+    if (source->is_oci && find_name(source, "index.json", &found).type == 0)
         fail("%s: not an image: it has neither manifest.json nor index.json", path);
     read_images(source);
 }

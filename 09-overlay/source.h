@@ -10,23 +10,14 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
-#include <sys/types.h>
-
 #include "config.h"
-
-/* A file in the tar. */
-struct source_file {
-    char type;         /* as in struct tar_header */
-    char target[101];  /* of a link */
-    off_t start, size; /* in bytes */
-};
+#include "import.h"
 
 struct source_image {
     char **names; /* as the tar calls it; ends with NULL, may be empty */
     char id[SHA256_HEX + 1];
     struct config config;
-    struct source_file
-        *layers; /* maybe compressed; bottom first, as many as in the configuration */
+    struct layer *layers; /* bottom first, as many as in the configuration */
 };
 
 struct source {

@@ -35,7 +35,8 @@ static const char *place(const char *kind, const char *name)
     return path;
 }
 
-/* Paths go into lines, such as those of a claim, which a line break in them would split. */
+/* Paths go into lines, such as those of a claim, which a line break in them would split, and onto
+ * terminals. */
 static bool choose_home(void)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
@@ -52,8 +53,9 @@ static bool choose_home(void)
         base = data;
         rest = "/ten-steps";
     }
-    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64 &&
-                strchr(base, '\n') == NULL;
+    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64;
+    for (const char *each = base; good && *each != '\0'; each++)
+        good = tool_control(each) == 0;
     if (good) {
         snprintf(store_home, sizeof(store_home), "%s%s", base, rest);
         snprintf(claims, sizeof(claims), "%s/claims", store_home);
@@ -84,7 +86,7 @@ const char *store_open(void)
     umask(022); /* tar makes directories that a layer's tar doesn't have, and doesn't ask us */
     if (!choose_home()) {
         hint("TEN_STEPS_HOME=DIRECTORY chooses one");
-        fail("store: its path has to be absolute, and on one line");
+        fail("store: its path has to be absolute, without control characters");
     }
     if (access(place("layers", ""), F_OK) == -1) /* which is made last */
         make_directories();
@@ -124,8 +126,6 @@ int store_lock(void)
 
 void store_unlock(int lock)
 {
-    if (lock < 0)
-        return;
     close(lock);
     spawn_hold_stops(false);
 }
@@ -135,16 +135,21 @@ static void clean_up(void)
     (void)store_clean();
 }
 
+static void open_temporary(void)
+{
+    if (temporary.file != -1)
+        return;
+    if (claim_take(&temporary, store_claims(), NULL) != 0 ||
+        claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
+        exit(EXIT_TOOL);
+    if (mkdir(place("tmp", temporary.token), 0700) == -1)
+        die("store: make %s", place("tmp", temporary.token));
+    atexit(clean_up);
+}
+
 char *store_temporary(const char *name)
 {
-    if (temporary.file == -1) {
-        if (claim_take(&temporary, store_claims(), NULL) != 0 ||
-            claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
-            exit(EXIT_TOOL);
-        if (mkdir(place("tmp", temporary.token), 0700) == -1)
-            die("store: make %s", place("tmp", temporary.token));
-        atexit(clean_up);
-    }
+    open_temporary();
     return store_path("tmp", temporary.token, name);
 }
 
@@ -159,7 +164,7 @@ int store_file(void)
 
 int store_note(const char *verb, const char *path)
 {
-    free(store_temporary(""));
+    open_temporary();
     return claim_note(&temporary, "%s %s", verb, path);
 }
 
@@ -173,19 +178,18 @@ void store_forget(void)
     claim_close(&temporary);
 }
 
-int store_hold(const char *kind, const char *digest)
+int store_hold(const char *kind, const char *name)
 {
-    bool is_there = strcmp(kind, "layers") != 0 || store_is_whole(digest);
-    int held = is_there ? open(place(kind, digest), O_RDONLY | O_CLOEXEC) : -ENOENT;
+    int held = open(place(kind, name), O_RDONLY | O_CLOEXEC);
 
-    if (is_there && (held == -1 || flock(held, LOCK_SH) == -1))
-        die("hold %s", place(kind, digest));
+    if (held == -1 || flock(held, LOCK_SH) == -1)
+        die("hold %s", place(kind, name));
     return held;
 }
 
-bool store_is_held(const char *kind, const char *digest)
+bool store_is_held(const char *kind, const char *name)
 {
-    int file = open(place(kind, digest), O_RDONLY | O_CLOEXEC);
+    int file = open(place(kind, name), O_RDONLY | O_CLOEXEC);
     bool held = file != -1 && flock(file, LOCK_EX | LOCK_NB) == -1;
 
     close(file);
@@ -258,33 +262,30 @@ int store_list(const char *kind, struct dirent ***entries)
     return count;
 }
 
-/* A digest is in no text by chance: so what no text has in it is needed by nothing. */
-static bool is_needed(const char *kind, const char *name, const char *text)
-{
-    struct stat status;
-
-    if (strcmp(kind, "layers") == 0)
-        return strstr(text, name) != NULL && store_is_whole(name);
-    return stat(place(kind, name), &status) == 0 && status.st_nlink > 1;
-}
-
 /*
- * Take all of KIND that nothing needs out of the way, in one step each. What is in the
- * configurations that stay goes into TEXT, the stream of which is NEEDED.
+ * Take all of KIND that nothing needs out of the way, in one step each. The configurations that
+ * stay go into the stream NEEDED, and so into TEXT. A digest is in no text by chance: a layer that
+ * none of them has in it is needed by nothing.
  */
 static void collect(const char *kind, FILE *needed, char *const *text)
 {
+    bool is_layer = strcmp(kind, "layers") == 0;
     struct dirent **entries = NULL;
+    struct stat status;
     size_t length;
 
     for (int count = store_list(kind, &entries), i = 0; i < count; free(entries[i++])) {
         const char *name = entries[i]->d_name;
-        if (!is_needed(kind, name, *text) && !store_is_held(kind, name)) {
+        bool is_needed = is_layer
+                             ? strstr(*text, name) != NULL && store_is_whole(name)
+                             : (stat(place(kind, name), &status) == 0 && status.st_nlink > 1) ||
+                                   store_is_held(kind, name);
+        if (!is_needed) {
             char *trash = store_temporary(name);
             if (rename(place(kind, name), trash) == -1)
                 die("remove %s", place(kind, name));
             free(trash);
-        } else if (strcmp(kind, "configs") == 0) {
+        } else if (!is_layer) {
             char *config = store_read(kind, name, &length);
             if (config == NULL || fputs(config, needed) < 0 || fflush(needed) != 0)
                 die("read %s", place(kind, name));

@@ -11,8 +11,7 @@
  *
  * One lock is held while any of this is changed or taken into use, and never for long. Who uses an
  * image holds its configuration by a shared lock (flock(2)), which ends with the process. A layer
- * stays as long as a configuration lists it that has a name or is held; so does one that an import
- * counts on, which holds the layer itself.
+ * stays as long as a configuration lists it that has a name or is held.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -35,10 +34,7 @@ const char *store_find(void);
 /* Host. Where the claims about what is on the store's disk lie (claim.h). NULL as above. */
 const char *store_claims(void);
 
-/*
- * Host. Hold the store. Returns a descriptor for store_unlock(), which ignores a negative one, or
- * -errno after report(). Meanwhile Ctrl-Z is held off.
- */
+/* Host. Hold the store. Returns a descriptor for store_unlock(). Meanwhile Ctrl-Z is held off. */
 int store_lock(void);
 void store_unlock(int lock);
 
@@ -65,13 +61,11 @@ void store_forget(void);
 int store_file(void);
 
 /*
- * Host, holding the store. Hold a layer or a configuration (KIND as above) beyond that. Returns a
- * descriptor; -ENOENT, without report(), if it isn't there; or another -errno after report().
+ * Host, holding the store. Hold a configuration, by an image's name or its ID (KIND as above),
+ * beyond that. Returns a descriptor. Does somebody hold it?
  */
-int store_hold(const char *kind, const char *digest);
-
-/* Host, holding the store. Does somebody hold it? */
-bool store_is_held(const char *kind, const char *digest);
+int store_hold(const char *kind, const char *name);
+bool store_is_held(const char *kind, const char *name);
 
 /*
  * Host. Is the layer whole? Its file "size" is written last: it is there, and not empty. Nothing is
