@@ -315,12 +315,14 @@ victim_is_untouched() {
 
 @test "tar works in a box: namespaces of its own, nothing to write to but the layer, few capabilities" {
     slow_image 150
+    mount -t tmpfs none /usr/local/share # or all may be read-only already
     "$overlay" --image image.tar --mount merged true 3>&- &
     pid=$!
-    stop_a_tar() { # the outer one may be gone by the time the signal arrives
+    stop_a_tar() {
         box=$(pgrep -o -f 'tar --extract' --ns $$ --nslist user) && kill -STOP "$box"
     }
     wait_until 10 stop_a_tar
+    umount --lazy /usr/local/share
     assert_isolated "$box" mnt net pid ipc
     assert_equal "$(grep -c ' rw[, ].* - ' "/proc/$box/mountinfo")" 1
     grep -q ' /layer rw,nosuid,nodev,noexec' "/proc/$box/mountinfo"

@@ -267,6 +267,8 @@ as_user_with_a_store() {
     [ ! -e bundle/rootfs/etc/base ]
     assert_equal "$(ls -A bundle/rootfs/home)" x
     [ -z "$(find bundle/rootfs -name '.wh.*')" ]
+    tar -xf saved.tar 3.tar
+    [[ $(tar --xattrs -tvvf 3.tar) != *overlay* ]] || fail "what overlay keeps in attributes is saved as such"
 }
 
 @test "a layer that an import counts on and another command removes is unpacked after all" {
