@@ -6,36 +6,25 @@
 
 #include "../01-chroot/tool.h"
 
-/* A message of one byte, and beside it room for the descriptors, aligned as the kernel wants it. */
-struct letter {
-    char byte;
-    struct iovec text;
-    struct msghdr message;
-    union {
-        char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
-        struct cmsghdr header;
-    } control;
+/* What goes beside one byte of text: the descriptors, aligned as the kernel wants it. */
+union control {
+    char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+    struct cmsghdr header;
 };
-
-static void prepare(struct letter *letter, int count)
-{
-    *letter = (struct letter){.text = {.iov_base = &letter->byte, .iov_len = 1}};
-    letter->message = (struct msghdr){.msg_iov = &letter->text,
-                                      .msg_iovlen = 1,
-                                      .msg_control = &letter->control,
-                                      .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int))};
-}
 
 int descriptors_send(int socket, const int *descriptors, int count)
 {
     size_t size = (size_t)count * sizeof(int);
-    struct letter letter;
+    struct iovec text = {.iov_base = "", .iov_len = 1};
+    union control control = {
+        .header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)}};
+    struct msghdr message = {.msg_iov = &text,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(size)};
 
-    prepare(&letter, count);
-    letter.control.header = (struct cmsghdr){
-        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)};
-    memcpy(CMSG_DATA(&letter.control.header), descriptors, size);
-    if (sendmsg(socket, &letter.message, MSG_NOSIGNAL) == 1)
+    memcpy(CMSG_DATA(&control.header), descriptors, size);
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) == 1)
         return 0;
     return errno == EPIPE || errno == ECONNRESET ? -EPIPE : report("send a descriptor");
 }
@@ -43,14 +32,19 @@ int descriptors_send(int socket, const int *descriptors, int count)
 int descriptors_receive(int socket, int *descriptors, int count)
 {
     size_t size = (size_t)count * sizeof(int);
-    struct letter letter;
+    char byte;
+    struct iovec text = {.iov_base = &byte, .iov_len = 1};
+    union control control = {.bytes = ""};
+    struct msghdr message = {.msg_iov = &text,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(size)};
 
-    prepare(&letter, count);
-    ssize_t got = recvmsg(socket, &letter.message, MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     if (got == -1 && errno != ECONNRESET)
         return report("receive a descriptor");
-    if (got != 1 || letter.control.header.cmsg_len != CMSG_LEN(size))
+    if (got != 1 || control.header.cmsg_len != CMSG_LEN(size))
         return -EPIPE;
-    memcpy(descriptors, CMSG_DATA(&letter.control.header), size);
+    memcpy(descriptors, CMSG_DATA(&control.header), size);
     return 0;
 }

@@ -16,7 +16,7 @@
 #include "source.h"
 #include "store.h"
 
-enum { LONGEST_NAME = 200, SHORTEST_ID = 4 };
+enum { MAX_NAME = 200, MIN_ID = 4 };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -28,7 +28,7 @@ int name_normal(const char *name, char normal[IMAGE_NAME])
     for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
         if (strncmp(rest, defaults[i], strlen(defaults[i])) == 0)
             rest += strlen(defaults[i]);
-    bool begins = true, good = strlen(rest) <= LONGEST_NAME;
+    bool begins = true, good = strlen(rest) <= MAX_NAME;
     const char *tag = NULL, *each;
     for (each = rest; *each != '\0' && good; each++) {
         good = isalnum((unsigned char)*each) || (!begins && strchr("._-/:@+", *each) != NULL);
@@ -41,39 +41,48 @@ int name_normal(const char *name, char normal[IMAGE_NAME])
     return 0;
 }
 
-/*
- * Holding the store. What TEXT means goes into NAME: KIND becomes "images" if that is an image's
- * name, and "configs" if its ID. Names come first, but not before a whole ID, which the maker of
- * another image could have chosen for a name. Returns 0, or -errno after report().
- */
-static int find(const char *text, const char **kind, char name[IMAGE_NAME])
+/* Holding the store. The ID that begins with TEXT goes into ID, "" if none or several do. */
+static void find_id(const char *text, char id[SHA256_HEX + 1])
 {
-    char id[IMAGE_NAME];
     size_t length = strlen(text);
-    bool may_be_id = length >= SHORTEST_ID && strspn(text, "0123456789abcdef") == length;
     struct dirent **ids = NULL;
-    int matches = 0, error = name_normal(text, name);
+    int matches = 0;
 
-    if (error != 0)
-        return error;
-    int all = may_be_id ? store_list("configs", &ids) : 0;
-    for (int i = 0; i < all; free(ids[i++]))
-        if (strncmp(ids[i]->d_name, text, length) == 0) {
-            snprintf(id, sizeof(id), "%s", ids[i]->d_name);
-            matches++;
-        }
+    id[0] = '\0';
+    if (length < MIN_ID || strspn(text, "0123456789abcdef") != length)
+        return;
+    for (int count = store_list("configs", &ids), i = 0; i < count; free(ids[i++]))
+        if (strncmp(ids[i]->d_name, text, length) == 0 && sha256_is_hex(ids[i]->d_name, '\0'))
+            strcpy(id, matches++ == 0 ? ids[i]->d_name : "");
     free(ids);
-    char *path = store_path("images", name, "");
+}
+
+/*
+ * Holding the store. The path of the configuration that TEXT means; its NAME is "" if that is an
+ * ID. Names come first, but not before a whole ID, which the maker of another image could have
+ * chosen for a name. NULL after report().
+ */
+static const char *find(const char *text, char name[IMAGE_NAME])
+{
+    char id[SHA256_HEX + 1];
+
+    if (name_normal(text, name) != 0)
+        return NULL;
+    const char *path = store_path("images", name, "");
     bool is_name = access(path, F_OK) == 0;
-    bool is_id = matches == 1 && (!is_name || length == SHA256_HEX);
-    free(path);
-    *kind = is_id ? "configs" : "images";
-    if (is_id)
-        memcpy(name, id, sizeof(id));
-    if (is_id || is_name)
-        return 0;
+    if (!is_name || strlen(text) == SHA256_HEX)
+        find_id(text, id);
+    else
+        id[0] = '\0';
+    if (id[0] != '\0') {
+        name[0] = '\0';
+        return store_path("configs", id, "");
+    }
+    if (is_name)
+        return path;
     hint("'full images' lists what there is; 'full load FILE' adds to it");
-    return refuse("no image %s in the store", name);
+    (void)refuse("no image %s in the store", name);
+    return NULL;
 }
 
 /* --- loading one ------------------------------------------------------------------------------ */
@@ -86,7 +95,7 @@ static int choose_name(const struct source *source, const char *name, char norma
 {
     const char *slash = strrchr(source->path, '/');
     const char *file = slash != NULL ? slash + 1 : source->path, *end = strstr(file, ".t");
-    int length = end != NULL ? (int)(end - file) : LONGEST_NAME;
+    int length = end != NULL ? (int)(end - file) : MAX_NAME;
     char text[2 * IMAGE_NAME];
 
     if (name != NULL && (!source->is_oci || strpbrk(name, ":/") != NULL))
@@ -120,7 +129,7 @@ static void load_one(const struct source *source, const struct source_image *ima
 
     name_image(source, image, name, false, false);
     int lock = import_layers(image->layers, config->layer_count);
-    store_write("configs", image->id, config->text, config->length);
+    store_write(image->id, config->text, config->length);
     name_image(source, image, name, true, show);
     store_unlock(lock);
 }
@@ -142,42 +151,35 @@ void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], boo
 
 /* --- using one -------------------------------------------------------------------------------- */
 
-/* What KIND/NAME holds, and the ID that follows from it: the digest. */
-static int read_config(const char *kind, const char *name, struct config *config,
+/* The configuration at PATH of the image that errors call NAME, and its digest, the ID. */
+static int read_config(const char *path, const char *name, struct config *config,
                        char id[SHA256_HEX + 1])
 {
     size_t length = 0;
-    char *text = store_read(kind, name, &length);
+    char *text = store_read(path, &length);
 
+    *config = (struct config){.text = NULL};
     if (text == NULL)
         return report("the configuration of image %s", name);
     sha256_of(text, length, id);
-    int error = config_read(config, text, length, name);
-    if (error != 0)
-        config_free(config);
-    return error;
+    return config_read(config, text, length, name);
 }
 
 int image_open(const char *text, struct image *image)
 {
-    const char *kind;
-    int lock = store_lock();
+    int lock = store_lock(), error = -ENOENT;
 
     *image = (struct image){.hold = -1};
-    int error = find(text, &kind, image->name);
-    if (error == 0) {
-        image->hold = store_hold(kind, image->name);
-        error = read_config(kind, image->name, &image->config, image->id);
+    const char *path = find(text, image->name);
+    if (path != NULL) {
+        image->hold = store_hold(path);
+        error = read_config(path, text, &image->config, image->id);
     }
     store_unlock(lock);
     for (size_t i = 0; i < image->config.layer_count && error == 0; i++)
         if (!store_is_whole(image->config.layers[i]))
             error = refuse("image %s: its layer %.12s is missing in the store", text,
                            image->config.layers[i]);
-    if (error != 0)
-        image_close(image);
-    else if (strcmp(kind, "configs") == 0)
-        image->name[0] = '\0';
     return error;
 }
 
@@ -240,31 +242,29 @@ char **image_command(const struct image *image, char **command)
 static int print_image(const char *name)
 {
     unsigned long long size = 0;
-    char id[SHA256_HEX + 1], layer[SHA256_HEX + 8];
+    char id[SHA256_HEX + 1];
     struct config config;
     size_t length;
-    int error = read_config("images", name, &config, id);
+    int error = read_config(store_path("images", name, ""), name, &config, id);
 
-    if (error != 0)
-        return error;
-    for (size_t i = 0; i < config.layer_count; i++) {
-        snprintf(layer, sizeof(layer), "%s/size", config.layers[i]);
-        char *text = store_read("layers", layer, &length);
+    for (size_t i = 0; i < config.layer_count && error == 0; i++) {
+        char *text = store_read(store_path("layers", config.layers[i], "size"), &length);
         size += text != NULL ? strtoull(text, NULL, 10) : 0;
         free(text);
     }
     if (config.created != NULL)
         tool_replace_control(config.created, ' ');
-    printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id, config.created ? config.created : "",
-           config.layer_count, (double)size / 1e6);
+    if (error == 0)
+        printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id,
+               config.created ? config.created : "", config.layer_count, (double)size / 1e6);
     config_free(&config);
-    return 0;
+    return error;
 }
 
 int image_list(void)
 {
     struct dirent **files = NULL;
-    int damaged = 0, lock = store_lock(), count = store_list("images", &files);
+    int error = 0, lock = store_lock(), count = store_list("images", &files);
 
     store_unlock(lock);
     printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
@@ -272,41 +272,37 @@ int image_list(void)
         for (char *each = files[i]->d_name; (each = strchr(each, '%')) != NULL;)
             *each = '/';
         if (print_image(files[i]->d_name) != 0)
-            damaged = -EIO; /* the others are listed all the same */
+            error = -EIO; /* the others are listed all the same */
     }
     free(files);
-    return fflush(stdout) != 0 ? report("write") : damaged;
+    return fflush(stdout) != 0 ? report("write") : error;
 }
 
 /* Holding the store. Each name is a link to the configuration. Remove the one called TEXT. */
 static int remove_name(const char *text)
 {
     char name[IMAGE_NAME];
-    const char *kind;
     struct stat config, each;
     struct dirent **names = NULL;
-    int error = find(text, &kind, name);
+    const char *path = find(text, name);
 
-    if (error != 0)
-        return error;
-    char *path = store_path(kind, name, "");
+    if (path == NULL)
+        return -ENOENT;
     if (stat(path, &config) == -1)
-        error = report("%s", path);
-    else if (kind[0] == 'c' && config.st_nlink > 2)
-        error = refuse("image %s has several names: say which one to remove", text);
-    else if (config.st_nlink <= 2 && store_is_held(kind, name))
-        error = refuse("image %s: a box runs on it", text);
+        return report("%s", path);
+    if (name[0] == '\0' && config.st_nlink > 2)
+        return refuse("image %s has several names: say which one to remove", text);
+    if (config.st_nlink <= 2 && store_is_held(path))
+        return refuse("image %s: a box runs on it", text);
+    if (name[0] != '\0')
+        return unlink(path) == -1 ? report("remove %s", path) : 0;
     for (int count = store_list("images", &names), i = 0; i < count; free(names[i++])) {
-        char *link = store_path("images", names[i]->d_name, "");
-        bool is_it = kind[0] == 'i' ? strcmp(link, path) == 0
-                                    : stat(link, &each) == 0 && each.st_ino == config.st_ino;
-        if (error == 0 && is_it && unlink(link) == -1)
-            error = report("remove %s", link);
-        free(link);
+        path = store_path("images", names[i]->d_name, "");
+        if (stat(path, &each) == 0 && each.st_ino == config.st_ino && unlink(path) == -1)
+            (void)report("remove %s", path);
     }
     free(names);
-    free(path);
-    return error;
+    return 0;
 }
 
 int image_remove(const char *name)

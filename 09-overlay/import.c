@@ -134,17 +134,16 @@ static noreturn void unpack(const char *program, off_t size, const char *promise
     _exit(EXIT_SUCCESS);
 }
 
-/* Begin to unpack the layer. Returns what work_wait() waits for. */
+/* Begin to unpack the layer, unless the image has it twice. Returns what work_wait() waits for. */
 static struct child start(const struct layer *layer, const char *label)
 {
-    char *directory = store_temporary(layer->digest), descriptor[32];
-    struct child none = {.pid = 0};
+    const char *directory = store_temporary(layer->digest);
+    char descriptor[32];
 
     if (mkdir(directory, 0700) == -1) {
         if (errno != EEXIST)
             die("make %s", directory);
-        free(directory);
-        return none; /* the image has the layer twice */
+        return (struct child){.pid = 0};
     }
     snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", layer->file);
     int input = open(descriptor, O_RDONLY | O_CLOEXEC); /* again, to have a place of its own */
@@ -155,23 +154,19 @@ static struct child start(const struct layer *layer, const char *label)
     if (box.pid == 0)
         unpack(program, layer->size, layer->digest, label);
     close(input);
-    free(directory);
     return box;
 }
 
 /* Holding the store. Move the layer to its place, if it is new. Is it there now? */
 static bool keep(const char *digest)
 {
-    char *made = store_temporary(digest), *place = store_path("layers", digest, "");
-    bool is_there = store_is_whole(digest); /* brought by somebody else meanwhile, it is as good */
+    const char *place = store_path("layers", digest, "");
 
-    if (!is_there && rename(made, place) == 0)
-        is_there = true;
-    else if (!is_there && errno != ENOENT)
+    if (store_is_whole(digest) || rename(store_temporary(digest), place) == 0)
+        return true;
+    if (errno != ENOENT)
         die("store: make %s", place);
-    free(made);
-    free(place);
-    return is_there;
+    return false;
 }
 
 /* Unless the store is held, somebody else may remove a layer: then it is unpacked after all. */

@@ -57,12 +57,11 @@ static noreturn void pack(const char *label)
 static int pack_layer(const char *directory, const char *name, const char *label,
                       digest_text digest)
 {
-    char *path = store_temporary(name);
+    const char *path = store_temporary(name);
     int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (file == -1)
         die("make %s", path);
-    free(path);
     struct child box = work_start(directory, -1, file);
     if (box.pid == 0)
         pack(label);
@@ -107,7 +106,7 @@ static void commit(const struct image *base, const char *upper, const char *froz
     char *text = add_layer(&base->config, digest);
     sha256_of(text, strlen(text), id);
     int lock = import_layers(&layer, 1);
-    store_write("configs", id, text, strlen(text));
+    store_write(id, text, strlen(text));
     store_give_name(name, id);
     store_unlock(lock);
     close(file);
@@ -133,12 +132,11 @@ void image_commit(const char *base, const char *upper, const char *frozen, const
 
 static FILE *new_file(const char *name)
 {
-    char *path = store_temporary(name);
+    const char *path = store_temporary(name);
     FILE *file = fopen(path, "we");
 
     if (file == NULL)
         die("make %s", path);
-    free(path);
     return file;
 }
 
@@ -158,13 +156,12 @@ static void make_files(const struct image *image)
     fprintf(manifest, "[{\"Config\":\"config.json\",\"RepoTags\":[%s%s%s],\"Layers\":[", quote,
             image->name, quote);
     for (size_t i = 0; i < config->layer_count; i++) {
-        char *path = store_path("layers", config->layers[i], "diff");
+        const char *path = store_path("layers", config->layers[i], "diff");
         snprintf(name, sizeof(name), "%zu.tar", i + 1);
         snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
         close(pack_layer(path, name, label, packed[i]));
         fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
         fprintf(names, "%s\n", name);
-        free(path);
     }
     fprintf(manifest, "]}]\n");
     fprintf(names, "config.json\nmanifest.json\n");

@@ -1,11 +1,21 @@
 #include "sha256.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+
+enum { BLOCK = 64 };
+
+/* A digest that is being computed. */
+struct sha256 {
+    uint32_t state[8];
+    uint64_t length; /* bytes so far */
+    unsigned char block[BLOCK];
+};
 
 /* The fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
@@ -54,24 +64,24 @@ static void add_block(uint32_t state[8], const unsigned char *block)
         state[i] += v[i];
 }
 
-void sha256_start(struct sha256 *sum)
+static void start(struct sha256 *sum)
 {
     *sum = (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
                                      0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
-void sha256_add(struct sha256 *sum, const void *data, size_t length)
+static void add(struct sha256 *sum, const void *data, size_t length)
 {
     const unsigned char *from = data;
 
     while (length > 0) {
-        size_t used = sum->length % SHA256_BLOCK, part = SHA256_BLOCK - used;
-        if (used == 0 && length >= SHA256_BLOCK) {
+        size_t used = sum->length % BLOCK, part = BLOCK - used;
+        if (used == 0 && length >= BLOCK) {
             add_block(sum->state, from);
         } else {
             part = part < length ? part : length;
             memcpy(sum->block + used, from, part);
-            if (used + part == SHA256_BLOCK)
+            if (used + part == BLOCK)
                 add_block(sum->state, sum->block);
         }
         sum->length += part;
@@ -81,16 +91,16 @@ void sha256_add(struct sha256 *sum, const void *data, size_t length)
 }
 
 /* At the end stand one bit, zeros up to a full block, and the length in bits. */
-void sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1])
+static void end(struct sha256 *sum, char hex[SHA256_HEX + 1])
 {
-    static const unsigned char padding[SHA256_BLOCK] = {0x80};
+    static const unsigned char padding[BLOCK] = {0x80};
     uint64_t bits = sum->length * 8;
     unsigned char last[8];
 
     for (int i = 0; i < 8; i++)
         last[i] = (unsigned char)(bits >> (56 - 8 * i));
-    sha256_add(sum, padding, 1 + (119 - sum->length % SHA256_BLOCK) % SHA256_BLOCK);
-    sha256_add(sum, last, sizeof(last));
+    add(sum, padding, 1 + (119 - sum->length % BLOCK) % BLOCK);
+    add(sum, last, sizeof(last));
     for (int i = 0; i < 8; i++)
         sprintf(hex + (size_t)8 * i, "%08x", sum->state[i]);
 }
@@ -99,9 +109,9 @@ void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1])
 {
     struct sha256 sum;
 
-    sha256_start(&sum);
-    sha256_add(&sum, data, length);
-    sha256_end(&sum, hex);
+    start(&sum);
+    add(&sum, data, length);
+    end(&sum, hex);
 }
 
 off_t sha256_pump(int from, int to, char *hex)
@@ -111,11 +121,11 @@ off_t sha256_pump(int from, int to, char *hex)
     off_t done = 0;
     ssize_t got;
 
-    sha256_start(&sum);
+    start(&sum);
     while ((got = read(from, bytes, sizeof(bytes))) > 0) {
         done += got;
         if (hex != NULL)
-            sha256_add(&sum, bytes, (size_t)got);
+            add(&sum, bytes, (size_t)got);
         for (ssize_t at = 0, written; to != -1 && at < got; at += written)
             if ((written = write(to, bytes + at, (size_t)(got - at))) == -1) {
                 if (errno != EPIPE)
@@ -124,7 +134,7 @@ off_t sha256_pump(int from, int to, char *hex)
             }
     }
     if (hex != NULL)
-        sha256_end(&sum, hex);
+        end(&sum, hex);
     return got == 0 ? done : report("read");
 }
 

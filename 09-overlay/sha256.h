@@ -3,25 +3,11 @@
 #define SHA256_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
-enum { SHA256_HEX = 64, SHA256_BLOCK = 64 };
+enum { SHA256_HEX = 64 };
 
-/* A digest that is being computed. */
-struct sha256 {
-    uint32_t state[8];
-    uint64_t length; /* bytes so far */
-    unsigned char block[SHA256_BLOCK];
-};
-
-/* Either side. Begin; add LENGTH bytes at DATA, as often as needed; get 64 hexadecimal digits. */
-void sha256_start(struct sha256 *sum);
-void sha256_add(struct sha256 *sum, const void *data, size_t length);
-void sha256_end(struct sha256 *sum, char hex[SHA256_HEX + 1]);
-
-/* Either side. The digest of LENGTH bytes at DATA. */
+/* Either side. The digest of LENGTH bytes at DATA: 64 hexadecimal digits. */
 void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1]);
 
 /*
@@ -31,8 +17,7 @@ void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1]);
  */
 off_t sha256_pump(int from, int to, char *hex);
 
-/* Either side. Is TEXT, which may be longer, 64 digits as sha256_end() writes them, and then END?
- */
+/* Either side. Is TEXT, which may be longer, such digits, and then END? */
 bool sha256_is_hex(const char *text, char end);
 
 #endif

@@ -22,44 +22,50 @@ static char store_home[PATH_MAX - 2 * NAME_MAX], claims[PATH_MAX];
 /* About this process's directory in tmp/, once there is one. */
 static struct claim temporary = CLAIM_NONE;
 
-/* The path of KIND/NAME, until the next call. */
-static const char *place(const char *kind, const char *name)
+const char *store_path(const char *kind, const char *name, const char *rest)
 {
-    static char path[PATH_MAX];
-    int before = snprintf(path, sizeof(path), "%s/%s/", store_home, kind);
+    static char paths[8][PATH_MAX];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    int before = snprintf(path, PATH_MAX, "%s/%s/", store_home, kind);
 
-    snprintf(path + before, sizeof(path) - (size_t)before, "%s", name);
+    snprintf(path + before, PATH_MAX - (size_t)before, "%s%s%s", name, rest[0] ? "/" : "", rest);
     if (strcmp(kind, "images") == 0)
         for (char *slash = path + before; (slash = strchr(slash, '/')) != NULL;)
             *slash = '%';
     return path;
 }
 
-/* Paths go into lines, such as those of a claim, which a line break in them would split, and onto
- * terminals. */
+static const char *place(const char *kind, const char *name)
+{
+    return store_path(kind, name, "");
+}
+
+/*
+ * Paths go into lines, such as those of a claim, which a line break in them would split, and onto
+ * terminals. The choice stays the same from the first call on.
+ */
 static bool choose_home(void)
 {
     const char *chosen = getenv("TEN_STEPS_HOME"), *data = getenv("XDG_DATA_HOME");
-    const char *base = getenv("HOME"), *rest = "/.local/share/ten-steps";
+    const char *home = getenv("HOME");
 
-    if (store_home[0] != '\0') /* the same from the first call on */
+    if (store_home[0] != '\0')
         return true;
-    if (geteuid() == 0 && !in_user_namespace())
-        data = "/var/lib";
-    if (chosen != NULL && chosen[0] != '\0') {
-        base = chosen;
-        rest = "";
-    } else if (data != NULL && data[0] == '/') {
-        base = data;
-        rest = "/ten-steps";
-    }
-    bool good = base != NULL && base[0] == '/' && strlen(base) < sizeof(store_home) - 64;
-    for (const char *each = base; good && *each != '\0'; each++)
+    if (chosen != NULL && chosen[0] != '\0')
+        snprintf(store_home, sizeof(store_home), "%s", chosen);
+    else if (geteuid() == 0 && !in_user_namespace())
+        strcpy(store_home, "/var/lib/ten-steps");
+    else if (data != NULL && data[0] == '/')
+        snprintf(store_home, sizeof(store_home), "%s/ten-steps", data);
+    else if (home != NULL)
+        snprintf(store_home, sizeof(store_home), "%s/.local/share/ten-steps", home);
+    bool good = store_home[0] == '/' && strlen(store_home) < sizeof(store_home) - 1;
+    for (const char *each = store_home; good && *each != '\0'; each++)
         good = tool_control(each) == 0;
-    if (good) {
-        snprintf(store_home, sizeof(store_home), "%s%s", base, rest);
-        snprintf(claims, sizeof(claims), "%s/claims", store_home);
-    }
+    if (!good)
+        store_home[0] = '\0';
+    snprintf(claims, sizeof(claims), "%s/claims", store_home);
     return good;
 }
 
@@ -105,15 +111,6 @@ const char *store_claims(void)
     return claims;
 }
 
-char *store_path(const char *kind, const char *name, const char *rest)
-{
-    char *path;
-
-    if (asprintf(&path, "%s%s%s", place(kind, name), rest[0] ? "/" : "", rest) == -1)
-        die("store");
-    return path;
-}
-
 int store_lock(void)
 {
     int lock = open(store_open(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -147,7 +144,7 @@ static void open_temporary(void)
     atexit(clean_up);
 }
 
-char *store_temporary(const char *name)
+const char *store_temporary(const char *name)
 {
     open_temporary();
     return store_path("tmp", temporary.token, name);
@@ -178,18 +175,18 @@ void store_forget(void)
     claim_close(&temporary);
 }
 
-int store_hold(const char *kind, const char *name)
+int store_hold(const char *path)
 {
-    int held = open(place(kind, name), O_RDONLY | O_CLOEXEC);
+    int held = open(path, O_RDONLY | O_CLOEXEC);
 
     if (held == -1 || flock(held, LOCK_SH) == -1)
-        die("hold %s", place(kind, name));
+        die("hold %s", path);
     return held;
 }
 
-bool store_is_held(const char *kind, const char *name)
+bool store_is_held(const char *path)
 {
-    int file = open(place(kind, name), O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
     bool held = file != -1 && flock(file, LOCK_EX | LOCK_NB) == -1;
 
     close(file);
@@ -198,54 +195,51 @@ bool store_is_held(const char *kind, const char *name)
 
 bool store_is_whole(const char *digest)
 {
-    char size[NAME_MAX];
     struct stat status;
 
-    snprintf(size, sizeof(size), "%s/size", digest);
-    return stat(place("layers", size), &status) == 0 && status.st_size > 0;
+    return stat(store_path("layers", digest, "size"), &status) == 0 && status.st_size > 0;
 }
 
-/* If it is there already, the file stays the one that others may hold and that has names. */
-void store_write(const char *kind, const char *name, const void *data, size_t length)
+char *store_read(const char *path, size_t *length)
 {
-    struct stat status;
-
-    if (stat(place(kind, name), &status) == 0 && status.st_size == (off_t)length)
-        return;
-    FILE *file = fopen(place(kind, name), "we");
-    if (file != NULL)
-        fwrite(data, 1, length, file);
-    if (file == NULL || fclose(file) != 0)
-        die("store: make %s", place(kind, name));
-}
-
-char *store_read(const char *kind, const char *name, size_t *length)
-{
-    int file = open(place(kind, name), O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     char *text = NULL;
 
-    if (file == -1)
-        return NULL;
-    if (fstat(file, &status) == 0 && (text = calloc(1, (size_t)status.st_size + 1)) != NULL) {
+    if (file != -1 && fstat(file, &status) == 0 &&
+        (text = calloc(1, (size_t)status.st_size + 1)) != NULL) {
         ssize_t got = read(file, text, (size_t)status.st_size);
         *length = got > 0 ? (size_t)got : 0;
     }
-    close(file);
+    if (file != -1)
+        close(file);
     return text;
+}
+
+/* If it is there already, the file stays the one that others may hold and that has names. */
+void store_write(const char *id, const char *text, size_t length)
+{
+    const char *path = place("configs", id);
+    struct stat status;
+
+    if (stat(path, &status) == 0 && status.st_size == (off_t)length)
+        return;
+    FILE *file = fopen(path, "we");
+    if (file != NULL)
+        fwrite(text, 1, length, file);
+    if (file == NULL || fclose(file) != 0)
+        die("store: make %s", path);
 }
 
 /* Until that moment NAME may be another image's. */
 void store_give_name(const char *name, const char *id)
 {
-    char *made = store_path("tmp", "new", ""), *config = store_path("configs", id, "");
+    const char *made = place("tmp", "new"), *path = place("images", name);
 
     (void)unlink(made); /* of a command that was killed */
-    if (link(config, made) == -1 || rename(made, place("images", name)) == -1)
-        die("store: make %s", place("images", name));
+    if (link(place("configs", id), made) == -1 || rename(made, path) == -1)
+        die("store: make %s", path);
     (void)unlink(made); /* rename(2) of one link to a file onto another does nothing */
-    free(made);
-    free(config);
 }
 
 static int is_name(const struct dirent *entry)
@@ -262,37 +256,42 @@ int store_list(const char *kind, struct dirent ***entries)
     return count;
 }
 
-/*
- * Take all of KIND that nothing needs out of the way, in one step each. The configurations that
- * stay go into the stream NEEDED, and so into TEXT. A digest is in no text by chance: a layer that
- * none of them has in it is needed by nothing.
- */
-static void collect(const char *kind, FILE *needed, char *const *text)
+static bool is_needed(const char *config)
 {
-    bool is_layer = strcmp(kind, "layers") == 0;
-    struct dirent **entries = NULL;
     struct stat status;
+
+    return (stat(config, &status) == 0 && status.st_nlink > 1) || store_is_held(config);
+}
+
+/* In one step, for what lies below may be much. */
+static void take_away(const char *kind, const char *name)
+{
+    if (rename(place(kind, name), store_temporary(name)) == -1)
+        die("remove %s", place(kind, name));
+}
+
+/* Take away what nothing needs. A digest is in no configuration by chance. */
+static void collect(FILE *needed, char *const *text)
+{
+    struct dirent **names = NULL;
     size_t length;
 
-    for (int count = store_list(kind, &entries), i = 0; i < count; free(entries[i++])) {
-        const char *name = entries[i]->d_name;
-        bool is_needed = is_layer
-                             ? strstr(*text, name) != NULL && store_is_whole(name)
-                             : (stat(place(kind, name), &status) == 0 && status.st_nlink > 1) ||
-                                   store_is_held(kind, name);
-        if (!is_needed) {
-            char *trash = store_temporary(name);
-            if (rename(place(kind, name), trash) == -1)
-                die("remove %s", place(kind, name));
-            free(trash);
-        } else if (!is_layer) {
-            char *config = store_read(kind, name, &length);
-            if (config == NULL || fputs(config, needed) < 0 || fflush(needed) != 0)
-                die("read %s", place(kind, name));
-            free(config);
-        }
+    for (int count = store_list("configs", &names), i = 0; i < count; free(names[i++])) {
+        const char *path = place("configs", names[i]->d_name);
+        char *config = store_read(path, &length);
+        if (!is_needed(path))
+            take_away("configs", names[i]->d_name);
+        else if (config == NULL || fputs(config, needed) < 0)
+            die("read %s", path);
+        free(config);
     }
-    free(entries);
+    free(names);
+    if (fflush(needed) != 0)
+        die("store");
+    for (int count = store_list("layers", &names), i = 0; i < count; free(names[i++]))
+        if (strstr(*text, names[i]->d_name) == NULL || !store_is_whole(names[i]->d_name))
+            take_away("layers", names[i]->d_name);
+    free(names);
 }
 
 int store_collect(void)
@@ -301,12 +300,11 @@ int store_collect(void)
     size_t size;
     FILE *needed = open_memstream(&text, &size);
 
-    if (needed == NULL || fflush(needed) != 0)
+    if (needed == NULL)
         die("store");
     claim_sweep(store_claims(), true);
     int lock = store_lock();
-    collect("configs", needed, &text);
-    collect("layers", needed, &text);
+    collect(needed, &text);
     store_unlock(lock);
     (void)fclose(needed);
     free(text);
