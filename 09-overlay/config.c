@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../01-chroot/tool.h"
 
@@ -85,11 +86,12 @@ void config_free(struct config *config)
 }
 
 /* Written member by member: those that change come last. */
-char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
-                         const char *created)
+char *config_with_layers(const struct config *config, char *const *layers, const char *more)
 {
     const struct json_value *values = config->json.values;
-    char *text = NULL;
+    char *text = NULL, created[32];
+    time_t now = time(NULL);
+    struct tm date;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
 
@@ -98,15 +100,18 @@ char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX 
     fputc('{', stream);
     for (size_t i = 1; i < values[0].after; i = values[i + 1].after) {
         const char *name = values[i].string != NULL ? values[i].string : "";
-        if (strcmp(name, "rootfs") != 0 && (created == NULL || strcmp(name, "created") != 0))
+        if (strcmp(name, "rootfs") != 0 && (more == NULL || strcmp(name, "created") != 0))
             fprintf(stream, "%.*s,", (int)(values[i + 1].end - values[i].start),
                     config->text + values[i].start);
     }
-    if (created != NULL)
+    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date)); /* RFC 3339 */
+    if (more != NULL)
         fprintf(stream, "\"created\":\"%s\",", created);
-    fprintf(stream, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":");
-    for (size_t i = 0; i < count; i++)
-        fprintf(stream, "%c\"sha256:%s\"", i == 0 ? '[' : ',', layers[i]);
+    fprintf(stream, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
+    for (char *const *layer = layers; *layer != NULL; layer++)
+        fprintf(stream, "%s\"sha256:%s\"", layer == layers ? "" : ",", *layer);
+    if (more != NULL)
+        fprintf(stream, ",\"sha256:%s\"", more);
     fprintf(stream, "]}}");
     if (fclose(stream) != 0)
         die("configuration");

@@ -37,11 +37,10 @@ int config_read(struct config *config, char *text, size_t length, const char *la
 void config_free(struct config *config);
 
 /*
- * Either side. The same configuration with other layers; CREATED, unless NULL, is when. The other
- * members are as they were, byte for byte. To be freed.
+ * Either side. The same configuration with other LAYERS, and MORE on top, unless NULL, as of now.
+ * The other members are as they were, byte for byte. To be freed.
  */
-char *config_with_layers(const struct config *config, char (*layers)[SHA256_HEX + 1], size_t count,
-                         const char *created);
+char *config_with_layers(const struct config *config, char *const *layers, const char *more);
 
 /* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
 char *digest_digits(char *digest);

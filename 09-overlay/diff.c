@@ -46,12 +46,6 @@ int diff_names(int directory, struct dirent ***entries)
     return fchdir(directory) == 0 ? scandir(".", entries, is_name, alphasort) : -1;
 }
 
-/* The directory PATH of a layer, never through a link: strangers chose the names. -1 with errno. */
-static int open_directory(int layer, const char *path)
-{
-    return open_inside(layer, path[0] ? path : ".", O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-}
-
 /* Is NAME in the open DIRECTORY, or nowhere if that is -1? */
 static bool has(int directory, const char *name)
 {
@@ -89,71 +83,73 @@ static void print_line(char kind, const char *path)
     putchar('\n');
 }
 
-/* PATH and a name in it. */
-static char *join(const char *path, const struct dirent *name)
+/* The directory PATH of a layer, never through a link: strangers chose the names. -1 if there is
+ * none. */
+static int open_directory(int layer, const char *path)
+{
+    int directory = layer == -1 ? -1
+                                : open_inside(layer, path[0] ? path : ".", O_RDONLY | O_DIRECTORY,
+                                              RESOLVE_NO_SYMLINKS);
+
+    if (directory == -1 && layer != -1 && errno != ENOTDIR && errno != ELOOP && errno != ENOENT)
+        die("read %.60s", path);
+    return directory;
+}
+
+static void print_directory(int upper, int below, const char *path, bool opaque);
+
+/* NAME in PATH, and what is in it. */
+static void print_name(int upper, int below, const char *path, const char *name, char kind,
+                       bool opaque)
 {
     char *joined;
 
-    if (asprintf(&joined, "%s/%s", path, name->d_name) == -1)
+    if (asprintf(&joined, "%s/%s", path, name) == -1)
         die("diff");
-    return joined;
-}
-
-/* A directory made again hides the one below: its names are deleted, unless made again too. */
-static int print_hidden(int upper, int below, const char *path)
-{
-    struct dirent **names = NULL;
-    int count = below == -1 ? 0 : diff_names(below, &names);
-
-    for (int i = 0; i < count; free(names[i++]))
-        if (!has(upper, names[i]->d_name)) {
-            char *name = join(path, names[i]);
-            print_line('D', name);
-            free(name);
-        }
-    free(names);
-    return count < 0 ? report("read %.60s below", path) : 0;
+    print_line(kind, joined);
+    if (kind != 'D')
+        print_directory(upper, below, joined, opaque);
+    free(joined);
 }
 
 /*
- * OPAQUE: a directory above this one is. What lies below one is not marked again. Only this one is
- * open, and closed before those in it, however deep they lie.
+ * OPAQUE: a directory above this one is. What lies below one is not marked again. A directory made
+ * again hides the one below: its names are deleted, unless made again too. Only this one is open,
+ * and closed before those in it, however deep they lie.
  */
-static int print_directory(int upper, int below, const char *path, bool opaque)
+static void print_directory(int upper, int below, const char *path, bool opaque)
 {
-    struct dirent **names = NULL;
-    int top = open_directory(upper, path);
+    struct dirent **names = NULL, **hidden = NULL;
+    int top = open_directory(upper, path), covered = open_directory(below, path);
 
-    if (top == -1)
-        return errno == ENOTDIR || errno == ELOOP ? 0
-                                                  : report("read %.60s in the upper layer", path);
-    int covered = open_directory(below, path);
+    if (top == -1) {
+        close(covered);
+        return;
+    }
     opaque = opaque || diff_is_opaque(top);
-    int error = opaque ? print_hidden(top, covered, path) : 0, count = diff_names(top, &names);
-    if (count < 0)
-        error = report("read %.60s in the upper layer", path);
-    for (int i = 0; i < count; i++) /* instead of its type */
+    int hidden_count = opaque && covered != -1 ? diff_names(covered, &hidden) : 0;
+    int count = diff_names(top, &names);
+    if (hidden_count < 0 || count < 0)
+        die("read %.60s", path);
+    for (int i = 0; i < hidden_count; i++) /* the kind, instead of its type */
+        hidden[i]->d_type = has(top, hidden[i]->d_name) ? NOTHING : 'D';
+    for (int i = 0; i < count; i++)
         names[i]->d_type = (unsigned char)kind_of(top, covered, names[i]->d_name);
     close(top);
-    if (covered != -1)
-        close(covered);
-    for (int i = 0; i < count; free(names[i++])) {
-        char *name = join(path, names[i]);
-        if (error == 0 && names[i]->d_type != NOTHING) {
-            print_line((char)names[i]->d_type, name);
-            error = print_directory(upper, below, name, opaque);
-        }
-        free(name);
-    }
+    close(covered);
+    for (int i = 0; i < hidden_count; free(hidden[i++]))
+        if (hidden[i]->d_type != NOTHING)
+            print_name(upper, below, path, hidden[i]->d_name, 'D', opaque);
+    for (int i = 0; i < count; free(names[i++]))
+        if (names[i]->d_type != NOTHING)
+            print_name(upper, below, path, names[i]->d_name, (char)names[i]->d_type, opaque);
+    free(hidden);
     free(names);
-    return error;
 }
 
-int diff_print(int upper, int below)
+void diff_print(int upper, int below)
 {
-    int error = print_directory(upper, below, "", false);
-
-    if (fflush(stdout) != 0 && error == 0)
-        error = report("write");
-    return error;
+    print_directory(upper, below, "", false);
+    if (fflush(stdout) != 0)
+        die("write");
 }

@@ -9,9 +9,9 @@
  * Either side. Print a line to standard output for each path below UPPER, a descriptor of an upper
  * directory: "A /new", "C /changed", "D /deleted", as docker diff does; directories come before
  * what is in them. BELOW is what overlay_below() returns. Control characters in names are printed
- * as \\ooo. Returns 0, or -errno after report().
+ * as \\ooo. An error ends the tool.
  */
-int diff_print(int upper, int below);
+void diff_print(int upper, int below);
 
 /* Either side. Is NAME in DIRECTORY a whiteout: a character device 0:0? */
 bool diff_is_whiteout(int directory, const char *name);

@@ -16,15 +16,12 @@
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
 
-enum { LONGEST_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
+enum { MAX_OPTIONS = 4095 }; /* a page less the final zero, as mount(2) takes it */
 
 void stack_add(struct stack *stack, const char *lower)
 {
     if (stack->count == OVERLAY_MAX_LAYERS)
         fail("lower %s: one layer more than the %d that can be stacked", lower, OVERLAY_MAX_LAYERS);
-    stack->lowers = realloc(stack->lowers, (stack->count + 1) * sizeof(lower));
-    if (stack->lowers == NULL)
-        die("realloc");
     stack->lowers[stack->count++] = lower;
 }
 
@@ -39,44 +36,31 @@ static bool lies_in(const char *path, const char *directory)
     return strncmp(inner, outer, length) == 0 && (inner[length] == '/' || inner[length] == '\0');
 }
 
-static int check_directory(const char *path)
+static void check_directory(const char *path)
 {
     int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (directory == -1)
-        return report("layer %s", path);
+        die("layer %s", path);
     close(directory);
-    return 0;
 }
 
-int overlay_check(const struct stack *stack)
+void overlay_check(const struct stack *stack)
 {
-    int error = 0;
-
     if (stack->count == 0)
-        return refuse("a lower directory is missing: --lower DIR");
+        fail("a lower directory is missing: --lower DIR");
     if ((stack->upper == NULL) != (stack->work == NULL))
-        return refuse("an upper and a work directory need each other: --upper DIR --work DIR");
-    if (stack->upper != NULL && (error = check_directory(stack->upper)) == 0)
-        error = check_directory(stack->work);
-    for (size_t i = 0; i < stack->count && error == 0; i++) {
-        error = check_directory(stack->lowers[i]);
-        if (error == 0 && lies_in(stack->upper, stack->lowers[i])) /* the kernel doesn't mind */
-            error = refuse("upper %s lies in lower %s: what is written above would appear below",
-                           stack->upper, stack->lowers[i]);
+        fail("an upper and a work directory need each other: --upper DIR --work DIR");
+    if (stack->upper != NULL) {
+        check_directory(stack->upper);
+        check_directory(stack->work);
     }
-    return error;
-}
-
-/*
- * Some kernels are set to let overlay note in the upper layer, by an attribute, from where a
- * directory was moved, or that only the owner or mode of a file changed. Such a layer is not whole:
- * one could neither commit it nor list what changed. With userxattr the kernel does no such thing
- * anyway.
- */
-static const char *marks(void)
-{
-    return in_user_namespace() ? ",userxattr" : ",redirect_dir=nofollow,metacopy=off";
+    for (size_t i = 0; i < stack->count; i++) {
+        check_directory(stack->lowers[i]);
+        if (lies_in(stack->upper, stack->lowers[i])) /* the kernel doesn't mind */
+            fail("upper %s lies in lower %s: what is written above would appear below",
+                 stack->upper, stack->lowers[i]);
+    }
 }
 
 /* A comma ends the option and a colon the directory, so in a path those need the backslash. */
@@ -90,7 +74,14 @@ static void add_directory(FILE *options, const char *before, const char *path)
     }
 }
 
-/* Options for mount(2), to be freed. */
+/*
+ * Options for mount(2), to be freed.
+ *
+ * Some kernels are set to let overlay record in the upper layer, by an attribute, from where a
+ * directory was moved, or that only the owner or mode of a file changed. Such a layer is not whole:
+ * it could neither be committed nor could its changes be listed. With userxattr the kernel does no
+ * such thing anyway.
+ */
 static char *make_options(const struct stack *stack)
 {
     char *text = NULL;
@@ -107,38 +98,34 @@ static char *make_options(const struct stack *stack)
         add_directory(options, ",workdir=", stack->work);
     }
     /* END */
-    fputs(marks(), options);
+    fputs(in_user_namespace() ? ",userxattr" : ",redirect_dir=nofollow,metacopy=off", options);
     if (fclose(options) != 0)
         die("fclose");
     return text;
 }
 
-/* A link NAME in the scratch directory that leads to PATH, and serves in its place. */
-static const char *shorten(const char *path, const char *scratch, const char *name)
+/* Let PATH be a link in the scratch directory, called by a NUMBER, that leads to what it was. */
+static void shorten(const char **path, const char *scratch, size_t number)
 {
-    char *whole = realpath(path, NULL), *link;
+    char *whole = realpath(*path, NULL), *link;
 
-    if (whole == NULL || asprintf(&link, "%s/%s", scratch, name) == -1)
-        die("%s", path);
+    if (whole == NULL || asprintf(&link, "%s/%zu", scratch, number) == -1)
+        die("%s", *path);
     explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", whole, link, whole, link);
     if (symlink(whole, link) == -1)
         die("symlink %s", link);
     free(whole);
-    return link;
+    *path = link;
 }
 
 /* An image may have a hundred layers with long names. Docker gives them short ones, too. */
 static void shorten_all(struct stack *stack)
 {
-    char number[24];
-
-    for (size_t i = 0; i < stack->count; i++) {
-        snprintf(number, sizeof(number), "%zu", i);
-        stack->lowers[i] = shorten(stack->lowers[i], stack->scratch, number);
-    }
+    for (size_t i = 0; i < stack->count; i++)
+        shorten(&stack->lowers[i], stack->scratch, i);
     if (stack->upper != NULL) {
-        stack->upper = shorten(stack->upper, stack->scratch, "u");
-        stack->work = shorten(stack->work, stack->scratch, "w");
+        shorten(&stack->upper, stack->scratch, stack->count);
+        shorten(&stack->work, stack->scratch, stack->count + 1);
     }
 }
 
@@ -163,7 +150,7 @@ void overlay_mount(struct stack *stack, const char *target)
 
     if (stack->is_fresh)
         copy_look(stack);
-    if (strlen(options) > LONGEST_OPTIONS) {
+    if (strlen(options) > MAX_OPTIONS) {
         free(options);
         shorten_all(stack);
         options = make_options(stack);
@@ -215,12 +202,12 @@ char *overlay_temporary(struct stack *stack, const char *scratch)
 
 int overlay_below(const struct stack *stack)
 {
-    struct stack below = {.scratch = stack->scratch};
     const char *place = overlay_directory(stack->scratch, "below");
+    struct stack below = *stack;
 
-    for (size_t i = 0; i < stack->count; i++)
-        stack_add(&below, stack->lowers[i]);
-    if (stack->count == 1) /* the kernel stacks two at least: it goes below, as it is still empty */
+    below.upper = below.work = NULL;
+    below.is_fresh = false;
+    if (below.count == 1) /* the kernel stacks two at least: it goes below, as it is still empty */
         stack_add(&below, place);
     overlay_mount(&below, place);
     int mounted = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -22,18 +22,18 @@ struct stack {
     const char *work;  /* the kernel's own, on the same mount as upper, empty */
     bool is_fresh;     /* upper has just been made: to look as the topmost lower does */
     size_t count;
-    const char **lowers; /* topmost first; stack_add() makes room for one more */
-    const char *scratch; /* a tmpfs of the box's own: overlay_temporary() */
+    const char *lowers[OVERLAY_MAX_LAYERS]; /* topmost first */
+    const char *scratch;                    /* a tmpfs of the box's own: overlay_temporary() */
 };
 
 /* Either side. One more lower layer, below the others. One too many ends the tool. */
 void stack_add(struct stack *stack, const char *lower);
 
 /*
- * Either side. Is there all that a stack needs? What the directories must not be to each other the
- * kernel checks itself. Returns 0, or -errno after report().
+ * Either side. An error ends the tool unless there is all that a stack needs. What the directories
+ * must not be to each other the kernel checks itself.
  */
-int overlay_check(const struct stack *stack);
+void overlay_check(const struct stack *stack);
 
 /*
  * The following run in the box, and an error in any of them ends the tool. First, a new tmpfs on

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -50,10 +49,8 @@ static noreturn void pack(const char *label)
     _exit(EXIT_SUCCESS);
 }
 
-/*
- * The tar of the layer in DIRECTORY, as the file NAME in the store's tmp/, and its DIGEST. Returns
- * it, open at its beginning.
- */
+/* The tar of the layer in DIRECTORY, as the file NAME in the store's tmp/, which is returned open,
+ * and its DIGEST. */
 static int pack_layer(const char *directory, const char *name, const char *label,
                       digest_text digest)
 {
@@ -66,65 +63,38 @@ static int pack_layer(const char *directory, const char *name, const char *label
     if (box.pid == 0)
         pack(label);
     work_wait(&box, 1, 0);
-    if (lseek(file, 0, SEEK_SET) == -1 || sha256_pump(file, -1, digest) < 0 ||
-        lseek(file, 0, SEEK_SET) == -1)
+    if (lseek(file, 0, SEEK_SET) == -1 || sha256_pump(file, -1, digest) < 0)
         die("%s", label);
     return file;
 }
 
 /* --- commit ----------------------------------------------------------------------------------- */
 
-/* The configuration of BASE with one more layer. To be freed. */
-static char *add_layer(const struct config *base, const char *digest)
-{
-    digest_text *layers = calloc(base->layer_count + 1, sizeof(*layers));
-    time_t now = time(NULL);
-    char created[32];
-    struct tm date;
-
-    if (layers == NULL)
-        die("commit");
-    for (size_t i = 0; i < base->layer_count; i++)
-        memcpy(layers[i], base->layers[i], sizeof(*layers));
-    memcpy(layers[base->layer_count], digest, sizeof(*layers));
-    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date)); /* RFC 3339 */
-    char *text = config_with_layers(base, layers, base->layer_count + 1, created);
-    free(layers);
-    return text;
-}
-
 /* The upper layer is packed into a tar, which is then imported as any other. */
-static void commit(const struct image *base, const char *upper, const char *frozen,
-                   const char *name, digest_text id)
-{
-    digest_text digest;
-    int file = pack_layer(upper, "layer.tar", "the new layer", digest);
-    struct layer layer = {.digest = digest, .file = file, .size = lseek(file, 0, SEEK_END)};
-
-    if (frozen != NULL)
-        (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
-    char *text = add_layer(&base->config, digest);
-    sha256_of(text, strlen(text), id);
-    int lock = import_layers(&layer, 1);
-    store_write(id, text, strlen(text));
-    store_give_name(name, id);
-    store_unlock(lock);
-    close(file);
-    free(text);
-}
-
 void image_commit(const char *base, const char *upper, const char *frozen, const char *name,
                   char id[SHA256_HEX + 1])
 {
     struct image image;
     char normal[IMAGE_NAME];
+    digest_text digest;
 
     if (name_normal(name, normal) != 0 || image_open(base, &image) != 0)
         exit(EXIT_TOOL);
     if (image.config.layer_count >= OVERLAY_MAX_LAYERS)
         fail("image %s: has %d layers already, as many as overlay stacks", base,
              OVERLAY_MAX_LAYERS);
-    commit(&image, upper, frozen, normal, id);
+    int file = pack_layer(upper, "layer.tar", "the new layer", digest);
+    struct layer layer = {.digest = digest, .file = file, .size = lseek(file, 0, SEEK_END)};
+    if (frozen != NULL)
+        (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
+    char *text = config_with_layers(&image.config, image.config.layers, digest);
+    sha256_of(text, strlen(text), id);
+    int lock = import_layers(&layer, 1);
+    store_write(id, text, strlen(text));
+    store_give_name(normal, id);
+    store_unlock(lock);
+    free(text);
+    close(file);
     image_close(&image);
 }
 
@@ -145,32 +115,29 @@ static FILE *new_file(const char *name)
 static void make_files(const struct image *image)
 {
     const struct config *config = &image->config;
-    digest_text *packed = calloc(config->layer_count, sizeof(*packed));
+    char **packed = calloc(config->layer_count + 1, sizeof(*packed));
     FILE *manifest = new_file("manifest.json"), *file = new_file("config.json");
     FILE *names = new_file("names");
     const char *quote = image->name[0] != '\0' ? "\"" : "";
     char name[32], label[32];
+    digest_text digest;
 
-    if (packed == NULL)
-        die("save");
     fprintf(manifest, "[{\"Config\":\"config.json\",\"RepoTags\":[%s%s%s],\"Layers\":[", quote,
             image->name, quote);
     for (size_t i = 0; i < config->layer_count; i++) {
-        const char *path = store_path("layers", config->layers[i], "diff");
         snprintf(name, sizeof(name), "%zu.tar", i + 1);
         snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
-        close(pack_layer(path, name, label, packed[i]));
+        close(pack_layer(store_path("layers", config->layers[i], "diff"), name, label, digest));
+        if (packed == NULL || (packed[i] = strdup(digest)) == NULL)
+            die("save");
         fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
         fprintf(names, "%s\n", name);
     }
     fprintf(manifest, "]}]\n");
     fprintf(names, "config.json\nmanifest.json\n");
-    char *text = config_with_layers(config, packed, config->layer_count, NULL);
-    fputs(text, file);
+    fputs(config_with_layers(config, packed, NULL), file);
     if (fclose(manifest) != 0 || fclose(file) != 0 || fclose(names) != 0)
         die("save");
-    free(text);
-    free(packed);
 }
 
 static void save_to(int output, const struct image *image)
@@ -210,7 +177,6 @@ static void save_whole(const struct image *image, const char *path, mode_t mask)
         unlink(temporary);
         exit(EXIT_TOOL);
     }
-    close(file);
 }
 
 void image_save(const char *text, const char *file)
