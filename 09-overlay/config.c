@@ -1,4 +1,4 @@
-#include "config.h"
+#include "image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,17 +72,6 @@ int config_read(struct config *config, char *text, size_t length, const char *la
         return refuse("%s: its configuration is not JSON from byte %zu on", label, wrong);
     int error = read_fields(config, label);
     return error != 0 ? error : read_layers(config, label);
-}
-
-void config_free(struct config *config)
-{
-    free(config->text);
-    free(config->layers);
-    free(config->environment);
-    free(config->entrypoint);
-    free(config->command);
-    json_close(&config->json);
-    *config = (struct config){.text = NULL};
 }
 
 /* Written member by member: those that change come last. */

@@ -88,31 +88,26 @@ static const char *find(const char *text, char name[IMAGE_NAME])
 /* --- loading one ------------------------------------------------------------------------------ */
 
 /*
- * What an image is to be called: NAME, as the tar has it. In an OCI layout that is often a tag
- * alone: before it, and in place of NULL, goes the name of the file.
+ * Give IMAGE the NAME or, if that is NULL, the names that the tar has for it; or only see that they
+ * are good. In an OCI layout that is often a tag alone: before it, and in place of none, goes the
+ * name of the file.
  */
-static int choose_name(const struct source *source, const char *name, char normal[IMAGE_NAME])
+static void name_image(const struct source *source, const struct source_image *image,
+                       const char *name, bool give, bool show)
 {
     const char *slash = strrchr(source->path, '/');
     const char *file = slash != NULL ? slash + 1 : source->path, *end = strstr(file, ".t");
     int length = end != NULL ? (int)(end - file) : MAX_NAME;
-    char text[2 * IMAGE_NAME];
-
-    if (name != NULL && (!source->is_oci || strpbrk(name, ":/") != NULL))
-        return name_normal(name, normal);
-    snprintf(text, sizeof(text), "%.*s%s%s", length, file, name ? ":" : "", name ? name : "");
-    return name_normal(text, normal);
-}
-
-/* See that IMAGE can be called NAME, or by the tar's names if that is NULL; or GIVE it those. */
-static void name_image(const struct source *source, const struct source_image *image,
-                       const char *name, bool give, bool show)
-{
-    char normal[IMAGE_NAME];
+    char text[2 * IMAGE_NAME], normal[IMAGE_NAME];
     char **each = image->names;
 
     do {
-        if ((name ? name_normal(name, normal) : choose_name(source, *each, normal)) != 0)
+        const char *own = name != NULL ? name : *each;
+        if (own == NULL || (name == NULL && source->is_oci && strpbrk(own, ":/") == NULL))
+            snprintf(text, sizeof(text), "%.*s%s%s", length, file, own ? ":" : "", own ? own : "");
+        else
+            snprintf(text, sizeof(text), "%s", own);
+        if (name_normal(text, normal) != 0)
             exit(EXIT_TOOL);
         if (give)
             store_give_name(normal, image->id);
@@ -145,7 +140,7 @@ void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], boo
     for (size_t i = 0; i < source.count; i++)
         load_one(&source, &source.images[i], name, show);
     memcpy(id, source.images[source.count - 1].id, SHA256_HEX + 1);
-    source_close(&source);
+    close(source.file);
     store_clean();
 }
 
@@ -181,14 +176,6 @@ int image_open(const char *text, struct image *image)
             error = refuse("image %s: its layer %.12s is missing in the store", text,
                            image->config.layers[i]);
     return error;
-}
-
-void image_close(struct image *image)
-{
-    if (image->hold >= 0)
-        close(image->hold);
-    config_free(&image->config);
-    image->hold = -1;
 }
 
 /*
@@ -257,7 +244,6 @@ static int print_image(const char *name)
     if (error == 0)
         printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id,
                config.created ? config.created : "", config.layer_count, (double)size / 1e6);
-    config_free(&config);
     return error;
 }
 

@@ -5,18 +5,56 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
-#include "../07-net/claim.h"
-#include "config.h"
+#include "json.h"
 #include "overlay.h"
+#include "sha256.h"
+
+/* --- config.c: what layers an image has, and how its command is to be run; the same JSON in
+ * docker's and the OCI's images. Its digest is the image's ID. --- */
+
+/*
+ * Lists end with NULL, and are empty where the configuration has none. A field that is missing,
+ * null or empty is as good as none: see json_is_empty().
+ */
+struct config {
+    char *text;
+    size_t length;
+    struct json json;
+    char **layers; /* digests of the layers' tars ("diff_ids"), bottom first, without "sha256:" */
+    size_t layer_count;
+    char **environment;
+    char **entrypoint;
+    char **command;
+    char *directory; /* or NULL, as the following ones */
+    char *user;
+    char *stop_signal;
+    char *created;
+};
+
+/*
+ * Either side. Take in LENGTH bytes of TEXT, which has to stay. LABEL is what errors begin with.
+ * Returns 0, or -errno after report().
+ */
+int config_read(struct config *config, char *text, size_t length, const char *label);
+
+/*
+ * Either side. The same configuration with other LAYERS, and MORE on top, unless NULL, as of now.
+ * The other members are as they were, byte for byte. To be freed.
+ */
+char *config_with_layers(const struct config *config, char *const *layers, const char *more);
+
+/* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
+char *digest_digits(char *digest);
+
+/* --- image.c, save.c --- */
 
 enum { IMAGE_NAME = 256 };
 
-/* An image that is being used: neither it nor its layers can be removed until image_close() or the
- * process ends. */
+/* An image that is being used: neither it nor its layers can be removed until the process ends. */
 struct image {
     char id[SHA256_HEX + 1], name[IMAGE_NAME]; /* the name is "" if its ID was given */
-    struct config config; /* Env, Entrypoint, Cmd, WorkingDir, User: see config.h */
-    int hold;             /* the lock on it */
+    struct config config;                      /* Env, Entrypoint, Cmd, WorkingDir, User */
+    int hold;                                  /* the lock on it */
 };
 
 /*
@@ -34,7 +72,6 @@ void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], boo
 
 /* Host. Use an image. Returns 0, or -errno after report(). */
 int image_open(const char *name, struct image *image);
-void image_close(struct image *image);
 
 /*
  * Host or box. Add the image's layers, which lie in the directory LAYERS, to STACK, each once, and

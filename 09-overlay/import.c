@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "diff.h"
 #include "overlay.h"
 #include "sha256.h"
 #include "store.h"
-#include "whiteout.h"
 #include "workbox.h"
 
 enum { MAX_AT_ONCE = 8 }; /* layers being unpacked, with up to four processes each */

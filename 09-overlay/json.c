@@ -173,15 +173,7 @@ bool json_read(struct json *json, const char *text, size_t length, size_t *wrong
         return true;
     if (wrong != NULL)
         *wrong = (size_t)(reader.at - text);
-    json_close(json);
     return false;
-}
-
-void json_close(struct json *json)
-{
-    free(json->values);
-    free(json->strings);
-    *json = (struct json){.text = NULL};
 }
 
 bool json_is(const struct json *json, size_t index, enum json_kind kind)
@@ -199,14 +191,11 @@ size_t json_length(const struct json *json, size_t array)
     return json_is(json, array, JSON_ARRAY) ? json->values[array].size : 0;
 }
 
-size_t json_first(const struct json *json, size_t array)
-{
-    return json_length(json, array) > 0 ? array + 1 : JSON_NONE;
-}
-
 size_t json_next(const struct json *json, size_t array, size_t element)
 {
-    size_t next = json->values[element].after;
+    if (json_length(json, array) == 0)
+        return JSON_NONE;
+    size_t next = element == JSON_NONE ? array + 1 : json->values[element].after;
     return next < json->values[array].after ? next : JSON_NONE;
 }
 
@@ -236,13 +225,11 @@ char **json_list(const struct json *json, size_t object, const char *name)
     if (!single && !json_is(json, index, JSON_ARRAY) && !json_is_empty(json, index))
         return NULL;
     char **list = calloc(json_length(json, index) + 2, sizeof(*list));
-    size_t each = single ? index : json_first(json, index);
+    size_t each = single ? index : json_next(json, index, JSON_NONE);
     while (list != NULL && each != JSON_NONE) {
         list[count] = json_is_empty(json, each) ? nothing : json_text(json, each);
-        if (list[count++] == NULL) {
-            free(list);
+        if (list[count++] == NULL)
             return NULL;
-        }
         each = single ? JSON_NONE : json_next(json, index, each);
     }
     if (count == 1 && list[0][0] == '\0')

@@ -44,19 +44,18 @@ struct json {
 /*
  * Either side. Read LENGTH bytes of TEXT, less than 4 GiB, behind which stands a zero byte. True if
  * they are one JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the
- * first byte that can't be right, and there is nothing to close.
+ * first byte that can't be right. What is allocated lives as long as the process, which reads only
+ * a few.
  */
 bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
-void json_close(struct json *json);
 
 /*
- * Either side. The value of the member NAME of the object at index OBJECT, the first or the next
- * element of an array; JSON_NONE if there is none, or if what the index names is of another kind
- * (JSON_NONE too), so that questions can be put one into the other.
+ * Either side. The value of the member NAME of the object at index OBJECT; the element of an array
+ * behind ELEMENT, JSON_NONE for the first one. JSON_NONE if there is none, or if what the index
+ * names is of another kind (JSON_NONE too), so that questions can be put one into the other.
  */
 #define JSON_NONE ((size_t)-1)
 size_t json_member(const struct json *json, size_t object, const char *name);
-size_t json_first(const struct json *json, size_t array);
 size_t json_next(const struct json *json, size_t array, size_t element);
 
 /* Either side. The number of elements of an array; 0 for anything else. */

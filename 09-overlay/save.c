@@ -11,10 +11,10 @@
 
 #include "../01-chroot/tool.h"
 #include "../08-cgroup/group.h"
+#include "diff.h"
 #include "image.h"
 #include "import.h"
 #include "store.h"
-#include "whiteout.h"
 #include "workbox.h"
 
 typedef char digest_text[SHA256_HEX + 1];
@@ -93,9 +93,6 @@ void image_commit(const char *base, const char *upper, const char *frozen, const
     store_write(id, text, strlen(text));
     store_give_name(normal, id);
     store_unlock(lock);
-    free(text);
-    close(file);
-    image_close(&image);
 }
 
 /* --- save ------------------------------------------------------------------------------------- */
@@ -190,5 +187,4 @@ void image_save(const char *text, const char *file)
         save_to(STDOUT_FILENO, &image);
     else
         save_whole(&image, file, mask);
-    image_close(&image);
 }

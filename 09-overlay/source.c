@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "import.h"
 #include "overlay.h"
 #include "store.h"
 #include "tar.h"
@@ -192,7 +191,7 @@ static void read_image(struct source *source, const struct json *json, size_t ob
     if (layer == NULL)
         die("%s", source->path);
     char **digest = image->config.layers;
-    for (size_t i = json_first(json, layers); i != JSON_NONE; i = json_next(json, layers, i)) {
+    for (size_t i = JSON_NONE; (i = json_next(json, layers, i)) != JSON_NONE;) {
         *layer = find(source, path_of(source, json, i), "the layer ");
         layer++->digest = *digest++;
     }
@@ -226,32 +225,27 @@ static void read_descriptor(struct source *source, const struct json *json, size
     size_t list;
 
     while (list = json_member(&found, 0, "manifests"), !json_is_empty(&found, list)) {
-        size_t each = json_first(&found, list);
+        size_t each = json_next(&found, list, JSON_NONE);
         while (each != JSON_NONE && !is_for_us(&found, each))
             each = json_next(&found, list, each);
         if (each == JSON_NONE)
             fail("%s: no image in it is for linux/%s", source->path, architecture);
-        const char *path = path_of(source, &found, each);
-        json_close(&found);
-        found = read_json(source, path);
+        found = read_json(source, path_of(source, &found, each));
     }
     read_image(source, &found, 0, image);
-    json_close(&found);
 }
 
 /* The names that docker's manifest.json has for an image, or the one of a descriptor of OCI's. */
 static char **names_of(const struct source *source, size_t each)
 {
     size_t notes = json_member(&source->json, each, "annotations");
-    char **names;
+    char **names = json_list(&source->json, each, "RepoTags");
 
-    if (!source->is_oci)
-        return json_list(&source->json, each, "RepoTags");
-    names = json_list(&source->json, notes, "io.containerd.image.name");
-    if (names == NULL || names[0] != NULL)
-        return names;
-    free(names);
-    return json_list(&source->json, notes, "org.opencontainers.image.ref.name");
+    if (names != NULL && names[0] == NULL)
+        names = json_list(&source->json, notes, "io.containerd.image.name");
+    if (names != NULL && names[0] == NULL)
+        names = json_list(&source->json, notes, "org.opencontainers.image.ref.name");
+    return names;
 }
 
 /*
@@ -270,7 +264,7 @@ static void read_images(struct source *source)
     source->images = calloc(json_length(json, list) + 1, sizeof(*source->images));
     if (source->images == NULL)
         die("%s", path);
-    for (size_t i = json_first(json, list); i != JSON_NONE; i = json_next(json, list, i)) {
+    for (size_t i = JSON_NONE; (i = json_next(json, list, i)) != JSON_NONE;) {
         if (source->is_oci && !is_for_us(json, i))
             continue;
         struct source_image *image = &source->images[source->count++];
@@ -315,16 +309,4 @@ void source_open(struct source *source, const char *path)
         file = copy;
     }
     source_read(source, path, import_plain(file, path));
-}
-
-void source_close(struct source *source)
-{
-    for (size_t i = 0; i < source->count; i++) {
-        free(source->images[i].names);
-        free(source->images[i].layers);
-        config_free(&source->images[i].config);
-    }
-    free(source->images);
-    json_close(&source->json);
-    close(source->file);
 }

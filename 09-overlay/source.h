@@ -10,7 +10,7 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
-#include "config.h"
+#include "image.h"
 #include "import.h"
 
 struct source_image {
@@ -36,6 +36,5 @@ struct source {
  */
 void source_open(struct source *source, const char *path);
 void source_read(struct source *source, const char *path, int file);
-void source_close(struct source *source);
 
 #endif

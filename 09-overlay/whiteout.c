@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "whiteout.h"
+#include "diff.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/target.h"
-#include "diff.h"
 #include "tar.h"
 
 static const char mark[] = ".wh.";

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../../01-chroot/tool.h"
-#include "../../09-overlay/config.h"
+#include "../../09-overlay/image.h"
 #include "../../09-overlay/json.h"
 #include "../../09-overlay/source.h"
 #include "../../09-overlay/tar.h"
@@ -36,7 +36,7 @@ static void ask(const struct json *json)
 
         if (value->start >= value->end || value->after <= i || value->after > json->count)
             abort();
-        for (size_t each = json_first(json, i); each != JSON_NONE; each = json_next(json, i, each))
+        for (size_t each = JSON_NONE; (each = json_next(json, i, each)) != JSON_NONE;)
             elements++;
         size_t member = json_member(json, i, "config");
         if (elements != length || (member != JSON_NONE && (member <= i || member >= value->after)))
@@ -48,7 +48,7 @@ static void ask(const struct json *json)
 
 /*
  * An error ends the tool, which is one try here: built with -Dexit=end_try, and the same for what
- * is allocated and then never freed.
+ * is allocated, because the tool leaves that to its end.
  */
 static jmp_buf next_try;
 static void *allocated[1 << 12];
@@ -101,16 +101,9 @@ static void read_source(const char *name, const uint8_t *data, size_t size)
     if (file == -1 || (name != NULL && write(file, &header, TAR_BLOCK) != TAR_BLOCK) ||
         write(file, data, size) != (ssize_t)size)
         abort();
-    if (setjmp(next_try) == 0) {
+    if (setjmp(next_try) == 0)
         source_read(&source, "fuzz", file);
-        source_close(&source); /* and the file */
-        return;
-    }
     close(file);
-    for (size_t i = 0; i < sizeof(allocated) / sizeof(allocated[0]); i++) {
-        free(allocated[i]);
-        allocated[i] = NULL;
-    }
 }
 
 static void try_all(const uint8_t *data, size_t size)
@@ -123,21 +116,22 @@ static void try_all(const uint8_t *data, size_t size)
         return;
     memcpy(text, data, size);
     text[size] = '\0';
-    if (json_read(&json, text, size, NULL)) {
+    if (json_read(&json, text, size, NULL))
         ask(&json);
-        json_close(&json);
-    }
     if (config_read(&config, text, size, "fuzz") == 0) {
         char *other = config_with_layers(&config, config.layers, "0");
         if (other == NULL || !json_read(&json, other, strlen(other), NULL))
             abort();
-        json_close(&json);
         free(other);
     }
-    config_free(&config);
     read_source(NULL, data, size);
     read_source("manifest.json", data, size);
     read_source("index.json", data, size);
+    free(text);
+    for (size_t i = 0; i < sizeof(allocated) / sizeof(allocated[0]); i++) {
+        free(allocated[i]);
+        allocated[i] = NULL;
+    }
 }
 
 #ifndef OWN_LOOP
