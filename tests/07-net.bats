@@ -29,7 +29,7 @@ load lib/network
     assert_equal "$output" lo
 }
 
-# bats test_tags=ex:7-1
+# bats test_tags=core,ex:7-1
 @test "the box sees its own links, routes, sockets, /proc/net and /sys/class/net" {
     local sentinel
     sentinel=d$(random_name)
@@ -74,7 +74,7 @@ load lib/network
 
 # --- the link, as iproute2 and nft list it ---------------------------------------------------------
 
-# bats test_tags=ex:7-1
+# bats test_tags=core,ex:7-1
 @test "a veth pair: one end on the bridge, the other is eth0 in the box" {
     local here there
     start_box net sleep 60
@@ -88,7 +88,7 @@ load lib/network
     assert_equal "$(ip -json -details link show br0 | jq -r '.[0].linkinfo.info_kind')" bridge
 }
 
-# bats test_tags=ex:7-2
+# bats test_tags=core,ex:7-2
 @test "addresses and the default route, as asked for by default" {
     start_box net sleep 60
     assert_equal "$(ip -4 -oneline address show dev br0 | awk '{ print $4, $6 }')" \
@@ -117,7 +117,7 @@ mac_in_box() {
     assert_equal "$(mac_in_box)" "$second"
 }
 
-# bats test_tags=ex:7-2
+# bats test_tags=core,ex:7-2
 @test "--bridge, --bridge-address and --address" {
     start_box net --bridge mybridge --bridge-address 10.77.5.1/24 --address 10.77.5.9 sleep 60
     assert_equal "$(ip -4 -oneline address show dev mybridge | awk '{ print $4 }')" 10.77.5.1/24

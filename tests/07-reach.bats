@@ -19,9 +19,10 @@ load lib/network
     assert_equal "$output" "one saw 172.27.0.3"
 }
 
-# bats test_tags=ex:7-3
+# bats test_tags=core,ex:7-3
 @test "box to the outside, which sees the host's address" {
     start_box net sleep 60
+    assert_isolated "$BOX_PID" net
     serve "$WORLD_PID" tcp "$WORLD" 8000 world
     serve "$WORLD_PID" udp "$WORLD" 8000 world
     run -0 in_box "$TALK" ask tcp "$WORLD" 8000
@@ -39,9 +40,10 @@ load lib/network
     in_world ip route delete 172.27.0.0/16
 }
 
-# bats test_tags=ex:7-4
+# bats test_tags=core,ex:7-4
 @test "--publish: another host reaches the box by tcp and udp, and is seen as itself" {
     start_box net -p 8080:80 --publish 5353:53/udp sleep 60
+    assert_isolated "$BOX_PID" net
     serve "$BOX_PID" tcp 0.0.0.0 80 box
     serve "$BOX_PID" udp 0.0.0.0 53 box
     run -0 in_world "$TALK" ask tcp "$HOST" 8080
@@ -63,10 +65,11 @@ load lib/network
     assert_equal "$output" "box saw 172.27.0.1"
 }
 
-# bats test_tags=ex:7-4
+# bats test_tags=core,ex:7-4
 @test "--publish ADDRESS: that address alone" {
     ip address add 10.9.0.7/24 dev wan
     start_box net --publish "10.9.0.7:8080:80" sleep 60
+    assert_isolated "$BOX_PID" net
     serve "$BOX_PID" tcp 0.0.0.0 80 box
     run -0 in_world "$TALK" ask tcp 10.9.0.7 8080
     assert_equal "$output" "box saw $WORLD"

@@ -51,9 +51,10 @@ assert_between() {
 
 spin='while :; do :; done'
 
-# bats test_tags=ex:8-3
+# bats test_tags=core,ex:8-3
 @test "the command lives in a group of its own, and this shell does not" {
     start_box cgroup sleep 60
+    assert_isolated "$BOX_PID" cgroup
     assert_differ "$(group_of "$BOX_PID")" "$(group_of $$)"
     assert_equal "$(cat "$(group_of "$BOX_PID")/cgroup.procs")" "$BOX_PID"
 }
@@ -271,11 +272,12 @@ time_of_write() {
     assert_between "$(time_of_write)" 0 1400
 }
 
-# bats test_tags=ex:8-2
+# bats test_tags=core,ex:8-2
 @test "--set: any other file of the interface" {
     start_box cgroup --set memory.high=16M --set cgroup.max.descendants=7 sleep 60
+    assert_isolated "$BOX_PID" cgroup
     local group
-    group=$(our_groups)
+    group=$(group_of "$BOX_PID")
     assert_equal "$(<"$group/memory.high")" $((16 << 20))
     assert_equal "$(<"$group/cgroup.max.descendants")" 7
 }
@@ -323,6 +325,23 @@ time_of_write() {
     [[ $stderr =~ cpu\ .*\ 20%\ +held\ back\ in\ [0-9]+\ of ]] || fail "cpu"
     [[ $stderr =~ memory\ .*32.0M\ +limit\ reached\ [0-9]+\ times,\ 1\ killed ]] || fail "memory"
     [[ $stderr =~ pids\ +8\ +8\ +[0-9]+\ forks\ refused ]] || fail "pids"
+}
+
+# bats test_tags=core,ex:8-4
+@test "--stat: the counts are the kernel's own, as read from outside" {
+    local group limited killed word
+    mkfifo "$BATS_TEST_TMPDIR/go"
+    start_box cgroup --stat --memory 32M sh -c \
+        "dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null; cat '$BATS_TEST_TMPDIR/go'; true"
+    wait_until 20 box_waits cat
+    assert_isolated "$BOX_PID" cgroup
+    group=$(group_of "$BOX_PID")
+    limited=$(count_of "$group" memory.events max) killed=$(count_of "$group" memory.events oom_kill)
+    assert_equal "$killed" 1
+    end_wait
+    for word in "$limited" "$killed"; do
+        grep '^ *memory' "$BOX_OUT" | grep -qw "$word" || fail "expected '$word' in the line on memory, got: $(cat "$BOX_OUT")"
+    done
 }
 
 # bats test_tags=ex:8-3

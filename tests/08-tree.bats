@@ -27,6 +27,19 @@ load lib/groups
     expect_error 125 "Not a directory" "$(tool cgroup)" --parent cgroup.procs true
 }
 
+# bats test_tags=core,ex:8-1
+@test "--parent: a limit's controller reaches the group below, as seen from outside" {
+    local name group
+    name=$(random_name)
+    make_group "$name"
+    start_box cgroup --parent "$name" --pids 9 sleep 60
+    assert_isolated "$BOX_PID" cgroup
+    group=$(group_of "$BOX_PID")
+    assert_contains "$group/" "$top/$name/"
+    assert_contains " $(<"$top/$name/cgroup.subtree_control") " " pids "
+    [ -e "$group/pids.max" ]
+}
+
 # bats test_tags=ex:8-1
 @test "controllers are handed down as far as needed, and stay" {
     [ "$handed_down" = "" ] || fail "cannot run here: the top hands down '$handed_down' already"

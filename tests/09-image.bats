@@ -178,6 +178,21 @@ same_as_umoci() {
     done
 }
 
+# bats test_tags=core,ex:9-4
+@test "whiteouts and an opaque mark of an image, in the box's stack as seen from outside" {
+    layer 1 gone kept dir/old
+    layer 2 dir/new
+    touch 2/.wh.gone 2/dir/.wh..wh..opq
+    for number in 1 2; do
+        tar -C "$number" -cf "$number.tar" .
+    done
+    image_of 1.tar 2.tar
+    start_box overlay --image image.tar --mount merged sleep 60
+    assert_isolated "$BOX_PID" mnt
+    assert_equal "$(cd "/proc/$BOX_PID/cwd/merged" && find . -type f | sort | xargs)" "./dir/new ./kept"
+    assert_equal "$(ls -A merged)" ""
+}
+
 # bats test_tags=ex:9-4
 @test "an opaque mark at the top of a layer hides all below" {
     layer 1 old dir/older

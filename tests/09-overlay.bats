@@ -21,11 +21,11 @@ stacked() {
     assert_shared "$BOX_PID" uts pid ipc user net cgroup
 }
 
-# bats test_tags=ex:9-1
+# bats test_tags=core,ex:9-1
 @test "the stack is the root of the command, and the host does not see it" {
     make_rootfs
     local before
-    before=$(grep -c ' - overlay ' /proc/self/mountinfo || true) # the host may have some
+    before=$(grep -c ' - overlay ' "$HOST_PROC/mountinfo" || true) # the host may have some
     layer above etc/secret
     secret=$(random_name)
     echo "$secret" >above/etc/secret
@@ -33,7 +33,7 @@ stacked() {
     assert_equal "$(cat "/proc/$BOX_PID/root/etc/secret")" "$secret"
     grep -q ' / / [^-]* - overlay ' "/proc/$BOX_PID/mountinfo"
     [ -x "/proc/$BOX_PID/root/bin/sh" ]
-    assert_equal "$(grep -c ' - overlay ' /proc/self/mountinfo || true)" "$before"
+    assert_equal "$(grep -c ' - overlay ' "$HOST_PROC/mountinfo" || true)" "$before"
     [ ! -e "/proc/$BOX_PID/root/$BATS_TEST_TMPDIR" ]
 }
 
@@ -161,6 +161,23 @@ stacked() {
         'C /dir/x' 'D /gone' 'C /kept' 'D /kept/k' 'A /new' 'A /newdir' 'A /newdir/n')"
 }
 
+# bats test_tags=core,ex:9-3
+@test "--diff tells what somebody outside has changed in the stack" {
+    layer below gone changed kept
+    mkfifo go
+    new=$(random_name)
+    start_box overlay --lower below --diff --mount merged cat go
+    assert_isolated "$BOX_PID" mnt
+    stack=/proc/$BOX_PID/cwd/merged
+    [ -e "$stack/kept" ]
+    echo >"$stack/$new"
+    echo more >>"$stack/changed"
+    rm "$stack/gone"
+    end_wait
+    assert_equal "$(sort "$BOX_OUT")" "$(printf '%s\n' "A /$new" "C /changed" "D /gone")"
+    assert_equal "$(cat below/*)" $'below\nbelow\nbelow'
+}
+
 @test "--diff of a command that changes nothing prints nothing, and the status is the command's" {
     layer below a
     run -7 "$overlay" --lower below --diff --mount merged sh -c 'cat merged/a >/dev/null; exit 7'
@@ -181,7 +198,7 @@ stacked() {
     assert_contains "$stderr" "File name too long"
 }
 
-# bats test_tags=ex:9-2
+# bats test_tags=core,ex:9-2
 @test "two boxes on the same layers don't see each other's writes" {
     make_rootfs
     start_box overlay --lower "$ROOTFS" sleep 60

@@ -144,11 +144,12 @@ covered() {
     stat -c '%F %t:%T' "/proc/$BOX_PID/root$1"
 }
 
-# bats test_tags=ex:10-1
+# bats test_tags=core,ex:10-1
 @test "escape: each path of /proc and /sys that concerns the machine is covered, or read-only" {
     local path kind seen=0
     for kind in auto host; do
         start_box full run --network none --userns $kind "$ROOTFS" /bin/sleep 60
+        assert_isolated "$BOX_PID" mnt pid
         for path in acpi asound interrupts kcore keys latency_stats sched_debug scsi timer_list timer_stats bus fs irq \
             sys sysrq-trigger; do
             path=/proc/$path

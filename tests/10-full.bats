@@ -83,6 +83,25 @@ in_full() {
 /proc/1"
 }
 
+# bats test_tags=core,ex:10-5
+@test "exec: in all of the box's namespaces, its root and its group, as seen from outside" {
+    local first name kind
+    export TEN_STEPS_HOME=$BATS_TEST_TMPDIR/store
+    name=$(random_name)
+    start_box full run "${alone[@]}" --name "$name" "$ROOTFS" sleep 60
+    first=$BOX_PID
+    assert_isolated "$first" mnt uts pid ipc user net
+    start_box full exec "$name" sleep 61
+    assert_differ "$BOX_PID" "$first"
+    for kind in mnt uts pid ipc user net cgroup; do
+        assert_equal "$kind $(namespace_of "$BOX_PID" $kind)" "$kind $(namespace_of "$first" $kind)"
+    done
+    assert_equal "$(cat "/proc/$BOX_PID/cgroup")" "$(cat "/proc/$first/cgroup")"
+    assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -L -c %d:%i "/proc/$first/root")"
+    assert_equal "$(grep -E '^(NoNewPrivs|Seccomp|CapBnd)' "/proc/$BOX_PID/status")" \
+        "$(grep -E '^(NoNewPrivs|Seccomp|CapBnd)' "/proc/$first/status")"
+}
+
 # bats test_tags=ex:10-3
 @test "--init: the command is the child of a PID 1 that reaps" {
     run -0 "$full" run "${alone[@]}" --init "$ROOTFS" /probe zombie

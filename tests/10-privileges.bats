@@ -40,6 +40,32 @@ capabilities() {
     assert_equal "$(status_of "$BOX_PID" CapPrm)" "$(status_of "$BOX_PID" CapEff)"
 }
 
+# bats test_tags=core,ex:10-3
+@test "what a box must not have, as seen from outside, whoever its root is" {
+    local options bit
+    for options in "" "--userns host"; do
+        # shellcheck disable=SC2086 # two words or none
+        capabilities $options
+        assert_isolated "$BOX_PID" mnt pid ipc uts net
+        # SYS_MODULE SYS_RAWIO SYS_PTRACE SYS_ADMIN SYS_BOOT SYS_TIME NET_ADMIN
+        for bit in 16 17 19 21 22 25 12; do
+            assert_equal "capability $bit: $((0x$(status_of "$BOX_PID" CapEff) >> bit & 1))" "capability $bit: 0"
+        done
+        assert_equal "$(status_of "$BOX_PID" NoNewPrivs)" 1
+        assert_equal "$(status_of "$BOX_PID" Seccomp)" 2
+    done
+}
+
+# bats test_tags=core,ex:10-4
+@test "capabilities: what was dropped is out of the bounding set, as seen from outside" {
+    start_box full run --network none --cap-drop ALL "$ROOTFS" sleep 60
+    assert_isolated "$BOX_PID" mnt pid
+    assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits)"
+    start_box full run --network none --cap-drop ALL --cap-add NET_RAW "$ROOTFS" sleep 60
+    assert_equal "$(status_of "$BOX_PID" CapBnd)" "$(bits 13)"
+    assert_equal "$(status_of "$BOX_PID" CapEff)" "$(bits 13)"
+}
+
 # bats test_tags=ex:10-4
 @test "capabilities: the short list, and nothing inheritable or ambient" {
     local options
@@ -118,6 +144,27 @@ capabilities() {
     run -0 "$full" run --network none -v "$BATS_TEST_TMPDIR/kernel:/proc/sys/kernel" "$ROOTFS" \
         grep CapBnd /proc/self/status
     assert_equal "$output" "$bound"
+}
+
+# What the command in the box is now: "sleep 61" with a new namespace, "sleep 60" without.
+sleeps() {
+    BOX_PID=$(last_descendant "$TOOL_PID")
+    asleep=$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline")
+    [[ $asleep == *"sleep "6* && $asleep != *unshare* ]]
+}
+
+# bats test_tags=core,ex:10-2
+@test "the filter refuses a namespace inside, which --seccomp off allows, as seen from outside" {
+    local script='unshare --user sleep 61 || exec sleep 60' asleep above
+    start_box full run --network none "$ROOTFS" sh -c "$script"
+    wait_until 5 sleeps
+    assert_isolated "$BOX_PID" mnt pid
+    assert_equal "$asleep $(status_of "$BOX_PID" Seccomp)" "sleep 60  2"
+    start_box full run --network none --seccomp off "$ROOTFS" sh -c "$script"
+    wait_until 5 sleeps
+    assert_equal "$asleep $(status_of "$BOX_PID" Seccomp)" "sleep 61  0"
+    above=$(status_of "$BOX_PID" PPid)
+    assert_differ "$(namespace_of "$BOX_PID" user)" "$(namespace_of "$above" user)"
 }
 
 # bats test_tags=ex:10-2

@@ -28,7 +28,7 @@ lines as $record
    | with_entries(if .value == "" then .value = null else . end)] as $checks
 | ($checks | map(select(.kind == "core") | .exercises[]) | unique | sort_by(split(".") | map(tonumber))) as $with_core
 | ($checks | map(select(.kind == "polish") | .exercises[0]) | unique | map(select(. as $e | $with_core | index($e)))) as $with_polish
-| (if $only then 100 else 80 end) as $core | (100 - $core) as $polish
+| (if $only or $with_polish == [] then 100 else 80 end) as $core | (100 - $core) as $polish
 | [$with_core[] as $e
    | ([$checks[] | select(.kind == "core" and (.exercises | index($e)))]) as $c
    | ([$checks[] | select(.kind == "polish" and .exercises[0] == $e)]) as $p

@@ -121,6 +121,18 @@ wait_box() {
     wait "$TOOL_PID" || status=$?
 }
 
+# box_waits PROGRAM: that is what the command has become.
+box_waits() {
+    BOX_PID=$(last_descendant "$TOOL_PID")
+    [ "$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline" | cut -d' ' -f1)" = "$1" ]
+}
+
+# A box whose command reads the fifo 'go' in the check's directory goes on, and ends.
+end_wait() {
+    timeout "$RUN_LIMIT" sh -c ": >'$BATS_TEST_TMPDIR/go'"
+    wait_box
+}
+
 # End the box of TOOL_PID by a signal that the tool survives, so that it can undo what it has done.
 end_box() {
     kill -TERM "$TOOL_PID"
