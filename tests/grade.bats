@@ -105,25 +105,31 @@ END
 # Judged by what it prints alone, it would pass many.
 @test "no core check passes on a program that isolates nothing, but reads its arguments and prints what is wanted" {
     local tool
-    for tool in 01-chroot/chroot 01-chroot/escape 02-uts/uts 02-uts/enter 03-pid/pid 04-mnt/mnt 05-ipc/ipc 06-user/user; do
+    for tool in 01-chroot/chroot 01-chroot/escape 02-uts/uts 02-uts/enter 03-pid/pid 04-mnt/mnt 05-ipc/ipc 06-user/user \
+        07-net/net 08-cgroup/cgroup 09-overlay/overlay 10-full/full; do
         mkdir -p "$submissions/liar/${tool%/*}"
         install -m 755 /dev/stdin "$submissions/liar/$tool" <<'END'
 #!/bin/bash
 name=$(uname -n)
-[[ $0 != */chroot && $0 != */enter ]] || shift
+[[ $0 != */chroot && $0 != */enter && $0 != */full ]] || { first=$1 && shift; }
 while [[ $1 == --* ]]; do
     case $1 in
-    --init | --keep-proc | --dev | --read-only) shift ;;
+    --init | --keep-proc | --dev | --read-only | --none | --no-nat | --stat | --diff) shift ;;
+    --mount) stay=yes && shift 2 ;;
+    --lower) root=$2 && shift 2 ;;
     *) name=$2 && shift 2 ;;
     esac
 done
+[[ $0 != */full ]] || { root=$1 && shift; }
+[ "$first" != exec ] || root=
+[ -z "$root" ] || [ -n "$stay" ] || exec chroot "$root" "$@"
 [ "$*" != "uname -n" ] || { echo "$name" && exit; }
 [ "$1" != /bin/probe ] || set -- /run/course/.build/probe "${@:2}"
 exec "$@"
 END
     done
     local seen
-    seen=$(cd "$COURSE" && BIN_DIR=$submissions/liar tests/bin/playhost bats --tap --filter-tags core tests/0[1-6]*.bats) || true
+    seen=$(cd "$COURSE" && BIN_DIR=$submissions/liar tests/bin/playhost bats --tap --filter-tags core tests/[01][0-9]-*.bats) || true
     printf '%s\n' "$seen"
     run ! grep '^ok' <<<"$seen"
     assert_equal "$(grep -c '^not ok' <<<"$seen")" "$("$COURSE/tests/bin/graded" | cut -f2 | grep -c core)"
