@@ -196,3 +196,30 @@ END
     grep -q "^+.*CLONE_NEW[U]TS" "$BATS_TEST_TMPDIR/out/half/diff"
     grep -q '<testsuites name="half"' "$BATS_TEST_TMPDIR/out/half/junit.xml"
 }
+
+@test "formats: as Gradescope, JUnit and Classroom 50 describe them" {
+    local grade=$BATS_TEST_TMPDIR/grade.json result
+    cat >"$grade" <<'END'
+{"submission": "ada", "verdict": "graded", "why": null, "seconds": 12.5, "points": 46.7, "max_points": 100, "exercises": [
+  {"exercise": "2.1", "title": "a namespace", "core": {"points": 26.7, "max_points": 26.7, "passed": true}, "polish": {"points": 20, "max_points": 20, "passed": true}},
+  {"exercise": "3.1", "title": "PID 1", "core": {"points": 0, "max_points": 53.3, "passed": false}, "polish": {"points": 0, "max_points": 0, "passed": false}}],
+ "checks": [
+  {"file": "02-uts.bats", "name": "a <b>", "exercise": "2.1", "kind": "core", "passed": true, "seconds": 1, "rationale": null, "command": null, "expected": null, "actual": null, "help": null},
+  {"file": "03-pid.bats", "name": "c & d", "exercise": "3.1", "kind": "core", "passed": false, "seconds": 2, "rationale": "crashes", "command": "pid true", "expected": "1", "actual": "7", "help": "see"},
+  {"file": "03-pid.bats", "name": "e", "exercise": "3.1", "kind": "core", "passed": null, "seconds": 0, "rationale": "needs 2.1", "command": null, "expected": null, "actual": null, "help": null}]}
+END
+    # As https://github.com/foundation50/classroom50/wiki/Advanced-Autograding has it.
+    export CLASSROOM=cs ASSIGNMENT=box SUBMISSION_TAG=submit/1 COMMIT_URL=https://c RELEASE_URL=https://r
+    result=$(jq -f "$COURSE/tests/grade/classroom50.jq" "$grade")
+    assert_equal "$(jq -c 'del(.datetime, .tests)' <<<"$result")" '{"schema":"classroom50/result/v1","classroom":"cs","assignment":"box","submission":"submit/1","commit":"https://c","release":"https://r","review":"https://c","score":467,"max-score":1000}'
+    assert_equal "$(jq -c '.tests[2]' <<<"$result")" \
+        '{"test-name":"3.1 PID 1 (core)","passed":false,"score":0,"max-score":533,"output":"c & d: crashes\ne: needs 2.1"}'
+    [[ $(jq -r .datetime <<<"$result") =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$ ]]
+
+    result=$(jq -f "$COURSE/tests/grade/gradescope.jq" "$grade")
+    assert_equal "$(jq -c '[.score, .execution_time, (.tests | length), .tests[2].score, .tests[2].max_score, .tests[2].status]' <<<"$result")" \
+        '[46.7,12,3,0,53.3,"failed"]'
+    result=$(jq -r -f "$COURSE/tests/grade/junit.jq" "$grade")
+    assert_contains "$result" '<testsuites name="ada" tests="3" failures="1" skipped="1" time="12.5">'
+    assert_contains "$result" 'name="a &lt;b&gt;"'
+}
