@@ -223,3 +223,16 @@ END
     assert_contains "$result" '<testsuites name="ada" tests="3" failures="1" skipped="1" time="12.5">'
     assert_contains "$result" 'name="a &lt;b&gt;"'
 }
+
+@test "chapters 7 to 10: core is all, and the chapters before are the course's" {
+    local late=$submissions/late
+    mkdir -p "$late"/{03-pid,09-overlay}
+    echo 'int main(void) { return nothing; }' >"$late/03-pid/proc.c"
+    cp "$COURSE"/09-overlay/*.[ch] "$late/09-overlay"
+    sed -i '/EXERCISE 9.3/,/END/{/^ *[a-z].*;$/d}' "$late/09-overlay/diff.c"
+    run -0 grade --chapters 9 late
+    assert_equal "$(of late '[.exercises[] | "\(.exercise) \(.core.passed) \(.polish.max_points)"] | join(", ")')" \
+        "9.1 true 0, 9.2 true 0, 9.3 false 0, 9.4 true 0"
+    assert_equal "$(of late .points)" 75
+    run ! grep 03-pid "$BATS_TEST_TMPDIR/out/late/diff"
+}
