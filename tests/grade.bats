@@ -229,7 +229,7 @@ END
     mkdir -p "$late"/{03-pid,09-overlay}
     echo 'int main(void) { return nothing; }' >"$late/03-pid/proc.c"
     cp "$COURSE"/09-overlay/*.[ch] "$late/09-overlay"
-    sed -i '/EXERCISE 9.3/,/END/{/^ *[a-z].*;$/d}' "$late/09-overlay/diff.c"
+    sed -i "s/existed ? 'C' : 'A'/'A'/" "$late/09-overlay/diff.c"
     run -0 grade --chapters 9 late
     assert_equal "$(of late '[.exercises[] | "\(.exercise) \(.core.passed) \(.polish.max_points)"] | join(", ")')" \
         "9.1 true 0, 9.2 true 0, 9.3 false 0, 9.4 true 0"
