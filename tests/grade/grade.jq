@@ -9,6 +9,7 @@ lines as $record
    machine: (if $here == "" then "a virtual one" else "this one" end), verdict: $verdict,
    why: (if $why == "" then null else $why end), seconds: $seconds} as $known
 | ([$record[] | select(.[0] == "tool") | .[1] | select(test("^[0-9]+-([a-z]+)/\\1$"))]) as $built
+| any($record[]; .[0] == "build" and .[1] == "too slow") as $slow
 | ([$record[] | select(.[0] | test("bats:")) | {(.[0]): .}] | add // {}) as $results
 | ($exercises | lines | map({(.[0]): .[3]}) | add) as $titles
 | ($mode == "bin") as $bin | ($mode != "sources") as $only
@@ -17,8 +18,8 @@ lines as $record
    | ($results[$id] // [$id, "not-checked", "0", ($known.why // "not checked: the core of \($of[0]) comes first")]) as $r
    | ($built | any(startswith($chapter))) as $there
    | {id: $id, file: "\($file).bats", name: $name, exercise: $of[0], exercises: $of, kind: $kind,
-      state: (if $there or $verdict != "graded" then $r[1] else "red" end), seconds: (($r[2] | tonumber) / 1000),
-      rationale: (if $verdict == "graded" and ($there | not) then (if $bin then "there is no program" else "doesn't build" end)
+      state: (if $there or $verdict != "graded" then $r[1] elif $slow then "not-checked" else "red" end), seconds: (($r[2] | tonumber) / 1000),
+      rationale: (if $verdict == "graded" and ($there | not) then (if $bin then "there is no program" elif $slow then "too slow" else "doesn't build" end)
                   elif $r[3] == "" then null else $r[3] end),
       command: $r[4], expected: $r[5], actual: $r[6],
       help: (if $r[1] == "red" then "tests/\($file).bats, and the lesson of chapter \($chapter)" else null end)}
