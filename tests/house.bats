@@ -142,6 +142,10 @@ END
     assert_equal "$bad" ""
 }
 
+@test "every fault of tests/bin/mutants changes a line, and names checks that there are" {
+    run -0 tests/bin/unsolved --stale
+}
+
 @test "every public function says what it does" {
     run -0 awk '
         # A declaration has a comment above it, or another declaration that has one.
