@@ -172,7 +172,8 @@ probe() {
 
 passes_signals_on() {
     local name number
-    start_command "${tool_line[@]}" "$(probe)" signals || return
+    # The checks themselves may have been started by nohup.
+    start_command env --default-signal=HUP "${tool_line[@]}" "$(probe)" signals || return
     wait_until 5 grep -q ready "$BOX_OUT" || return
     for name in INT HUP QUIT USR1 USR2 WINCH TERM; do
         number=$(kill -l "$name")
@@ -240,7 +241,7 @@ on_terminal() {
     requires command:script
     mkfifo "$BATS_TEST_TMPDIR/keys.$((++BOX_COUNT))"
     : >"$BATS_TEST_TMPDIR/seen"
-    script --quiet --command "exec $* >$BATS_TEST_TMPDIR/seen" /dev/null <"$BATS_TEST_TMPDIR/keys.$BOX_COUNT" \
+    script --quiet --command "exec env --default-signal=HUP $* >$BATS_TEST_TMPDIR/seen" /dev/null <"$BATS_TEST_TMPDIR/keys.$BOX_COUNT" \
         >/dev/null 2>&1 3>&- 4>&- &
     SCRIPT_PID=$!
     exec 8>"$BATS_TEST_TMPDIR/keys.$BOX_COUNT"
