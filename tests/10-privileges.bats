@@ -303,6 +303,10 @@ on_terminal() {
 @test "-t: all output comes out, and the command's status" {
     run -0 sh -c "$full run --network none -t $ROOTFS seq 20000 </dev/null | wc -l"
     assert_equal "$output" 20000
+    # Also what the terminal still holds when the monitor learns that the box has ended.
+    run -0 sh -c "strace -f -o /dev/null -e inject=signalfd4:delay_enter=1000000 \
+        $full run --network none -t $ROOTFS seq 500 </dev/null | wc -l"
+    assert_equal "$output" 500
     run -7 sh -c "$full run --network none -t $ROOTFS sh -c 'exit 7' </dev/null"
 }
 

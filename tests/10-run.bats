@@ -371,10 +371,10 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
 
 @test "--userns: ranges side by side have no user in common" {
     local first second
-    # Only two are free, one beside the other.
-    "$full" run "${alone[@]}" "$ROOTFS" true
-    mkdir -p -m 700 /run/ten-steps
-    (cd /run/ten-steps && touch ids-{0..4095} && rm ids-1234 ids-1235)
+    # Only two are free, one beside the other. The others are taken by links: files would be swept away.
+    mkdir -p -m 700 /run/ten-steps "$BATS_TEST_TMPDIR/ids"
+    (cd "$BATS_TEST_TMPDIR/ids" && touch ids-{0..4095} && rm ids-1234 ids-1235)
+    cp -s "$BATS_TEST_TMPDIR"/ids/* /run/ten-steps
     detached one --network=none sleep 60
     detached two --network=none sleep 60
     rm -f /run/ten-steps/ids-{0..1233} /run/ten-steps/ids-{1236..4095}
