@@ -37,6 +37,19 @@ load lib/escapes
     exec 9<&-
 }
 
+# It has not been executed: with the host's arguments and variables still in its memory.
+@test "escape: the memory of the box's init" {
+    run -0 env -i "TOKEN=$SECRET" "$ESCAPE" cat /proc/self/environ
+    assert_contains "$output" "$SECRET"
+    local options
+    for options in "" "--userns host" "--user 1234" "--userns host --user 1234"; do
+        # shellcheck disable=SC2086 # several words or none
+        TOKEN=$SECRET stopped --init $options -- cat /proc/1/environ
+        # shellcheck disable=SC2086 # several words or none
+        stopped --init $options -- ptrace 1
+    done
+}
+
 @test "escape: a working directory that stayed outside" {
     cd "$BATS_TEST_TMPDIR"
     run -0 "$ESCAPE" careless "$ROOTFS" /escape cat host-file

@@ -25,12 +25,17 @@ load lib/boxes
 }
 
 @test "kill -9 of a tool in the foreground: the same" {
-    start_box full run --name bird "$ROOTFS" sleep 60
-    kill -KILL "$TOOL_PID"
-    wait_until 3 ended "$TOOL_PID"
-    wait_until 3 ended "$BOX_PID"
-    assert_equal "$(of bird status)" 137
-    assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+    local options
+    for options in "" "--init" "--init --user 1234"; do
+        # shellcheck disable=SC2086 # several words or none
+        start_box full run --name bird $options "$ROOTFS" sleep 60
+        kill -KILL "$TOOL_PID"
+        wait_until 3 ended "$TOOL_PID"
+        wait_until 3 ended "$BOX_PID"
+        assert_equal "$(of bird status)" 137
+        assert_equal "$(ip -br link show type bridge)$(nft list tables)" ""
+        run -0 "$full" rm bird
+    done
 }
 
 @test "who starts a box in the background is killed before it runs: it does not, and nothing is left" {

@@ -91,14 +91,18 @@ random_name() {
 # bats's own run, but what was run is shown if the check fails, and a program has a minute.
 eval "bats_$(declare -f run)"
 run() {
-    local - failed=0 flags=()
+    local - failed=0 flags=() how=(--foreground --kill-after=1)
     set +T
     while [[ $1 == -* || $1 == '!' ]]; do
         flags+=("$1")
         shift
     done
     printf '$ %s\n' "$*"
-    [ "$(type -t "$1")" != file ] || set -- timeout --foreground --kill-after=1 "$RUN_LIMIT" "$@"
+    if [ "$(type -t "$1")" = file ]; then
+        # What a shell has started ends with it, or its output never would.
+        [[ ! $1 =~ ^(ba)?sh$ ]] || how=(--signal=KILL)
+        set -- timeout "${how[@]}" "$RUN_LIMIT" "$@"
+    fi
     stderr=
     bats_run "${flags[@]}" "$@" 3>&- 4>&- || failed=$?
     [ -z "$output" ] || printf '%s\n' "$output"
