@@ -136,6 +136,8 @@ map_of() {
     assert_contains "$output" "Permission denied"
     start_command setpriv --groups 0,4 "$(tool user)" "${maps[@]}" sleep 60
     assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
+    # Nor can it join or leave one, unless that is asked for.
+    assert_equal "$(<"/proc/$BOX_PID/setgroups")" deny
 }
 
 # bats test_tags=ex:6-2
