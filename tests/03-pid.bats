@@ -15,6 +15,7 @@ sees() {
     assert_equal "$(numbers_inside "$BOX_PID")" 1
 }
 
+# bats test_tags=ex:3-1
 @test "it has its own mount namespace for its /proc, and shares all others with the host" {
     start_box pid sleep 60
     assert_isolated "$BOX_PID" mnt
@@ -26,9 +27,11 @@ sees() {
     start_box pid sh -c 'sleep 61 & exec sleep 62'
     # shellcheck disable=SC2317 # called by wait_until
     shows_both() {
-        [ "$(cat "/proc/$BOX_PID/root/proc"/[1-9]*/cmdline | tr "\0" " ")" = "sleep 62 sleep 61 " ]
+        [[ $(cat "/proc/$BOX_PID/root/proc"/[1-9]*/cmdline | tr '\0' ' ') == *'sleep 6'[12]*'sleep 6'[12]* ]]
     }
     wait_until 5 shows_both
+    local processes=("/proc/$BOX_PID/root/proc"/[1-9]*)
+    assert_equal "${#processes[@]} processes in /proc" "2 processes in /proc"
     assert_equal "$(stat -f -c %T "/proc/$BOX_PID/root/proc")" proc
 }
 
@@ -52,7 +55,8 @@ sees() {
 # bats test_tags=core,ex:3-2
 @test "the mounts of the box are private" {
     start_box pid sleep 60
-    run -1 grep -E ' (shared|master):' "/proc/$BOX_PID/mountinfo"
+    run grep -E ' (shared|master):' "/proc/$BOX_PID/mountinfo"
+    [ "$status" -eq 1 ] || fail "expected no mount of the box to be shared or a slave, got: ${lines[0]}"
 }
 
 # bats test_tags=ex:3-3

@@ -170,7 +170,7 @@ assert_isolated() {
     for kind in "$@"; do
         namespace=$(namespace_of "$pid" "$kind") || fail "no process $pid to look at" || return
         [ "$namespace" != "$(host_namespace "$kind")" ] ||
-            fail "process $pid shares the $kind namespace with the host" || return
+            fail "expected process $pid to have its own $kind namespace, got the host's" || return
     done
 }
 
