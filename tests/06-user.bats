@@ -155,7 +155,7 @@ map_of() {
     assert_equal "$(status_of "$BOX_PID" Groups | tr -d ' ')" ""
 }
 
-# bats test_tags=ex:6-2
+# bats test_tags=ex:6-2,ex:6-3
 @test "a user without id 0 inside is just that user" {
     run -0 as_user "$(tool user)" --uid-map 7:65534:1 --gid-map 8:65534:1 "$PROBE" ids
     assert_contains "$output" "uid=7 euid=7 gid=8 egid=8"
