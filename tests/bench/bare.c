@@ -4,8 +4,8 @@
  *     bare [--veth BRIDGE] DIR COMMAND [ARG]...
  *
  * For 'make bench': how much of a start is the kernel's work, how much is full's own? No other
- * options, no state, no words: an error ends it with the number of the line as its status. The box
- * is the same, with --network none; or with a link to BRIDGE, which is there.
+ * options, no state, no messages: an error ends it with the line number as its status. The box is
+ * the same, with --network none, or with a link to BRIDGE, which must exist.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,7 +42,7 @@
             _exit(__LINE__ % 100 + 1);                                                             \
     } while (0)
 
-/* Of <linux/mount.h>, which does not go together with libc's <sys/mount.h>. */
+/* Of <linux/mount.h>, which clashes with libc's <sys/mount.h>. */
 struct attributes {
     uint64_t set, clear, propagation, userns;
 };

@@ -3,7 +3,7 @@
  * against: nothing is looked up, checked, explained or prepared for what might go wrong.
  *
  *   bare_net once            bridge, rules, box, and everything away again
- *   bare_net keep NAME       the box alone, on the bridge NAME, which is there and stays
+ *   bare_net keep NAME       the box alone, on the bridge NAME, which must exist and stays
  *   bare_net time COUNT PAUSE COMMAND…
  *                            the median time of COUNT runs of a command in microseconds, with PAUSE
  *                            microseconds between them

@@ -4,8 +4,8 @@
  *     stopwatch RUNS PAUSE COMMAND [ARG]... [::: COMMAND [ARG]...]...
  *
  * Runs the commands in turns, RUNS times each, with a pause of so many milliseconds before each
- * run, and prints a line for each with the median and the shortest time in microseconds. What
- * machines are doing besides then slows all of them alike. A command that fails ends it.
+ * run, and prints a line for each with the median and the shortest time in microseconds. So
+ * whatever else the machine is doing slows all of them alike. A command that fails ends it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_COMMANDS = 16 };
+enum { MAX_COMMANDS = 16 };
 
 static double now(void)
 {
@@ -56,7 +56,7 @@ static int by_size(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    char **commands[MOST_COMMANDS];
+    char **commands[MAX_COMMANDS];
     size_t count = 0;
 
     if (argc < 4)
@@ -69,11 +69,11 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], ":::") != 0)
             continue;
         argv[i] = NULL;
-        if (count == MOST_COMMANDS)
+        if (count == MAX_COMMANDS)
             return 2;
         commands[count++] = argv + i + 1;
     }
-    double *times = calloc(runs * MOST_COMMANDS, sizeof(*times));
+    double *times = calloc(runs * MAX_COMMANDS, sizeof(*times));
     if (times == NULL || runs == 0)
         return 2;
     for (size_t run = 0; run <= runs; run++) { /* the first time is for the caches */

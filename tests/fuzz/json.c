@@ -143,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 #else
-enum { LARGEST = 1 << 16, MOST_SEEDS = 64 };
+enum { MAX_SIZE = 1 << 16, MAX_SEEDS = 64 };
 
 static uint64_t state = 88172645463325252ULL;
 
@@ -176,14 +176,14 @@ static size_t change(uint8_t *data, size_t size)
             break;
         case 2:
             length = length < size - at ? length : size - at;
-            if (size + length > LARGEST)
+            if (size + length > MAX_SIZE)
                 break;
             memmove(data + at + length, data + at, size - at);
             size += length;
             break;
         default:
             length = strlen(piece);
-            if (size + length > LARGEST)
+            if (size + length > MAX_SIZE)
                 break;
             memmove(data + at + length, data + at, size - at);
             memcpy(data + at, piece, length);
@@ -193,7 +193,7 @@ static size_t change(uint8_t *data, size_t size)
     return size;
 }
 
-/* What the reading has to say of it is of no interest here. */
+/* What the readers report doesn't matter here. */
 static void be_quiet(void)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -203,16 +203,16 @@ static void be_quiet(void)
 
 int main(int argc, char **argv)
 {
-    static uint8_t seeds[MOST_SEEDS][LARGEST], data[LARGEST];
-    static size_t sizes[MOST_SEEDS];
+    static uint8_t seeds[MAX_SEEDS][MAX_SIZE], data[MAX_SIZE];
+    static size_t sizes[MAX_SEEDS];
     unsigned long tries = 0;
     size_t count = 0;
 
     if (argc < 3)
         return EXIT_FAILURE;
-    for (int i = 2; i < argc && count < MOST_SEEDS; i++) {
+    for (int i = 2; i < argc && count < MAX_SEEDS; i++) {
         int file = open(argv[i], O_RDONLY | O_CLOEXEC);
-        ssize_t size = file == -1 ? -1 : read(file, seeds[count], LARGEST);
+        ssize_t size = file == -1 ? -1 : read(file, seeds[count], MAX_SIZE);
         if (size >= 0)
             sizes[count++] = (size_t)size;
         if (file != -1)

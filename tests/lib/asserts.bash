@@ -24,8 +24,8 @@ refute_contains() {
     [[ $1 != *"$2"* ]] || fail "expected no '$2', got: $1"
 }
 
-# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; the time being up is a failure. SECONDS
-# are more than enough on a quiet machine, and PATIENCE times as many are given.
+# wait_until SECONDS COMMAND…: try COMMAND until it succeeds, and fail when the time is up. SECONDS is plenty
+# on a quiet machine; a busy one gets PATIENCE times as long.
 wait_until() {
     local - patience=$(($1 * PATIENCE * 1000000))
     local deadline=$((${EPOCHREALTIME/./} + patience))
@@ -37,7 +37,7 @@ wait_until() {
     done
 }
 
-# requires WORD…: say why this check can't run here, as a failure: what was not checked has not
+# requires WORD…: report why this check can't run here. That is a failure: what wasn't checked hasn't
 # been shown to work. Words: root userns cgroup_v2 overlay command:NAME tool:NAME
 requires() {
     local word why
@@ -63,13 +63,13 @@ requires() {
         tool:*)
             [ -x "$(tool "${word#*:}")" ] || why="there is no tool ${word#*:} in $BIN_DIR"
             ;;
-        *) why="requires: '$word' is not a word it knows" ;;
+        *) why="requires: unknown word '$word'" ;;
         esac
         [ -z "$why" ] || fail "cannot run here: $why" || return
     done
 }
 
-# second_processor 1|0: switch it on or off in the virtual machine, which does without it otherwise.
+# second_processor 1|0: switch it on or off in the virtual machine, where it is usually off.
 second_processor() {
     [ -n "${IN_VM-}" ] || return 0
     echo "$1" >/sys/devices/system/cpu/cpu1/online

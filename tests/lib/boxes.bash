@@ -1,5 +1,5 @@
-# For the checks of chapter 10 that make boxes and look at them by full's own commands: after load
-# helpers comes load lib/boxes. Each check ends with all boxes removed.
+# For the checks of chapter 10 that make boxes and look at them with full's own commands. Load it after
+# helpers. Each check ends with all boxes removed.
 #
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables set for, and by, bats and the bats files
@@ -20,13 +20,13 @@ teardown() {
     local failed=0 # bats looks at the last command of a teardown alone
     remove_boxes
     nothing_is_claimed || {
-        echo "there is no box, but: $(find /run/ten-steps "$BATS_TEST_TMPDIR"/*store/{boxes,claims} 2>/dev/null)"
+        echo "no box is left, but this is: $(find /run/ten-steps "$BATS_TEST_TMPDIR"/*store/{boxes,claims} 2>/dev/null)"
         failed=1
     }
     host_compare && [ "$failed" -eq 0 ]
 }
 
-# Without boxes nothing of them is left, in /run nor in the store.
+# Once there are no boxes, nothing of them is left, neither in /run nor in the store.
 nothing_is_claimed() {
     local each
     for each in /run/ten-steps "$BATS_TEST_TMPDIR"/{store,user-store}/{boxes,claims}; do
@@ -59,7 +59,7 @@ detached() {
     assert_equal "$output" "$name"
 }
 
-# A field of what is known about a box: of NAME FIELD
+# of NAME FIELD: a field of what 'full inspect' prints about a box
 of() {
     "$full" inspect --json "$1" | jq -r ".$2"
 }

@@ -6,8 +6,8 @@
 setup() {
     host_remember
     make_rootfs
-    # Each tool as it is tried here. Those with a root of their own get one that has a shell. For cgroup
-    # there is a check of its own at the end of each file: it needs its tree.
+    # Each tool as it is tried here. Those with a root of their own get one that has a shell. cgroup
+    # has a check of its own at the end of each file, because it needs its tree.
     each=(
         "chroot $ROOTFS"
         "uts"
@@ -33,8 +33,8 @@ teardown() {
     host_compare
 }
 
-# for_each FUNCTION: call it with each tool's command line in tool_line, after it has been said. It is
-# not called behind "||" or in a condition, where only its last line would count.
+# for_each FUNCTION: call it with each tool's command line in tool_line, after printing it. Never call
+# it behind "||" or in a condition, where only its last line would count.
 for_each() {
     local line words
     for line in "${each[@]}"; do
@@ -57,7 +57,7 @@ for_each_name() {
     done
 }
 
-# for_cgroup FUNCTION…: what the others have been through, where the tree of cgroup v2 is.
+# for_cgroup FUNCTION…: the same for cgroup, where there is a tree of cgroup v2.
 for_cgroup() {
     local function
     requires cgroup_v2

@@ -22,15 +22,15 @@ teardown() {
     host_compare
 }
 
-# open_way COMMAND…: here the way out is open. If this kernel does not have what the way is about,
-# it is closed everywhere, and that is said.
+# open_way COMMAND…: the way out must be open here. If this kernel lacks what the way needs, it is
+# closed everywhere, and a line reports that.
 open_way() {
     run "$@"
     if [[ $output == *"Function not implemented"* || $output == *"No such file or directory"* ]]; then
-        echo "(this kernel does not have it, so nothing is to be seen without the guard)"
+        echo "(this kernel lacks it, so there is nothing to see without the guard)"
         return 0
     fi
-    [ "$status" -eq 0 ] || fail "the way should be open here, or the check shows nothing"
+    [ "$status" -eq 0 ] || fail "expected the way to be open here: otherwise the check proves nothing"
 }
 
 # stopped [OPTION]… -- ARG…: in a box made with OPTIONs, 'escape ARG…' is run and doesn't get out.
@@ -47,7 +47,7 @@ stopped() {
     refute_contains "$output" "$SECRET"
 }
 
-# With each kind of user namespace, as one guard must not lean on another.
+# With each kind of user namespace, because one guard must not rely on another.
 stopped_in_all() {
     stopped -- "$@"
     stopped --userns host -- "$@"

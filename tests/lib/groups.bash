@@ -12,7 +12,7 @@ setup() {
     handed_down=$(<$top/cgroup.subtree_control)
 }
 
-# In the end the tree is as it was. Controllers stay enabled, which the next check should not see.
+# The tree ends as it began. The tool leaves controllers enabled, and the next check should not see that.
 teardown() {
     local group
     end_boxes
@@ -38,7 +38,7 @@ remove_group() {
     }
 }
 
-# make_group NAME: a group made by hand, as the host's administrator would
+# make_group NAME: a group made by hand, as the host's administrator would make it
 make_group() {
     made=("$top/$1" "${made[@]}")
     mkdir "$top/$1"

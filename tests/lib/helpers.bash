@@ -11,7 +11,7 @@
 
 bats_require_minimum_version 1.5.0
 
-# What whoever runs the checks has set is nothing to them.
+# The settings of the user who runs the checks must not reach them.
 umask 022
 export SHELL=$BASH LC_ALL=C.UTF-8
 unset -v CDPATH COLUMNS LINES LANGUAGE MAKEFLAGS POSIXLY_CORRECT TAR_OPTIONS TEN_STEPS_HOME TMUX TZ \
@@ -51,7 +51,7 @@ tool() {
 }
 
 # A root filesystem made of this machine's programs, once for all checks. Sets ROOTFS; with "user"
-# it is one that belongs to an ordinary user. READY_ROOTFS is a copy that is made in no time.
+# it is one that belongs to an ordinary user. READY_ROOTFS names one that is ready to be copied.
 make_rootfs() {
     local mkrootfs
     mkrootfs=$(tool mkrootfs)
@@ -69,7 +69,7 @@ make_rootfs() {
         mkdir "${ROOTFS%/*}"
         [ -n "${READY_ROOTFS-}" ] && cp -a "$READY_ROOTFS" "$ROOTFS" || "$mkrootfs" "$ROOTFS"
     fi
-    # For what a shell can't do. It does not belong to a root filesystem.
+    # The probe does what a shell can't. mkrootfs doesn't put it there.
     install "$PROBE" "$ROOTFS/probe"
 }
 
@@ -80,15 +80,15 @@ make_bare_root() {
     cp "$PROBE" "$ROOT/bin/probe"
 }
 
-# Any text that no other place can hold by chance.
+# A name that appears nowhere else by chance.
 random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
-# bats keeps note of each command that a check runs, for the place of a failure. That takes longer than
+# bats records each command that a check runs, to name the line that failed. That takes longer than
 # the command itself, so it is off (set +T) in what run and wait_until call.
 #
-# bats's own run, but what was run is shown if the check fails, and a program has a minute.
+# bats's own run, except that a failed check shows what was run, and a program has a minute.
 eval "bats_$(declare -f run)"
 run() {
     local - failed=0 flags=() how=(--foreground --kill-after=1)
@@ -111,8 +111,8 @@ run() {
     return "$failed"
 }
 
-# expect_error STATUS TEXT COMMAND…: COMMAND ends with STATUS and says one line that holds TEXT on
-# standard error, and perhaps a hint below it, and nothing on standard output.
+# expect_error STATUS TEXT COMMAND…: COMMAND ends with STATUS and prints one line with TEXT on
+# standard error, maybe a hint below it, and nothing on standard output.
 expect_error() {
     local want=$1 text=$2
     shift 2
@@ -121,10 +121,10 @@ expect_error() {
     [[ ${stderr_lines[0]-} == *"$text"* ]] ||
         fail "expected an error with '$text', got '${stderr_lines[0]-}'" || return
     [[ ${stderr_lines[0]} =~ ^[a-z]+(\ [a-z]+)?:\  ]] ||
-        fail "the error does not begin with the tool's name" || return
-    [ "${#stderr_lines[@]}" -le 2 ] || fail "more than an error and a hint" || return
+        fail "expected the error to begin with the tool's name, got '${stderr_lines[0]}'" || return
+    [ "${#stderr_lines[@]}" -le 2 ] || fail "expected an error and at most a hint, got ${#stderr_lines[@]} lines" || return
     [ "${#stderr_lines[@]}" -eq 1 ] || [[ ${stderr_lines[1]} == "hint: "* ]] ||
-        fail "the second line is not a hint: ${stderr_lines[1]}"
+        fail "expected the second line to be a hint, got '${stderr_lines[1]}'"
 }
 
 # The hint below the error that expect_error has just seen.

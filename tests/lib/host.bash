@@ -39,7 +39,7 @@ host_snapshot() {
         -printf 'file %p %y %U:%G\n' 2>/dev/null
 }
 
-# The processes of the play host, which are all that its /proc shows, but for the one that asks.
+# The processes of the play host: all that its /proc shows, except the one that asks.
 host_processes() {
     trap - DEBUG ERR
     local process stat
@@ -62,14 +62,14 @@ no_process_is_left() {
     [ "$(host_processes)" = "$processes_before" ]
 }
 
-# What is mounted, linked or queued by a process goes when it is gone, a moment later.
+# A process's mounts, links and queues disappear a moment after it.
 nothing_is_left() {
     host_after=$(host_snapshot)
     [ "$host_after" = "$host_before" ]
 }
 
-# tell_difference WHAT BEFORE AFTER: all of it, and in the last line, which the score card shows, the gist.
-tell_difference() {
+# print_difference WHAT BEFORE AFTER: all of it; the last line, which the score card shows, sums it up.
+print_difference() {
     local lines
     lines=$(diff <(echo "$2") <(echo "$3") | grep '^[<>]') || true
     echo "$lines"
@@ -78,11 +78,11 @@ tell_difference() {
 
 host_compare() {
     local failed=0 pid
-    # What has failed may well leave things, and there is no use in waiting long for them to go.
+    # A failed check may well leave things behind, and waiting long for them to go is pointless.
     [ -n "${BATS_TEST_COMPLETED-}" ] || local PATIENCE=1
     stop_boxes
     if ! wait_until 3 no_process_is_left; then
-        tell_difference "processes" "$processes_before" "$(host_processes)"
+        print_difference "processes" "$processes_before" "$(host_processes)"
         for pid in $(diff <(echo "$processes_before") <(host_processes) |
             sed -n 's/^> process \([0-9]*\).*/\1/p'); do
             kill -KILL "$pid" 2>/dev/null
@@ -90,7 +90,7 @@ host_compare() {
         failed=1
     fi
     if ! wait_until 3 nothing_is_left; then
-        tell_difference "the host" "$host_before" "$host_after"
+        print_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
     return "$failed"

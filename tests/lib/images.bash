@@ -1,4 +1,4 @@
-# For the checks of chapter 10 that make an image and run boxes of it: after load lib/boxes comes load lib/images.
+# For the checks of chapter 10 that make an image and run boxes from it. Load it after lib/boxes.
 #
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables set for the bats files, and by bats
@@ -11,8 +11,8 @@ setup() {
     full=$(tool full)
 }
 
-# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base. What is
-# given is more of its environment.
+# An image base:1 in base.tar: a root filesystem, and a layer on it with the file /etc/base. The
+# argument is added to its environment.
 make_image() {
     make_rootfs
     secret=$(random_name)

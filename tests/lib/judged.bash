@@ -145,7 +145,7 @@ host_compare() {
     remove_the_rest
     [ -n "${BATS_TEST_COMPLETED-}" ] || failed=1
     if [ "$failed" -eq 0 ] && ! wait_until 1 nothing_is_left; then
-        tell_difference "the host" "$host_before" "$host_after"
+        print_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
     local exercise

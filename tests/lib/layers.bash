@@ -24,7 +24,7 @@ layer() {
     done
 }
 
-# Everything about the files below a directory, but for the sizes and links of directories: type, mode,
+# Everything about the files below a directory, except the sizes and links of directories: type, mode,
 # owner, time, size, links, target of a link; content; extended attributes.
 listing() {
     (
@@ -106,7 +106,7 @@ with_image() {
     run -0 "$overlay" --image "$1" --mount merged -- sh -ec "$2"
 }
 
-# refused TEXT [FILE]: that image is not taken, for that reason, and the store is as before.
+# refused TEXT [FILE]: the image is refused with the reason TEXT, and the store is as before.
 refused() {
     local before after
     mkdir -p store/{configs,images,layers,tmp}

@@ -11,7 +11,7 @@ teardown_file() {
     end_world
 }
 
-# Whatever a check that failed has left of the settings.
+# The settings again as they were, whatever a failed check has left.
 setup() {
     echo 0 >/proc/sys/net/ipv4/ip_forward
     echo 1 >/proc/sys/net/ipv4/conf/all/accept_redirects

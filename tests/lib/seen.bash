@@ -8,9 +8,9 @@ status_of() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-# The host whose tools are checked is this one, where the checks themselves run; when a tree is graded it is
-# another, see judged.bash. There its mounts are read, its namespaces, the number by which its own
-# processes know one of them, the numbers that one has further inside; and commands of its own start.
+# The tools run on this host, as the checks themselves do. When a tree is graded they run on another one,
+# and judged.bash replaces what follows: where to read that host's mounts and namespaces, the number of a
+# process there and further inside, and how to start a command there.
 HOST_PROC=/proc/self
 HOST_ITSELF=$$
 ON_HOST=()
@@ -27,7 +27,7 @@ numbers_inside() {
     status_of "$1" NSpid | cut -f2-
 }
 
-# The program that a tool is, to be copied.
+# The path of a tool's program, for copying it.
 program() {
     tool "$1"
 }
@@ -71,8 +71,8 @@ BOX_PID=
 TOOL_PIDS=()
 BOX_COUNT=0
 
-# start_job COMMAND…: the same as a job of its own, as a shell at a terminal starts it: only such a one
-# is stopped by SIGTSTP. It is TOOL_PID, and is not waited for.
+# start_job COMMAND…: the same as a job of its own, as a shell at a terminal starts it: SIGTSTP
+# stops only such jobs. Its pid is TOOL_PID; nothing waits for its command.
 start_job() {
     printf '$ %s &\n' "$*"
     set -m
@@ -96,7 +96,7 @@ started_or_ended() {
     box_runs "$1" || ended "$1"
 }
 
-# Has the command itself been executed? Then the last descendant is none of the tools any more.
+# Has the command itself been executed? Then the last descendant isn't one of the tools any more.
 box_runs() {
     local exe
     exe=$(readlink "/proc/$(last_descendant "$1")/exe") || return 1
@@ -139,8 +139,8 @@ end_box() {
     wait_box 10
 }
 
-# The same with all boxes: for a teardown, before what is left over is looked at. What kill -9 leaves
-# is only found by the next run.
+# The same with all boxes, for a teardown, before it looks at what is left. Only the next run finds what
+# kill -9 leaves.
 end_boxes() {
     local pid
     for pid in "${TOOL_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
@@ -201,8 +201,8 @@ as_user() {
     timeout --foreground --kill-after=1 "$RUN_LIMIT" "${AS_USER[@]}" "$@"
 }
 
-# The same, born in a group: in_branch DIRECTORY COMMAND… It takes the place of a subshell, as those of
-# run and start_command, so that their signals reach the command.
+# The same, born in a group: in_branch DIRECTORY COMMAND… It replaces the subshell of
+# run or start_command, so that their signals reach the command.
 in_branch() {
     exec bash -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" "${AS_USER[@]}" "${@:2}"
 }
@@ -217,8 +217,8 @@ WORLD=10.9.0.2
 HOST=10.9.0.1
 TALK=$COURSE/.build/talk
 
-# The outside world is a second network namespace, one hop from the play host's by wan. Without IPv6
-# addresses, which would appear and settle in the middle of the checks.
+# The outside world is a second network namespace, one hop from the play host over wan. It has no IPv6
+# addresses: those would appear and settle in the middle of the checks.
 make_world() {
     unshare --net sleep infinity 3>&- 4>&- &
     export WORLD_PID=$!
@@ -237,7 +237,7 @@ make_world() {
 end_world() {
     kill "$WORLD_PID"
     wait "$WORLD_PID" 2>/dev/null || true
-    ip link delete wan 2>/dev/null || true # if the kernel has not done so yet
+    ip link delete wan 2>/dev/null || true # if the kernel hasn't done so yet
 }
 
 in_world() {

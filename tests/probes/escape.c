@@ -2,9 +2,9 @@
  * escape: ways out of a box, each of which has worked on some container once. The checks run each
  * where it works, and in a box that has to stop it.
  *
- * Exit status: 0 if the way is open, 1 if it is closed (standard error says by which error), 2 for
- * a mistake in calling it. Nothing here does harm: where a way is open, it is looked at from the
- * door, or what is written is what was there before.
+ * Exit status: 0 if the way is open, 1 if it is closed (standard error has the reason), 2 for
+ * a mistake in calling it. Nothing here does harm: where a way is open, the program only looks
+ * through the door, or writes what was there before.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -143,7 +143,7 @@ static int type(const char *text)
     return 0;
 }
 
-/* kill-group: a signal to all of one's process group but oneself. */
+/* kill-group: signal all other processes of this process group. */
 static int signal_group(void)
 {
     signal(SIGUSR1, SIG_IGN);
@@ -188,7 +188,7 @@ static int make_map(void)
     return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof(map)), "bpf");
 }
 
-/* handle: open a directory by its handle, as one could any other of the file system. */
+/* handle: open a directory by its handle: any other of the file system would open the same way. */
 static int open_handle(void)
 {
     union {
@@ -236,7 +236,7 @@ static int mount_new(void)
     return outcome(mount("none", "/mounted", "tmpfs", 0, NULL), "mount");
 }
 
-/* pivot_root: may one? That "/" is where it is already is another matter. */
+/* pivot_root: is the call allowed? EINVAL and EBUSY come from the kernel's later checks. */
 static int pivot(void)
 {
     if (chdir("/") == -1)
@@ -389,6 +389,6 @@ int main(int argc, char **argv)
     else if (argc == 2)
         status = without_arguments(argv[1]);
     if (status == 2)
-        fprintf(stderr, "escape: no such way, or not with so many arguments\n");
+        fprintf(stderr, "escape: unknown way, or wrong number of arguments\n");
     return status;
 }

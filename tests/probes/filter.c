@@ -1,7 +1,7 @@
 /*
- * filter: run the compiled seccomp filter as the kernel would, for each call number, and hold the
- * outcome against the list it was compiled from. Prints "N instructions" and ends with 0, or tells
- * each difference and ends with 1.
+ * filter: run the compiled seccomp filter as the kernel would, for each call number, and compare
+ * the outcome with the list it was compiled from. Prints "N instructions" and ends with 0, or
+ * prints each difference and ends with 1.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -23,7 +23,7 @@ enum { ARCH = (int)AUDIT_ARCH_AARCH64, OTHER_ARCH = AUDIT_ARCH_ARM };
 #define ERROR(number) (SECCOMP_RET_ERRNO | (number))
 
 static int differences;
-static int most_steps;
+static int max_steps;
 
 /* The few instructions that the filter is made of. Anything else is an error. */
 static uint32_t run(const struct filter *filter, const struct seccomp_data *data)
@@ -40,7 +40,7 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
             memcpy(&accumulator, (const char *)data + step->k, sizeof(accumulator));
             continue;
         case BPF_RET | BPF_K:
-            most_steps = steps > most_steps ? steps : most_steps;
+            max_steps = steps > max_steps ? steps : max_steps;
             return step->k;
         case BPF_JMP | BPF_JEQ | BPF_K:
             yes = accumulator == step->k;
@@ -96,7 +96,7 @@ static uint32_t action(uint8_t answer)
     return answer == ANSWER_REFUSE ? ERROR(EPERM) : SECCOMP_RET_ALLOW;
 }
 
-/* All zero arguments pass every check but that of socket, as there is no family 0. */
+/* All zero arguments pass every check but that of socket: there is no family 0. */
 static void each_number(const struct filter *filter, uint64_t capabilities)
 {
     uint8_t answers[SYSCALLS];
@@ -158,9 +158,9 @@ int main(void)
     seccomp_compile(usual, &filter);
     each_number(&filter, usual);
     each_argument(&filter);
-    most_steps = 0;
+    max_steps = 0;
     for (long number = 0; number < SYSCALLS; number++)
         run(&filter, &(struct seccomp_data){.arch = (uint32_t)ARCH, .nr = (int)number});
-    printf("%u instructions, at most %d steps\n", filter.length, most_steps);
+    printf("%u instructions, at most %d steps\n", filter.length, max_steps);
     return differences == 0 ? 0 : 1;
 }

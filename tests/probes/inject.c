@@ -6,14 +6,13 @@
  *     inject --process=P --call=N [--number=S] --kill    [--time=SECONDS] TOOL [ARG]...
  *
  * The tool is process 1, what it forks 2, and so on; the calls of each are counted from 1. strace
- * can do this for all processes at once only: what the box calls could not be distinguished from
- * what the host calls. A process that executes something else than the tool is let go: that is the
- * command.
+ * can only do this to all processes at once, and then the box's calls and the host's look alike. A
+ * process that executes another program than the tool is released: that is the command.
  *
  * The list has a line per call: the process and the numbers of the call and of the system call. The
  * exit status is the tool's. inject waits for the tool's other processes, too. When the time (10
- * seconds) is up it kills all and ends with 99; if the call was never made, or was not of the
- * system call S this time, with 98.
+ * seconds) is up it kills all and ends with 99. It ends with 98 if the call was never made, or
+ * wasn't system call S this time.
  */
 #include <elf.h>
 #include <errno.h>
@@ -56,7 +55,7 @@ static struct {
 static void broken(const char *what)
 {
     perror(what);
-    exit(EXIT_BROKEN); /* the kernel kills who is traced */
+    exit(EXIT_BROKEN); /* the kernel kills the traced processes */
 }
 
 static int number_of(pid_t pid)

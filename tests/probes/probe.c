@@ -1,8 +1,8 @@
 /*
  * probe: what the checks let run inside a box, where there may be neither a shell nor libraries.
  *
- * Each subcommand does one small thing and tells the outcome by its output and exit status (0: it
- * worked, 1: it did not). It is linked statically where the libc allows it.
+ * Each subcommand does one small thing and reports the outcome by its output and exit status (0:
+ * it worked, 1: it didn't). It is linked statically where the libc allows it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -119,7 +119,7 @@ static int send_signal(const char *pid, const char *name)
     return kill(atoi(pid), signal_number(name)) == -1 ? failed("kill") : 0;
 }
 
-/* signals: say "ready", then the number of each signal that arrives; SIGTERM ends it, with 0. */
+/* signals: print "ready", then the number of each signal that arrives; SIGTERM ends it, with 0. */
 static int print_signals(void)
 {
     static const char *const names[] = {"HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "WINCH"};
@@ -162,7 +162,7 @@ static int open_loopback(const char *port, struct sockaddr_in *address)
     return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-/* listen PORT: say "ready" and wait for one connection to 127.0.0.1:PORT. */
+/* listen PORT: print "ready" and wait for one connection to 127.0.0.1:PORT. */
 static int listen_on(const char *port)
 {
     struct sockaddr_in address;
@@ -309,6 +309,6 @@ int main(int argc, char **argv)
     else if (argc == 2)
         status = without_arguments(argv);
     if (status == -1)
-        fprintf(stderr, "probe: no such subcommand, or not with so many arguments\n");
+        fprintf(stderr, "probe: unknown subcommand, or wrong number of arguments\n");
     return status == -1 ? 2 : status;
 }

@@ -51,8 +51,8 @@ static void forget_variables(void)
 }
 
 /*
- * What is done to become a process of the host is done before the fork: that host's processes see
- * the child from its birth, and would get at whatever it still had of the judge's through /proc.
+ * This turns us into a process of the host, and it happens before the fork: that host's processes
+ * see the child from its birth, and could reach through /proc whatever it still had of the judge's.
  */
 static void leave(void)
 {
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
         err(125, "/proc/self/exe");
     int on_host = strcmp(strrchr(program, '/') + 1, "on-host") == 0;
     if (on_host && argc < 2)
-        errx(125, "on-host: what?");
+        errx(125, "on-host: missing command");
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &mask);
     leave();

@@ -1,11 +1,11 @@
 /*
  * talk: both ends of a conversation over the network, for the checks of chapter 7.
  *
- *   talk serve tcp|udp ADDRESS PORT NAME   answer everybody with "NAME saw THEIR-ADDRESS", for ever
+ *   talk serve tcp|udp ADDRESS PORT NAME   answer every client with "NAME saw CLIENT", forever
  *   talk ask tcp|udp ADDRESS PORT [FROM]   print the answer; 1 if there is none within a second.
  *                                          FROM is the client's own port
- *   talk dns ADDRESS ANSWER                be a nameserver for which all names have one address
- *   talk router LINK MAC                   say to MAC on LINK, once, that this is an IPv6 router
+ *   talk dns ADDRESS ANSWER                a nameserver that gives every name the same address
+ *   talk router LINK MAC                   announce an IPv6 router to MAC on LINK, once
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -99,7 +99,8 @@ static int ask(const char *protocol, const char *where, const char *port, const 
         perror("talk: recv");
         return 1;
     }
-    if (strcmp(protocol, "tcp") == 0) /* who closes first keeps the port for a while: the server */
+    if (strcmp(protocol, "tcp") ==
+        0) /* the first to close keeps the port for a while: let the server do it */
         (void)recv(file, rest, sizeof(rest), 0);
     return fwrite(text, 1, (size_t)length, stdout) != (size_t)length;
 }
