@@ -95,10 +95,9 @@ static long configure(int system, unsigned command, const char *key, const char 
 static int tree_new(const char *type, uint64_t attributes, const char *options)
 {
     int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
-    char *copy = strdup(options != NULL ? options : ""), *rest = options != NULL ? copy : NULL;
-    char *value;
+    char *rest = options != NULL ? strdupa(options) : NULL, *value;
 
-    if (system == -1 || copy == NULL)
+    if (system == -1)
         return -1;
     long error = configure(system, FSCONFIG_SET_STRING, "source", type);
     while (error == 0 && (value = strsep(&rest, ",")) != NULL) { /* "mode=755,..." one by one */
@@ -107,7 +106,6 @@ static int tree_new(const char *type, uint64_t attributes, const char *options)
     }
     if (error == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
         tree = (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
-    free(copy);
     close(system);
     return tree;
 }
@@ -150,7 +148,6 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
             hint("a directory can only cover a directory, and a file a file");
         die("bind %s to %s", source, there);
     }
-    close(place);
     if (flags != 0)
         mount_set(tree, there, flags);
 }
@@ -158,10 +155,7 @@ void mount_tree(const struct root *root, int tree, const char *source, const cha
 void mount_bind(const struct root *root, const char *source, const char *target,
                 unsigned long flags)
 {
-    int tree = mount_take(source);
-
-    mount_tree(root, tree, source, target, flags);
-    close(tree);
+    mount_tree(root, mount_take(source), source, target, flags);
 }
 
 struct root mount_inside(const struct root *root, const char *target, const char *type,
@@ -183,6 +177,5 @@ struct root mount_inside(const struct root *root, const char *target, const char
             mounted.path);
     if (mounted.path == NULL || tree_attach(mounted.directory, place, "") == -1)
         die("mount %s on %s", type, target);
-    close(place);
     return mounted;
 }

@@ -74,5 +74,4 @@ void root_pivot(const struct root *root)
     /* END */
     if (chdir("/") == -1)
         die("chdir /");
-    close(root->directory);
 }

@@ -5,7 +5,7 @@
  * we are about to mount. So openat2(2) resolves every target inside the root, and the mount goes
  * to its descriptor: neither ".." nor a link leads out, not even one that changes at the same time.
  *
- * The caller closes the descriptors that are returned.
+ * The descriptors that are returned are the caller's, and are closed when the command is executed.
  */
 #ifndef TARGET_H
 #define TARGET_H
