@@ -75,6 +75,7 @@ static void parse_options(int argc, char **argv)
 
 static noreturn void run_box(const struct child *child)
 {
+    mode_t mask = umask(022); /* the caller's may be too strict for the users of the box */
     mounts_make_private();
     struct root root = options.root ? root_prepare(options.root) : root_at("");
 
@@ -91,6 +92,7 @@ static noreturn void run_box(const struct child *child)
         mount_read_only(&root);
     if (options.root != NULL)
         root_pivot(&root);
+    umask(mask);
     view_in_place_of_command(); /* with --view */
     spawn_exec(child, options.command);
 }

@@ -40,8 +40,7 @@ static bool take_flag(unsigned long *flags, const char *word)
 struct bind bind_parse(const char *text, bool tmpfs)
 {
     struct bind bind = {.flags = tmpfs ? MS_NOEXEC | MS_NOSUID | MS_NODEV : MS_NODEV};
-    char *rest = strdup(text), *options = calloc(1, strlen(text) + 1);
-    const char *word;
+    char *rest = strdup(text), *options = calloc(1, strlen(text) + 1), *word;
 
     if (rest == NULL || options == NULL)
         die("mount %s", text);

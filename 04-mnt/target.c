@@ -55,8 +55,8 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
         die("target %s", path);
     *slash = '\0';
     const char *name = slash[1] != '\0' ? slash + 1 : ".";
-    int directory = root_target(root, above[0] != '\0' ? above : "/", S_IFDIR);
-    ssize_t length = readlinkat(directory, name, link, sizeof(link));
+    int directory = above[0] != '\0' ? root_target(root, above, S_IFDIR) : root->directory;
+    ssize_t length = root->no_links ? -1 : readlinkat(directory, name, link, sizeof(link));
     if (length >= 0) {
         const char *from = link[0] == '/' ? "" : above;
         if (asprintf(&leads_to, "%s/%.*s", from, (int)length, link) == -1)
@@ -66,14 +66,13 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
     } else {
         explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", target_shown(root, path),
                 kind == S_IFDIR ? "mkdirat" : "mknodat", name);
-        mode_t mask = umask(022); /* the caller's may be too strict for the users of the box */
         made = kind == S_IFDIR ? mkdirat(directory, name, 0755)
                                : mknodat(directory, name, S_IFREG | 0644, 0);
-        umask(mask);
     }
     if (made == -1 && errno != EEXIST)
         die("make %s", target_shown(root, path));
-    close(directory);
+    if (directory != root->directory)
+        close(directory);
     free(above);
 }
 
