@@ -228,7 +228,7 @@ static const char kill_usage[] = "Usage: full kill [OPTION]... BOX...\n"
 int command_kill(int argc, char **argv)
 {
     const char *name = options_one(argc, argv, kill_usage, "signal");
-    int signal = name != NULL ? signal_option(name) : SIGKILL;
+    int signal = name != NULL ? signal_number(name, "signal") : SIGKILL;
     struct spec box;
 
     while (command_next(argv, &box)) {

@@ -22,37 +22,27 @@ static const char *const signals[] = {
     "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS"};
 _Static_assert(SIGTERM == 15 && SIGTTOU == 22 && SIGSYS == 31, "the order is the kernel's");
 
-int signal_number(const char *text)
+int signal_number(const char *text, const char *what)
 {
+    const char *name = text + (strncasecmp(text, "SIG", 3) == 0 ? 3 : 0);
     int first = 0;
-    char *end;
+    char *end = NULL;
 
-    if (strncasecmp(text, "SIG", 3) == 0)
-        text += 3;
     for (int i = 1; i <= SIGSYS; i++)
-        if (strcasecmp(text, signals[i]) == 0)
+        if (strcasecmp(name, signals[i]) == 0)
             return i;
-    if (strcasecmp(text, "RTMIN") == 0)
+    if (strcasecmp(name, "RTMIN") == 0)
         return FIRST_REAL_TIME;
-    if (strncasecmp(text, "RTMIN+", 6) == 0) {
+    if (strncasecmp(name, "RTMIN+", 6) == 0) {
         first = FIRST_REAL_TIME;
-        text += 6;
+        name += 6;
     }
-    if (!isdigit((unsigned char)text[0]))
-        return 0;
-    long number = strtol(text, &end, 10);
-    return *end == '\0' && number <= LAST_REAL_TIME - first ? first + (int)number : 0;
-}
-
-int signal_option(const char *text)
-{
-    int number = signal_number(text);
-
-    if (number == 0)
-        fail("invalid signal '%s': expected a name such as TERM, USR1 or RTMIN+3, or a number from "
+    long number = isdigit((unsigned char)name[0]) ? strtol(name, &end, 10) : -1;
+    if (number < 0 || first + number == 0 || number > LAST_REAL_TIME - first || *end != '\0')
+        fail("invalid %s '%.80s': expected a name such as TERM, USR1 or RTMIN+3, or a number from "
              "1 to %d",
-             text, LAST_REAL_TIME);
-    return number;
+             what, text, LAST_REAL_TIME);
+    return first + (int)number;
 }
 
 static const char *const resources[RLIM_NLIMITS] = {

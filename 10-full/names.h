@@ -5,14 +5,9 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-/*
- * Host. The number of the signal TEXT: a name in either case, with or without "SIG", such as TERM,
- * sigusr1 or RTMIN+3, or a number. 0 if it is none of these. signal(7)
- */
-int signal_number(const char *text);
-
-/* Host. The same for what the user has typed: anything else ends the tool. */
-int signal_option(const char *text);
+/* Host. The number of the signal TEXT: a name in either case, with or without "SIG", such as TERM,
+ * sigusr1 or RTMIN+3, or a number. Anything else ends the tool; WHAT names it. signal(7) */
+int signal_number(const char *text, const char *what);
 
 /* By the kernel's numbers of the resources; begins as {0}. */
 struct rlimits {

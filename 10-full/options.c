@@ -273,7 +273,7 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "ulimit"))
         rlimit_add(&spec->limits, optarg);
     else if (is(name, "stop-signal"))
-        spec->stop_signal = signal_option(optarg);
+        spec->stop_signal = signal_number(optarg, "signal");
     else if (is(name, "stop-timeout"))
         spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, MAX_STOP);
     else if (optarg != NULL)

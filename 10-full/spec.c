@@ -167,7 +167,7 @@ char *list_join(char *const *list)
 }
 
 /* What the options leave open. */
-static int complete_from_image(struct spec *spec)
+static void complete_from_image(struct spec *spec)
 {
     const struct config *config = &spec->layers.image.config;
 
@@ -178,13 +178,8 @@ static int complete_from_image(struct spec *spec)
         spec->workdir = config->directory;
     if (spec->entrypoint == NULL)
         spec->command = image_command(&spec->layers.image, spec->command);
-    if (spec->stop_signal != 0 || config->stop_signal == NULL || config->stop_signal[0] == '\0')
-        return 0;
-    spec->stop_signal = signal_number(config->stop_signal);
-    if (spec->stop_signal != 0)
-        return 0;
-    hint("--stop-signal=TERM takes another one instead");
-    return refuse("image %s: invalid StopSignal '%.80s'", spec->source, config->stop_signal);
+    if (spec->stop_signal == 0 && config->stop_signal != NULL && config->stop_signal[0] != '\0')
+        spec->stop_signal = signal_number(config->stop_signal, "StopSignal of the image");
 }
 
 /* The last of two variables with one name counts, so the image's come first. */
@@ -218,10 +213,10 @@ int spec_complete(struct spec *spec)
     bool root = geteuid() == 0, in_users = spec->user_namespace || in_user_namespace();
     int error = layers_open(&spec->layers, spec->source, spec->keep, in_users);
 
-    if (error == 0 && spec->layers.directory == NULL)
-        error = complete_from_image(spec);
     if (error != 0)
         return error;
+    if (spec->layers.directory == NULL)
+        complete_from_image(spec);
     complete_environment(spec);
     if (spec->command == NULL || spec->command[0] == NULL) {
         spec->command = shell;

@@ -33,7 +33,7 @@ load lib/images
         assert_contains "$output" "StopSignal in its configuration is not a string"
     done
     image_with '.config.StopSignal = "SIGNONE"' signal:3
-    expect_error 125 "invalid StopSignal 'SIGNONE'" "$full" run --network none signal:3 true
+    expect_error 125 "invalid StopSignal of the image 'SIGNONE'" "$full" run --network none signal:3 true
     run -0 "$full" run --network none --name "$name" --stop-signal=INT signal:3 true
     run -0 sh -c "'$full' inspect --json $name | jq .stop_signal"
     assert_equal "$output" 2
