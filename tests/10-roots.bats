@@ -37,7 +37,7 @@ a_box() {
 
 # In the mount namespace of the tool's youngest child, is there a proc beside that on /proc?
 new_proc_is_there() {
-    grep -q ' /[^ ]*/proc [^-]* - proc ' "/proc/$(last_descendant "$TOOL_PID")/mountinfo"
+    awk '/ - proc / { print $3 }' "/proc/$(last_descendant "$TOOL_PID")/mountinfo" | grep -qvxFf <(awk '/ - proc / { print $3 }' /proc/self/mountinfo)
 }
 
 @test "escape: a /proc that is exchanged for a link between two steps of the tool" {
