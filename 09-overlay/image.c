@@ -12,7 +12,6 @@
 
 #include "../01-chroot/tool.h"
 #include "diff.h"
-#include "import.h"
 #include "source.h"
 #include "store.h"
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "import.h"
+#include "source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,40 +40,15 @@ static const char *decompressor(int file, off_t start)
 
 int import_plain(int file, const char *label)
 {
-    const char *const command[] = {decompressor(file, 0), "-dc", NULL};
+    const char *program = decompressor(file, 0);
+    char command[16];
 
-    if (command[0] == NULL)
+    if (program == NULL)
         return file;
     int plain = store_file();
+    snprintf(command, sizeof(command), "%s -dc", program);
     work_run(command, store_temporary(""), file, plain, label);
     return plain;
-}
-
-/*
- * Names are not looked up here, only numbers count. Attributes that overlay itself would read are
- * not for an image to set. Records of 64 KiB: read from a pipe, tar's own 10 are slow.
- */
-static struct worker start_tar(bool keep_owners, int *into)
-{
-    const char *const command[] = {"tar",
-                                   "--extract",
-                                   "--file=-",
-                                   "--record-size=64K",
-                                   "--preserve-permissions",
-                                   "--numeric-owner",
-                                   "--delay-directory-restore",
-                                   "--exclude=.wh.*/*",
-                                   "--xattrs",
-                                   "--xattrs-include=*",
-                                   "--xattrs-exclude=user.overlay.*",
-                                   "--warning=none",
-                                   keep_owners ? "--same-owner" : "--no-same-owner",
-                                   NULL};
-    int ends[2];
-
-    work_pipe(ends);
-    *into = ends[1];
-    return worker_start(command, ends[0], STDOUT_FILENO);
 }
 
 /* In the box. SIZE bytes of standard input through a pipe, so that nobody reads on behind them. */
@@ -98,27 +73,36 @@ static int start_reading(off_t size)
  * In the box. SIZE bytes of standard input through PROGRAM, unless it is NULL, and this process to
  * tar. Of several errors the one that explains the others is reported. The file "size" says that
  * the layer is whole, so it comes last.
+ *
+ * For tar, names of users are not looked up, only numbers count, and those that can't exist here
+ * are left out. Attributes that overlay itself would read are not for an image to set. Records of
+ * 64 KiB: read from a pipe, tar's own 10 are slow.
  */
 static noreturn void unpack(const char *program, off_t size, const char *promised,
                             const char *label)
 {
-    const char *const decompress[] = {program, "-dc", NULL};
     struct worker before;
-    char digest[SHA256_HEX + 1];
-    int from = start_reading(size), through[2], into;
+    char command[512], digest[SHA256_HEX + 1];
+    int from = start_reading(size), through[2], to[2];
 
     if (mkdir("diff", 0755) == -1 || chdir("diff") == -1)
         die("%s", label);
     if (program != NULL) {
         work_pipe(through);
-        before = worker_start(decompress, from, through[1]);
+        snprintf(command, sizeof(command), "%s -dc", program);
+        before = worker_start(command, from, through[1]);
         from = through[0];
     }
-    /* Other users than the one who runs the tool may not exist here. */
     bool keep_owners = chown(".", 65534, 65534) == 0 && chown(".", 0, 0) == 0;
-    struct worker tar = start_tar(keep_owners, &into);
-    size = sha256_pump(from, into, digest);
-    close(into);
+    snprintf(command, sizeof(command),
+             "tar --extract --file=- --record-size=64K --preserve-permissions --numeric-owner "
+             "--delay-directory-restore --exclude=.wh.*/* --xattrs --xattrs-include=* "
+             "--xattrs-exclude=user.overlay.* --warning=none %s",
+             keep_owners ? "--same-owner" : "--no-same-owner");
+    work_pipe(to);
+    struct worker tar = worker_start(command, to[0], STDOUT_FILENO);
+    size = sha256_pump(from, to[1], digest);
+    close(to[1]);
     if (program != NULL)
         worker_end(&before, label);
     if (size < 0)

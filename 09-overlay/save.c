@@ -13,7 +13,7 @@
 #include "../08-cgroup/group.h"
 #include "diff.h"
 #include "image.h"
-#include "import.h"
+#include "source.h"
 #include "store.h"
 #include "workbox.h"
 
@@ -24,22 +24,11 @@ typedef char digest_text[SHA256_HEX + 1];
 /* In the box. No time or number of this run goes into the tar: what is packed twice is the same. */
 static noreturn void pack(const char *label)
 {
-    static const char *const command[] = {
-        "tar",
-        "--create",
-        "--file=-",
-        "--format=posix",
-        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-        "--numeric-owner",
-        "--sparse",
-        "--xattrs",
-        "--xattrs-include=*",
-        "--xattrs-exclude=user.overlay.*",
-        "--warning=none",
-        "--no-recursion",
-        "--null",
-        "--files-from=-",
-        NULL};
+    static const char command[] =
+        "tar --create --file=- --format=posix --numeric-owner --sparse "
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --xattrs "
+        "--xattrs-include=* --xattrs-exclude=user.overlay.* --warning=none --no-recursion --null "
+        "--files-from=-";
     int names = whiteouts_write(STDOUT_FILENO);
 
     if (chdir("/layer") == -1)
@@ -139,13 +128,10 @@ static void make_files(const struct image *image)
 
 static void save_to(int output, const struct image *image)
 {
-    static const char *const command[] = {
-        "tar",       "--create",        "--file=-",    "--format=gnu", "--owner=0",
-        "--group=0", "--numeric-owner", "--mode=0644", "--mtime=@0",   "--files-from=names",
-        NULL};
-
     make_files(image);
-    work_run(command, store_temporary(""), -1, output, "save");
+    work_run("tar --create --file=- --format=gnu --owner=0 --group=0 --numeric-owner --mode=0644 "
+             "--mtime=@0 --files-from=names",
+             store_temporary(""), -1, output, "save");
 }
 
 /*

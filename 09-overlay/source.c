@@ -78,7 +78,7 @@ static struct tar_header find_name(const struct source *source, const char *path
             fail("%s: not a tar, or damaged", source->path);
         start = at + TAR_BLOCK;
         size = size_before > 0 ? size_before : size_of(&header);
-        if (size > end - start)
+        if (size < 0 || size > end - start)
             fail("%s: cut off: its end is missing", source->path);
         size_before = header.type == 'x' ? long_size(source->file, start) : 0;
         /* tar makes a file that it packs once more a hard link to itself. */

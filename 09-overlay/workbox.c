@@ -128,8 +128,7 @@ void work_wait(struct child *boxes, size_t count, size_t most)
     }
 }
 
-void work_run(const char *const *command, const char *directory, int input, int output,
-              const char *label)
+void work_run(const char *command, const char *directory, int input, int output, const char *label)
 {
     struct child box = work_start(directory, input, output);
 
@@ -162,21 +161,25 @@ static void drop_capabilities(void)
 }
 
 /* What tar and gzip take from the environment (TAR_OPTIONS, GZIP, a language) is not for here. */
-static noreturn void run_program(const char *const *command)
+static noreturn void run_program(const char *command)
 {
+    char *words[32] = {NULL}, *rest = strdup(command);
+
+    for (size_t i = 0; i < 31 && (words[i] = strsep(&rest, " ")) != NULL; i++)
+        continue;
     clearenv();
     setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
     setenv("LC_ALL", "C", 1);
     drop_capabilities();
-    execvp(command[0], (char **)command);
+    execvp(words[0], words);
     if (errno == ENOENT)
-        dprintf(STDERR_FILENO, "requires %s, which is not installed\n", command[0]);
+        dprintf(STDERR_FILENO, "requires %s, which is not installed\n", words[0]);
     else
-        dprintf(STDERR_FILENO, "%s: %m\n", command[0]);
+        dprintf(STDERR_FILENO, "%s: %m\n", words[0]);
     _exit(EXIT_TOOL);
 }
 
-struct worker worker_start(const char *const *command, int input, int output)
+struct worker worker_start(const char *command, int input, int output)
 {
     int errors[2];
 
@@ -184,7 +187,7 @@ struct worker worker_start(const char *const *command, int input, int output)
     /* The first words are enough: the program goes on when there is no room for more. */
     if (fcntl(errors[1], F_SETFL, O_NONBLOCK) == -1)
         die("fcntl");
-    struct worker worker = {.program = command[0], .pid = fork(), .errors = errors[0]};
+    struct worker worker = {.pid = fork(), .errors = errors[0]};
     if (worker.pid == -1)
         die("fork");
     if (worker.pid == 0) {
@@ -209,7 +212,7 @@ void worker_end(const struct worker *worker, const char *label)
     int status;
 
     if (waitpid(worker->pid, &status, 0) == -1 || stream == NULL)
-        die("wait for %s", worker->program);
+        die("%s", label);
     if (status == 0)
         return;
     /* The first words of the program, but for tar's note on how it makes names harmless. */

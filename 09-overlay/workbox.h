@@ -29,22 +29,21 @@ struct child work_start(const char *directory, int input, int output);
  */
 void work_wait(struct child *boxes, size_t count, size_t most);
 
-/* Host. Run COMMAND in such a box, and wait for its end. LABEL is what errors begin with. */
-void work_run(const char *const *command, const char *directory, int input, int output,
-              const char *label);
+/* Host. Run COMMAND, words with blanks between them, in such a box, and wait for its end. LABEL is
+ * what errors begin with. */
+void work_run(const char *command, const char *directory, int input, int output, const char *label);
 
 /* Box. A close-on-exec pipe with a large buffer. An error ends the box. */
 void work_pipe(int ends[2]);
 
 /* A program at work in a box. */
 struct worker {
-    const char *program;
     pid_t pid;
     int errors; /* what it complains about is read here */
 };
 
 /* Box. Start COMMAND with INPUT and OUTPUT, which are closed here unless they are standard ones. */
-struct worker worker_start(const char *const *command, int input, int output);
+struct worker worker_start(const char *command, int input, int output);
 
 /* Box. Wait for its end. If it fails, so does the box, with LABEL and its first complaint. */
 void worker_end(const struct worker *worker, const char *label);

@@ -141,6 +141,19 @@ load lib/layers
     refused "has no sha256 digest"
 }
 
+@test "a tar whose sizes lead backwards ends" {
+    local sum=0 byte
+    echo '[]' >manifest.json
+    tar -cf image.tar manifest.json
+    printf %s -0000010000 | dd of=image.tar bs=1 seek=124 conv=notrunc status=none
+    printf '        ' | dd of=image.tar bs=1 seek=148 conv=notrunc status=none
+    for byte in $(head -c 512 image.tar | od -An -v -t u1); do
+        sum=$((sum + byte))
+    done
+    printf '%06o\0' "$sum" | dd of=image.tar bs=1 seek=148 conv=notrunc status=none
+    expect_error 125 "image.tar: cut off" timeout 30 "$overlay" --image image.tar --mount merged true
+}
+
 # image_with FILTER: an image of one layer whose manifest has been through jq
 image_with() {
     layer tree file
