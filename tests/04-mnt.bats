@@ -67,9 +67,9 @@ start_box_in_directory() {
     ROOT=$BATS_TEST_TMPDIR/$NAME
     mkdir -p "$ROOT${PROBE%/*}" "$ROOT/disk"
     cp "$PROBE" "$ROOT$PROBE"
-    mount -t tmpfs disk "$ROOT/disk"
+    "${ON_HOST[@]}" mount -t tmpfs disk "$ROOT/disk"
     start_box mnt --root "$ROOT" "$PROBE" pause
-    umount "$ROOT/disk"
+    "${ON_HOST[@]}" umount "$ROOT/disk"
     mapfile -t mounts < <(awk -v name="/$NAME" 'substr($4, length($4) - length(name) + 1) == name { root = $1; print $5 }
         $2 == root { print $5 }' "/proc/$BOX_PID/mountinfo")
 }
