@@ -22,8 +22,7 @@ int main(int argc, char **argv)
     static char *shell[] = {"/bin/sh", NULL};
     char **command = argc > 1 ? argv + 1 : shell;
 
-    /* EXERCISE 1.3: move the root below where you stand, climb past it, and make the top the root
-     */
+    /* EXERCISE 1.3: move the root below you, climb past it, and make the top your root */
     if (chdir("/") == -1 || (mkdir("way-out", 0700) == -1 && errno != EEXIST))
         return failed("mkdir /way-out");
     if (chroot("way-out") == -1) /* now we stand above the root */

@@ -57,8 +57,7 @@ sigset_t spawn_signals(void)
     return set;
 }
 
-/* The kernel only sends the signal for a death that comes after this call, so look whether the
- * host's end of the socket is still held. */
+/* No signal comes if the tool died before this call: then its end of the socket is closed. */
 void spawn_tie(const struct child *child)
 {
     struct pollfd host = {.fd = child->sync, .events = 0};

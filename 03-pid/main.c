@@ -31,50 +31,37 @@ static const char usage[] =
     "or at once:\n"
     "  unshare --fork --pid --mount-proc /bin/bash\n";
 
-struct options {
-    bool keep_proc;
-    bool init;
-    char **command;
-};
-
-static struct options parse_options(int argc, char **argv)
+int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {
+    static const struct option options[] = {
         {"keep-proc", no_argument, NULL, 'k'}, {"init", no_argument, NULL, 'i'}, TOOL_OPTIONS};
-    struct options options = {false, false, NULL};
+    bool keep_proc = false, init = false;
     int option;
 
     tool_start(argv, "pid", usage);
-    while ((option = getopt_long(argc, argv, TOOL_FLAGS "ki", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, TOOL_FLAGS "ki", options, NULL)) != -1) {
         if (option == 'k')
-            options.keep_proc = true;
+            keep_proc = true;
         else if (option == 'i')
-            options.init = true;
+            init = true;
         else
             tool_option(option);
     }
-    options.command = tool_command(argc, argv);
-    return options;
-}
 
-int main(int argc, char **argv)
-{
-    struct options options = parse_options(argc, argv);
-    uint64_t namespaces = options.keep_proc ? 0 : CLONE_NEWNS;
-
+    uint64_t namespaces = keep_proc ? 0 : CLONE_NEWNS;
     /* EXERCISE 3.1: make the child the first process of a new pid namespace. clone(2) */
     namespaces |= CLONE_NEWPID;
     /* END */
     struct child child = spawn(namespaces);
     if (child.pid == 0) { /* in the box */
-        if (!options.keep_proc) {
+        if (!keep_proc) {
             mounts_make_private();
             proc_mount();
         }
-        if (options.init)
+        if (init)
             init_stay_behind(&child);
         view_in_place_of_command(); /* with --view */
-        spawn_exec(&child, options.command);
+        spawn_exec(&child, tool_command(argc, argv));
     }
     return spawn_wait(&child); /* on the host */
 }

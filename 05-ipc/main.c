@@ -25,21 +25,15 @@ static const char usage[] = "Usage: ipc [OPTION]... [--] [COMMAND [ARG]...]\n"
                             "  ipcmk -Q\n"
                             "  unshare --ipc ipcs -q\n";
 
-static char **parse_options(int argc, char **argv)
+int main(int argc, char **argv)
 {
     static const struct option options[] = {TOOL_OPTIONS};
+    uint64_t namespaces = CLONE_NEWNS; /* for a /dev/mqueue of its own */
     int option;
 
     tool_start(argv, "ipc", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
         tool_option(option);
-    return tool_command(argc, argv);
-}
-
-int main(int argc, char **argv)
-{
-    char **command = parse_options(argc, argv);
-    uint64_t namespaces = CLONE_NEWNS; /* for a /dev/mqueue of its own */
 
     /* EXERCISE 5.1: give the child its own IPC objects. clone(2) */
     namespaces |= CLONE_NEWIPC;
@@ -51,7 +45,7 @@ int main(int argc, char **argv)
         ipc_mount_queues(&root, "/dev/mqueue");
         close(root.directory);
         view_in_place_of_command(); /* with --view */
-        spawn_exec(&child, command);
+        spawn_exec(&child, tool_command(argc, argv));
     }
     return spawn_wait(&child); /* on the host */
 }

@@ -57,7 +57,9 @@ int main(int argc, char **argv)
         fail("invalid setgroups '%s': expected allow or deny", setgroups);
     if (users.count + groups.count > 0 && !allow && geteuid() == 0)
         idmap_leave_groups(); /* the box can't */
-    if (users.count == 0)     /* one range: 0 inside is you, and nobody else */
+
+    /* By default root inside is you, and nobody else exists there. */
+    if (users.count == 0)
         users = (struct id_map){{{0, geteuid(), 1}}, 1};
     if (groups.count == 0)
         groups = (struct id_map){{{0, getegid(), 1}}, 1};
