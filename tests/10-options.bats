@@ -91,7 +91,7 @@ shm_size() {
     assert_equal "$output" $'65536\n1777'
     assert_equal "$(grep ' /dev/shm ' /proc/self/mountinfo || true)" "$host"
     for each in 0 x 1e9 0x10 1.2.3 .5 64Q -1 9999999T; do
-        expect_error 125 "shm-size: " "$full" run "${alone[@]}" "--shm-size=$each" "$ROOTFS" true
+        expect_error 125 "invalid shm-size '" "$full" run "${alone[@]}" "--shm-size=$each" "$ROOTFS" true
     done
     requires userns
     make_rootfs user
