@@ -91,6 +91,8 @@ static void close_box(struct child *child)
     while ((got = recv(child->sync, text, sizeof(text), MSG_DONTWAIT)) > 0)
         if (text[got - 1] == '\n') /* and not what spawn() sends */
             (void)!write(tool_errors(), text, (size_t)got);
+    if (got == -1 && errno != EAGAIN && errno != ECONNRESET)
+        (void)report("read the errors of a box");
     close(child->pidfd);
     close(child->sync);
     child->pid = 0;
@@ -105,7 +107,7 @@ static noreturn void end_all(const struct child *boxes, size_t count, int status
     exit(status);
 }
 
-void work_wait(struct child *boxes, size_t count, size_t most)
+void work_wait(struct child *boxes, size_t count, size_t limit)
 {
     sigset_t signals = spawn_signals();
     int status;
@@ -120,7 +122,7 @@ void work_wait(struct child *boxes, size_t count, size_t most)
             }
             running += boxes[i].pid != 0;
         }
-        if (running <= most)
+        if (running <= limit)
             return;
         int signal = sigwaitinfo(&signals, NULL);
         if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT)
@@ -191,9 +193,10 @@ struct worker worker_start(const char *command, int input, int output)
     if (worker.pid == -1)
         die("fork");
     if (worker.pid == 0) {
-        use(errors[1], STDERR_FILENO); /* first: what fails here is reported by worker_end() */
+        tool_errors_to(errors[1]); /* worker_end() reports what fails from here on */
         use(input, STDIN_FILENO);
         use(output, STDOUT_FILENO);
+        use(errors[1], STDERR_FILENO);
         run_program(command);
     }
     close(errors[1]);

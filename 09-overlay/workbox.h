@@ -23,11 +23,11 @@
 struct child work_start(const char *directory, int input, int output);
 
 /*
- * Host. Wait until at most MOST of COUNT boxes are still at work; those that have ended have the
+ * Host. Wait until at most LIMIT of COUNT boxes are still at work; those that have ended have the
  * pid 0. A signal ends all of them, and then the tool; so does the first one that fails, with its
  * error.
  */
-void work_wait(struct child *boxes, size_t count, size_t most);
+void work_wait(struct child *boxes, size_t count, size_t limit);
 
 /* Host. Run COMMAND, words with blanks between them, in such a box, and wait for its end. LABEL is
  * what errors begin with. */
