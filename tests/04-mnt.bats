@@ -345,7 +345,7 @@ zero character special file 1:5 666"
     assert_equal "$(stat -c %F "/proc/$BOX_PID/root/dev/"* | grep -c 'special file')" 6
 }
 
-# bats test_tags=ex:4-1
+# bats test_tags=ex:4-2
 @test "--dev: the devices work" {
     make_rootfs
     run -0 "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
