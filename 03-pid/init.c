@@ -50,6 +50,6 @@ void init_stay_behind(struct child *box)
     tool_errors_to(STDERR_FILENO);
     /* If the socket closes, the host knows that the command runs; a word on it means failure. */
     close_all_but((int[]){child.pidfd, box->sync}, failed ? 2 : 1);
-    (failed ? exit : _exit)(spawn_wait(&child)); /* exit(3) says that word */
+    (failed ? exit : _exit)(spawn_wait(&child)); /* exit(3) sends that word */
     /* END */
 }
