@@ -187,13 +187,12 @@ static void read_image(struct source *source, const struct json *json, size_t ob
              image->config.layer_count);
     if (count > OVERLAY_MAX_LAYERS)
         fail("%s: %zu layers; overlay stacks at most %d", source->path, count, OVERLAY_MAX_LAYERS);
-    struct layer *layer = image->layers = calloc(count, sizeof(*layer));
-    if (layer == NULL)
+    image->layers = calloc(count, sizeof(*image->layers));
+    if (image->layers == NULL)
         die("%s", source->path);
-    char **digest = image->config.layers;
-    for (size_t i = JSON_NONE; (i = json_next(json, layers, i)) != JSON_NONE;) {
-        *layer = find(source, path_of(source, json, i), "the layer ");
-        layer++->digest = *digest++;
+    for (size_t each = JSON_NONE, i = 0; (each = json_next(json, layers, each)) != JSON_NONE; i++) {
+        image->layers[i] = find(source, path_of(source, json, each), "the layer ");
+        image->layers[i].digest = image->config.layers[i];
     }
 }
 

@@ -167,8 +167,8 @@ static noreturn void run_program(const char *command)
 {
     char *words[32] = {NULL}, *rest = strdup(command);
 
-    for (size_t i = 0; i < 31 && (words[i] = strsep(&rest, " ")) != NULL; i++)
-        continue;
+    for (size_t i = 0; i < 31 && rest != NULL; i++)
+        words[i] = strsep(&rest, " ");
     clearenv();
     setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
     setenv("LC_ALL", "C", 1);
