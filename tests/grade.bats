@@ -236,3 +236,12 @@ END
     assert_equal "$(of late .points)" 75
     run ! grep 03-pid "$BATS_TEST_TMPDIR/out/late/diff"
 }
+
+@test "mounts that reach the host cost exercise 3.2, and no other of its chapter" {
+    mkdir -p "$submissions/shared/03-pid"
+    cp "$COURSE"/03-pid/*.[ch] "$submissions/shared/03-pid"
+    sed -i '/EXERCISE 3.2/,/END/{/EXERCISE\|END/!d}' "$submissions/shared/03-pid/proc.c"
+    run -0 grade --core --chapters 3 shared
+    assert_equal "$(of shared '[.exercises[] | "\(.exercise) \(.core.passed)"] | join(", ")')" \
+        "3.1 true, 3.2 false, 3.3 true, 3.4 true"
+}

@@ -136,6 +136,12 @@ remove_the_rest() {
     [ -z "${IN_VM-}" ] || find /sys/fs/cgroup -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || true
 }
 
+# Mounts that have reached the host, which is the fault of exercise 3.2 alone in its chapter.
+remove_mounts() {
+    grep -vxF -f <(echo "$host_before") "$HOST_PROC/mountinfo" | cut -d' ' -f5 | tac |
+        while read -r mount; do "${ON_HOST[@]}" --umount "$mount" || true; done
+}
+
 # What is left is ended or removed, which is not a fault: other checks test that a box dies with its tool.
 host_compare() {
     local failed=0
@@ -143,11 +149,13 @@ host_compare() {
     stop_boxes
     wait_until 1 end_all_processes || kill -KILL "$JUDGE_HOST" # then nothing is checked any more
     remove_the_rest
+    [[ $exercises != 3.[134] ]] || remove_mounts
     [ -n "${BATS_TEST_COMPLETED-}" ] || failed=1
     if [ "$failed" -eq 0 ] && ! wait_until 1 nothing_is_left; then
         print_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
+    [ "$failed" -eq 0 ] || remove_mounts
     local exercise
     [ "$kind" != core ] || for exercise in $exercises; do
         : >"/run/judge/green.$exercise"

@@ -3,7 +3,8 @@
  *
  * The judge stands outside that host, in a pid and a mount namespace that nothing there can reach.
  * A copy of this program lies, setuid, at the path of each tool, and starts what lies at the same
- * path on the host; as "on-host" it starts its arguments there. Nothing of the judge's goes along:
+ * path on the host; as "on-host" it starts its arguments there, or takes away the mount after
+ * "--umount", which umount(8) can't do where that covers /proc. Nothing of the judge's goes along:
  * no descriptor, no session, no variable of bats. The user and the working directory do. It passes
  * signals on and ends as the program does, which dies with it.
  */
@@ -16,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -77,6 +79,8 @@ static void run(const char *program, char **arguments, const sigset_t *mask)
         err(125, "setresuid");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigprocmask(SIG_SETMASK, mask, NULL);
+    if (strcmp(program, "--umount") == 0 && arguments[1] != NULL)
+        _exit(umount2(arguments[1], MNT_DETACH) == -1);
     execvp(program, arguments);
     err(127, "%s", program);
 }
