@@ -38,6 +38,7 @@ load lib/escapes
 }
 
 # It has not been executed: with the host's arguments and variables still in its memory.
+# bats test_tags=ex:10-3
 @test "escape: the memory of the box's init" {
     run -0 env -i "TOKEN=$SECRET" "$ESCAPE" cat /proc/self/environ
     assert_contains "$output" "$SECRET"
