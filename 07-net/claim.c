@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,28 +15,30 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "link.h"
+#include "nat.h"
 
 enum {
-    UNMADE = 0600,  /* the mode of a claim, but ... */
-    MADE = 0700,    /* ... of a shared one while all that its lines are about is there */
-    PAUSE = 5,      /* milliseconds between two tries */
-    OWN_TRIES = 20, /* until a claim that somebody is just undoing counts as in use */
-    SHARED_TRIES = 6000,
-    GLANCE = 8,       /* claims that a start looks at */
-    PATIENCE = 10000, /* milliseconds to wait for the end of a box's processes ... */
-    PASSING = 100     /* ... and of what a dead one has left, in passing */
+    UNMADE = 0600,       /* the mode of a claim ... */
+    MADE = 0700,         /* ... and of a shared one while all that its lines are about exists */
+    PAUSE = 5,           /* milliseconds between two tries */
+    OWN_TRIES = 20,      /* until a claim that is just being undone counts as in use */
+    SHARED_TRIES = 6000, /* until one that is just being made does */
+    GLANCE = 8,          /* claims that a start looks at */
+    PATIENCE = 10000,    /* milliseconds to wait for the end of our box's processes ... */
+    PASSING = 100        /* ... and of a dead one's */
 };
+
+static int undo_line(char *line, const char *token, int patience);
 
 const char *claim_home(void)
 {
     static char home[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-    if (home[0] != '\0')
-        return home;
     if (geteuid() == 0)
-        snprintf(home, sizeof(home), "/run/ten-steps");
-    else if (runtime != NULL && runtime[0] == '/')
+        return "/run/ten-steps";
+    if (runtime != NULL && runtime[0] == '/')
         snprintf(home, sizeof(home), "%s/ten-steps", runtime);
     else
         snprintf(home, sizeof(home), "/tmp/ten-steps-%u", geteuid());
@@ -50,39 +53,34 @@ static const char *path_of(const struct claim *claim)
     return path;
 }
 
-/*
- * Open the claim, in a home that nobody else may write to or look into. With CREATE it is made if
- * it isn't there; -ENOENT then means that another's last claim has just taken the home along.
- */
+/* Open the claim, in a home that is ours alone. With CREATE, -ENOENT means that another tool has
+ * just removed the home with its last claim. */
 static int open_claim(struct claim *claim, int create)
 {
-    struct stat status;
+    struct stat home;
     bool new_home = create && mkdir(claim->home, 0700) == 0;
 
     if (create && !new_home && errno != EEXIST)
         return -errno;
-    int directory = open(claim->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory != -1 && fstat(directory, &status) == 0) {
+    if (lstat(claim->home, &home) == 0) {
         errno = EPERM;
-        if (status.st_uid == geteuid() && !(status.st_mode & 077))
-            claim->file = openat(directory, claim->name,
-                                 create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
+        if (S_ISDIR(home.st_mode) && home.st_uid == geteuid() && !(home.st_mode & 077))
+            claim->file =
+                open(path_of(claim), create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
     }
     int error = claim->file == -1 ? -errno : 0;
-    if (directory != -1)
-        close(directory);
     if (error != 0 && new_home)
         (void)rmdir(claim->home);
     return error;
 }
 
-/* Lock FILE if that is possible at once, and if it has not been removed meanwhile. */
+/* Lock FILE if that is possible at once, and if it hasn't been removed meanwhile. */
 static bool lock(int file, int how, struct stat *status)
 {
     return flock(file, how | LOCK_NB) == 0 && fstat(file, status) == 0 && status->st_nlink > 0;
 }
 
-/* Undo the lines of FILE, which is locked by us alone, the last one first. */
+/* Undo the lines of FILE, which we alone have locked, last first. */
 static int undo_lines(int file, int patience)
 {
     char token[CLAIM_TOKEN] = "", *text, *end;
@@ -95,26 +93,27 @@ static int undo_lines(int file, int patience)
     if (pread(file, text, (size_t)status.st_size, 0) == -1 ||
         ((status.st_mode & S_IXUSR) && fchmod(file, UNMADE) == -1))
         error = report("read a claim");
-    sscanf(text, "token %16s", token);
-    end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon */
+    sscanf(text, " token %16s", token);
+    end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon, even */
     while (end != NULL) {
         *end = '\0';
         end = strrchr(text, '\n');
-        int failed = claim_undo_line(end != NULL ? end + 1 : text, token, patience);
+        /* if others who share the claim have written their next line behind it */
+        char *line = end != NULL ? end + 1 : text, *next = strrchr(line, '\t');
+        int failed = undo_line(next != NULL ? next + 1 : line, token, patience);
         error = error != 0 ? error : failed;
     }
     free(text);
     return error;
 }
 
-/* While it is locked, nobody else can have its name, and its home stays. */
 static void remove_claim(const struct claim *claim)
 {
     (void)unlink(path_of(claim));
     (void)rmdir(claim->home); /* with the last claim */
 }
 
-/* The claim is locked, and perhaps full of what a dead owner has left: empty it for its new one. */
+/* The claim is locked: undo what a dead owner has left, and begin it again. Returns 1 or -errno. */
 static int begin(struct claim *claim, const struct stat *found)
 {
     int error = 0;
@@ -147,15 +146,13 @@ static int enter(struct claim *claim, const char *home, const char *name, bool s
         if (lock(claim->file, LOCK_EX, &found))
             return begin(claim, &found);
         if (shared && lock(claim->file, LOCK_SH, &found) && (found.st_mode & S_IXUSR) &&
-            pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("token ")) > 0)
+            pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("\ttoken ")) > 0)
             return 0;       /* it is made, and so its token is ours as well */
-        claim_close(claim); /* somebody is just making it, or undoing it */
+        claim_close(claim); /* another tool is just making it, or undoing it */
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
     }
     if (error == 0 && !shared && name != NULL)
         return -EBUSY;
-    if (error == 0)
-        hint("'lslocks' shows the process that has locked it and does not go on");
     errno = error != 0 ? -error : EBUSY;
     return report("claim %s", path_of(claim));
 }
@@ -172,8 +169,7 @@ int claim_share(struct claim *claim, const char *home, const char *name)
     return enter(claim, home, name, true);
 }
 
-/* flock(2) doesn't promise to turn one lock into another in one step, though Linux does: so look.
- */
+/* flock(2) doesn't promise to turn one lock into another in one step. */
 int claim_made(struct claim *claim)
 {
     struct stat now;
@@ -186,13 +182,14 @@ int claim_made(struct claim *claim)
 
 int claim_note(struct claim *claim, const char *format, ...)
 {
-    char line[PATH_MAX + 256];
+    char line[PATH_MAX + 256] = "\t";
+    int length = claim->shared; /* with the tab, in case somebody else's last line is torn */
     va_list arguments;
 
     va_start(arguments, format);
-    int length = vsnprintf(line, sizeof(line), format, arguments);
+    length += vsnprintf(line + length, sizeof(line) - 1, format, arguments);
     va_end(arguments);
-    if (length < 0 || length >= (int)sizeof(line) || strchr(line, '\n') != NULL)
+    if (length >= (int)sizeof(line) - 1 || strpbrk(line + 1, "\t\n") != NULL)
         return refuse("claim %s: a line of %d bytes", claim->name, length);
     line[length++] = '\n';
     errno = ENOSPC; /* if only a part of it is written */
@@ -207,12 +204,11 @@ int claim_end(struct claim *claim)
 
     if (claim->file == -1)
         return 0;
-    /* If two that leave together raised their locks at once, both could fail. So let go first. */
+    /* If two that leave at once raised their locks, both could fail. So let go first. */
     if (!claim->shared ||
         (flock(claim->file, LOCK_UN) == 0 && lock(claim->file, LOCK_EX, &status))) {
         error = undo_lines(claim->file, PATIENCE);
-        /* It has been reported; but it may have been transient. */
-        if (error == 0 || undo_lines(claim->file, PATIENCE) == 0)
+        if (error == 0 || undo_lines(claim->file, PATIENCE) == 0) /* may have been transient */
             remove_claim(claim);
     }
     claim_close(claim);
@@ -263,7 +259,178 @@ void claim_sweep(const char *home, bool all)
     for (int i = 0; i < count; i++)
         if (all || i < GLANCE)
             (void)claim_lives(home, claims[(now.tv_nsec + i) % count]->d_name);
-    for (int i = 0; i < count; i++)
-        free(claims[i]);
+    while (count > 0)
+        free(claims[--count]);
     free(claims);
+}
+
+/* --- undoing a line --------------------------------------------------------------------------- */
+
+static int undo_bridge(const char *name, const char *token)
+{
+    struct link bridge;
+    int error = link_find(name, &bridge);
+
+    if (error == 0 && link_has_token(&bridge, token)) {
+        link_delete(name);
+        error = netlink_send(NETLINK_ROUTE, -ENODEV);
+    }
+    return error == -ENODEV ? 0 : error;
+}
+
+/* A link that leads elsewhere by now is somebody else's. With the last name its directory goes. */
+static int undo_symlink(const char *target, char *path)
+{
+    char now[PATH_MAX] = "";
+
+    if (readlink(path, now, sizeof(now) - 1) > 0 && strcmp(now, target) == 0 && unlink(path) == -1)
+        return report("remove %s", path);
+    (void)rmdir(dirname(path));
+    return 0;
+}
+
+/* The next entry but "." and "..". NULL at the end, and for no STREAM. */
+static const struct dirent *next_entry(DIR *stream)
+{
+    const struct dirent *entry;
+
+    do
+        entry = stream != NULL ? readdir(stream) : NULL;
+    while (entry != NULL && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
+
+/* Remove the group PATH, and first those that the box has made in it. Without report(). */
+static int remove_group(const char *path)
+{
+    char below[PATH_MAX];
+    DIR *stream = opendir(path);
+    const struct dirent *entry;
+    int error = 0;
+
+    while (error == 0 && (entry = next_entry(stream)) != NULL)
+        if (entry->d_type == DT_DIR &&
+            snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
+            error = remove_group(below);
+    if (stream != NULL)
+        closedir(stream);
+    return error != 0 || rmdir(path) == 0 || errno == ENOENT || errno == ENOTDIR ? error : -errno;
+}
+
+int file_write(const char *path, const char *value)
+{
+    const char *quote = strpbrk(value, " *?[$;&|<>'\"\\") != NULL ? "'" : "";
+
+    explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path,
+            strrchr(path, '/') + 1, value);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    int error = file == -1 || write(file, value, strlen(value)) == -1 ? -errno : 0;
+    if (file != -1)
+        close(file);
+    errno = -error;
+    return error;
+}
+
+/* Write VALUE to FILE of the group PATH, which may be gone. */
+static int write_group(const char *path, const char *file, const char *value)
+{
+    char name[PATH_MAX + 16];
+
+    snprintf(name, sizeof(name), "%s/%s", path, file);
+    int error = file_write(name, value);
+    return error == 0 || error == -ENOENT || error == -ENODEV ? 0 : report("write %s", name);
+}
+
+/* With its processes; and with the last of our groups their parent. cgroups(7) */
+static int undo_group(char *path, int patience)
+{
+    explain("rmdir %s\trmdir(\"%s\")", path, path);
+    int error = remove_group(path);
+    if (error == -EBUSY && write_group(path, "cgroup.kill", "1") != 0)
+        return error;
+    for (; error == -EBUSY && patience > 0; patience--) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        error = remove_group(path);
+    }
+    errno = -error;
+    if (error != 0)
+        return report("rmdir %s", path);
+    path = dirname(path);
+    if (strcmp(basename(path), GROUP_PARENT) == 0) {
+        explain("rmdir %s\trmdir(\"%s\")", path, path);
+        (void)rmdir(path);
+    }
+    return 0;
+}
+
+/* Remove what is in the directory NAME, and in those there. Directories further down move up to TOP
+ * (-1: this is it) for the next pass: so no path gets too long, and only two are ever open. */
+static int clear(int above, const char *name, int top)
+{
+    static unsigned number;
+    char moved[32];
+
+    (void)fchmodat(above, name, 0700, 0); /* its owner, too, may have no right to read it */
+    int file = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
+    DIR *stream = file != -1 ? fdopendir(file) : NULL;
+    const struct dirent *entry;
+    if (stream == NULL)
+        return errno == ENOENT ? 0 : report("remove %s", name);
+    while (error == 0 && (entry = next_entry(stream)) != NULL) {
+        snprintf(moved, sizeof(moved), "moved.%u", number++);
+        if (unlinkat(file, entry->d_name, 0) == 0 || errno == ENOENT ||
+            (errno == EISDIR && unlinkat(file, entry->d_name, AT_REMOVEDIR) == 0))
+            continue;
+        if (errno != ENOTEMPTY)
+            error = report("remove %s", entry->d_name);
+        else if (top == -1)
+            error = clear(file, entry->d_name, file);
+        else if (fchmodat(file, entry->d_name, 0700, 0) == -1 || /* its ".." changes */
+                 (renameat(file, entry->d_name, top, moved) == -1 && errno != EEXIST &&
+                  errno != ENOTEMPTY && errno != ENOTDIR))
+            error = report("remove %s", entry->d_name);
+    }
+    closedir(stream);
+    return error;
+}
+
+static int undo_tree(char *path)
+{
+    int error;
+
+    /* A process that is just being killed may have made something in between. */
+    while ((error = clear(AT_FDCWD, path, -1)) == 0 && rmdir(path) == -1 && errno != ENOENT)
+        if (errno != ENOTEMPTY)
+            return report("remove %s", path);
+    path = dirname(path);
+    if (strcmp(basename(path), "boxes") == 0)
+        (void)rmdir(path); /* with the last of them */
+    return error;
+}
+
+/* What is gone, or is somebody else's, is not an error. */
+static int undo_line(char *line, const char *token, int patience)
+{
+    const char *verb = strsep(&line, " "), *word;
+
+    if (strcmp(verb, "table") == 0)
+        return nat_remove(NULL, NULL, token);
+    if (line == NULL || strcmp(verb, "token") == 0 || strcmp(verb, "status") == 0)
+        return 0;
+    if (strcmp(verb, "group") == 0)
+        return undo_group(line, patience);
+    if (strcmp(verb, "frozen") == 0)
+        return write_group(line, "cgroup.freeze", "0");
+    if (strcmp(verb, "tree") == 0)
+        return undo_tree(line);
+    if (strcmp(verb, "bridge") == 0)
+        return undo_bridge(line, token);
+    word = strsep(&line, " ");
+    if (line != NULL && strcmp(verb, "element") == 0)
+        return nat_remove(word, line, token);
+    if (line != NULL && strcmp(verb, "setting") == 0)
+        return setting_restore(word, line[0]);
+    if (line != NULL && strcmp(verb, "symlink") == 0)
+        return undo_symlink(word, line);
+    return refuse("undo '%s': it is from another version", verb);
 }

@@ -5,12 +5,213 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netinet/ether.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../06-user/idmap.h"
+
+enum { ROOM = 32768 /* more the kernel never sends at once */, STEPS = 40 };
+
+static _Alignas(struct nlmsghdr) char buffer[ROOM];
+static size_t used;            /* bytes of it in use */
+static size_t begun, next;     /* where the one being built, or read next, begins */
+static size_t nests[8];        /* where the attributes begin that are still open */
+static int depth;              /* how many they are */
+static uint32_t built, last;   /* messages in the buffer; the last one that is answered */
+static char steps[STEPS][128]; /* what each of them is for, in words */
+static int netlink = -1;       /* the socket */
+static int first_error;        /* the first one, as -errno ... */
+static char failure[256];      /* ... and what failed, in words */
+
+static void failed(int number, const char *call, const char *step)
+{
+    if (first_error != 0)
+        return;
+    first_error = number;
+    snprintf(failure, sizeof(failure), "%s%s", call, step);
+}
+
+/* SIZE bytes at the end of the message being built. What lies before them is zero. */
+static void *make_room(size_t size)
+{
+    size_t begin = NLMSG_ALIGN(used);
+    struct nlmsghdr *header = (void *)(buffer + begun);
+
+    if (begin + size > sizeof(buffer))
+        abort(); /* a bug: no message grows with what the host has */
+    memset(buffer + used, 0, begin - used);
+    used = begin + size;
+    header->nlmsg_len = (uint32_t)(used - begun);
+    return buffer + begin;
+}
+
+void netlink_put_header(const void *header, size_t size)
+{
+    memcpy(make_room(size), header, size);
+}
+
+void netlink_put(int type, const void *value, size_t size)
+{
+    struct nlattr *attribute = make_room(NLA_HDRLEN + size);
+
+    attribute->nla_type = (uint16_t)type;
+    attribute->nla_len = (uint16_t)(NLA_HDRLEN + size);
+    memcpy(attribute + 1, value, size);
+}
+
+void netlink_put_string(int type, const char *text)
+{
+    netlink_put(type, text, strlen(text) + 1);
+}
+
+void netlink_put_number(int type, uint32_t number)
+{
+    netlink_put(type, &number, sizeof(number));
+}
+
+void netlink_put_big_endian(int type, uint32_t number)
+{
+    netlink_put_number(type, htonl(number));
+}
+
+int netlink_open_nest(int type)
+{
+    nests[depth] = NLMSG_ALIGN(used);
+    netlink_put(type | NLA_F_NESTED, "", 0);
+    return depth++;
+}
+
+void netlink_close_nests(int left)
+{
+    while (depth > left) {
+        struct nlattr *attribute = (void *)(buffer + nests[--depth]);
+        attribute->nla_len = (uint16_t)(used - nests[depth]);
+    }
+}
+
+void netlink_message(int type, int flags, const void *header, size_t size, const char *format, ...)
+{
+    char step[512], *call;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(step, sizeof(step), format, arguments);
+    va_end(arguments);
+    if ((call = strchr(step, '\t')) != NULL)
+        explain("%s", step);
+    snprintf(steps[built++], sizeof(steps[0]), "%.127s", call != NULL ? call + 1 : step);
+    last = flags != 0 ? built : last;
+
+    netlink_close_nests(0);
+    begun = NLMSG_ALIGN(used);
+    struct nlmsghdr *begin = make_room(sizeof(*begin));
+    *begin = (struct nlmsghdr){.nlmsg_len = sizeof(*begin),
+                               .nlmsg_type = (uint16_t)type,
+                               .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
+                               .nlmsg_seq = built}; /* the kernel knows the sender */
+    netlink_put_header(header, size);
+}
+
+void netlink_ask(int protocol)
+{
+    netlink_close_nests(0);
+    first_error = 0;
+    netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (netlink == -1 || send(netlink, buffer, used, 0) == -1)
+        failed(-errno, netlink == -1 ? "socket AF_NETLINK: " : "send: ", steps[0]);
+    built = 0;
+    used = next = 0;
+}
+
+const struct nlmsghdr *netlink_next(void)
+{
+    for (;;) {
+        if (next >= used) {
+            ssize_t got = recv(netlink, buffer, sizeof(buffer), MSG_DONTWAIT);
+            if (got == -1 && errno != EAGAIN)
+                failed(-errno, "recv: answer to ", steps[0]);
+            if (got <= 0)
+                break;
+            used = (size_t)got;
+            next = 0;
+        }
+        const struct nlmsghdr *answer = (void *)(buffer + next);
+        next += NLMSG_ALIGN(answer->nlmsg_len);
+        if (answer->nlmsg_flags & NLM_F_DUMP_INTR) /* what is listed has changed meanwhile */
+            failed(-EAGAIN, "", steps[0]);
+        if (answer->nlmsg_type != NLMSG_ERROR && answer->nlmsg_type != NLMSG_DONE)
+            return answer;
+        int number = *(const int *)NLMSG_DATA(answer); /* so begin both */
+        if (number != 0)
+            failed(number, "", steps[(answer->nlmsg_seq - 1) % STEPS]);
+        if (answer->nlmsg_seq == last)
+            break;
+    }
+    used = last = 0;
+    if (netlink != -1)
+        close(netlink);
+    netlink = -1;
+    return NULL;
+}
+
+int netlink_end(int expected, int other)
+{
+    if (first_error == 0 || first_error == expected || first_error == other)
+        return first_error;
+    if (first_error == -EOPNOTSUPP || first_error == -EPROTONOSUPPORT || first_error == -ENOENT ||
+        first_error == -EINVAL)
+        hint("if this kernel lacks a part, 'modprobe -a bridge veth nf_tables nft_chain_nat "
+             "nft_masq nft_fib_ipv4 nft_ct nf_conntrack_netlink' may help");
+    errno = -first_error;
+    return report("%s", failure);
+}
+
+int netlink_send(int protocol, int expected)
+{
+    netlink_ask(protocol);
+    (void)netlink_next(); /* errors are all that there can be */
+    return netlink_end(expected, 0);
+}
+
+size_t netlink_read(const struct nlmsghdr *message, size_t header, void *value, size_t size, ...)
+{
+    const char *at = (const char *)message + NLMSG_SPACE(header);
+    const char *end = (const char *)message + message->nlmsg_len;
+    va_list types;
+
+    memset(value, 0, size);
+    va_start(types, size);
+    for (int type; (type = va_arg(types, int)) != 0 && at < end;) {
+        const struct nlattr *attribute = (const void *)at;
+        while (at < end && (attribute->nla_type & NLA_TYPE_MASK) != type) {
+            /* In data that only looks like attributes, the length may be 0. */
+            at = attribute->nla_len < NLA_HDRLEN ? end : at + NLA_ALIGN(attribute->nla_len);
+            attribute = (const void *)at;
+        }
+        if (at < end) {
+            end = at + attribute->nla_len;
+            at += NLA_HDRLEN;
+        }
+    }
+    va_end(types);
+    size_t length = at < end ? (size_t)(end - at) : 0;
+    memcpy(value, at, length < size ? length : size);
+    return length;
+}
+
+/* --- links, addresses, routes ----------------------------------------------------------------- */
 
 enum { MAKE = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK };
+
+/* netlink_message() about the link NAME. UP: IFF_UP if it is to be set up, else 0. */
+#define link_message(type, flags, name, up, ...)                                                   \
+    (netlink_message(type, flags, &(struct ifinfomsg){.ifi_flags = (up), .ifi_change = (up)},      \
+                     sizeof(struct ifinfomsg), __VA_ARGS__),                                       \
+     netlink_put_string(IFLA_IFNAME, name))
 
 char *link_address_text(uint32_t address, char *text)
 {
@@ -26,22 +227,20 @@ uint32_t link_mask(int prefix)
 
 int link_find(const char *name, struct link *link)
 {
-    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
     const struct nlmsghdr *message;
     char kind[16];
 
-    netlink_message(RTM_GETLINK, 0, &header, sizeof(header),
-                    "ip -details link show %s\tRTM_GETLINK %s", name, name);
-    netlink_put_string(IFLA_IFNAME, name);
+    link_message(RTM_GETLINK, 0, name, 0, "ip -details link show %s\tRTM_GETLINK %s", name, name);
     netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     snprintf(link->name, sizeof(link->name), "%s", name);
     netlink_ask(NETLINK_ROUTE);
     while ((message = netlink_next()) != NULL) {
-        memcpy(&header, NLMSG_DATA(message), sizeof(header));
-        link->index = header.ifi_index;
-        link->up = header.ifi_flags & IFF_UP;
-        netlink_read(message, sizeof(header), &link->mac, sizeof(link->mac), IFLA_ADDRESS, 0);
-        netlink_read(message, sizeof(header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND, 0);
+        const struct ifinfomsg *header = NLMSG_DATA(message);
+        link->index = header->ifi_index;
+        link->up = header->ifi_flags & IFF_UP;
+        netlink_read(message, sizeof(*header), &link->mac, sizeof(link->mac), IFLA_ADDRESS, 0);
+        netlink_read(message, sizeof(*header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND,
+                     0);
         link->is_bridge = strcmp(kind, "bridge") == 0;
     }
     return netlink_end(-ENODEV, 0);
@@ -50,24 +249,23 @@ int link_find(const char *name, struct link *link)
 int link_addresses(struct address **addresses)
 {
     const struct nlmsghdr *message;
-    struct ifaddrmsg header;
-    uint32_t address;
     int count, error;
 
     *addresses = NULL;
     do {
         count = 0;
         netlink_message(RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){.ifa_family = AF_INET},
-                        sizeof(header), "ip -4 address show\tRTM_GETADDR all");
+                        sizeof(struct ifaddrmsg), "ip -4 address show\tRTM_GETADDR all");
         netlink_ask(NETLINK_ROUTE);
         while ((message = netlink_next()) != NULL) {
+            const struct ifaddrmsg *header = NLMSG_DATA(message);
             *addresses = reallocarray(*addresses, (size_t)count + 1, sizeof(**addresses));
             if (*addresses == NULL)
                 return report("reallocarray");
-            memcpy(&header, NLMSG_DATA(message), sizeof(header));
-            netlink_read(message, sizeof(header), &address, sizeof(address), IFA_LOCAL, 0);
-            (*addresses)[count++] =
-                (struct address){(int)header.ifa_index, header.ifa_prefixlen, ntohl(address)};
+            struct address *new = &(*addresses)[count++];
+            *new = (struct address){(int)header->ifa_index, header->ifa_prefixlen, 0};
+            netlink_read(message, sizeof(*header), &new->address, 4, IFA_LOCAL, 0);
+            new->address = ntohl(new->address);
         }
         error = netlink_end(-EAGAIN, 0);
     } while (error == -EAGAIN);
@@ -91,45 +289,32 @@ bool link_has_token(const struct link *link, const char *token)
 
 void link_add_bridge(const char *name, const char *token)
 {
-    struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     char address[18];
 
-    netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name,
-                    token_mac(token, address), name);
-    netlink_put_string(IFLA_IFNAME, name);
+    token_mac(token, address);
+    link_message(RTM_NEWLINK, MAKE, name, IFF_UP,
+                 "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name, address,
+                 name);
     netlink_put(IFLA_ADDRESS, ether_aton(address), ETH_ALEN);
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_KIND, "bridge");
 }
 
-/* Change the link NAME, to which FLAGS are added, as 'ip link set NAME WHAT' does. */
-static void set_link(const char *name, unsigned flags, const char *what)
-{
-    struct ifinfomsg header = {.ifi_flags = flags, .ifi_change = flags};
-
-    netlink_message(RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header),
-                    "ip link set %s %s\tRTM_NEWLINK %s %s", name, what, name, what);
-    netlink_put_string(IFLA_IFNAME, name);
-}
-
 void link_add_pair(const char *name, const struct link *bridge, int name_space, uint32_t address,
                    bool hairpin)
 {
-    struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
     char mac[18];
 
     snprintf(mac, sizeof(mac), "02:10:%02x:%02x:%02x:%02x", address >> 24, address >> 16 & 255,
              address >> 8 & 255, address & 255);
-    netlink_message(RTM_NEWLINK, MAKE, &header, sizeof(header),
-                    "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
-                    "\tRTM_NEWLINK veth %s",
-                    name, bridge->name, mac, name);
-    netlink_put_string(IFLA_IFNAME, name);
+    link_message(RTM_NEWLINK, MAKE, name, IFF_UP,
+                 "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
+                 "\tRTM_NEWLINK veth %s",
+                 name, bridge->name, mac, name);
     netlink_put_number(IFLA_MASTER, (uint32_t)bridge->index);
     /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
-       address MAC, born in the box's namespace. PEER is its fixed part. rtnetlink(7), netlink.h */
+       address MAC, born in the box's namespace. PEER is its fixed part. rtnetlink(7), link.h */
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_KIND, "veth");
     netlink_open_nest(IFLA_INFO_DATA);
@@ -143,7 +328,9 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
 
     if (!hairpin)
         return;
-    set_link(name, 0, "type bridge_slave hairpin on");
+    link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
+                 "ip link set %s type bridge_slave hairpin on\tRTM_NEWLINK %s hairpin on", name,
+                 name);
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_SLAVE_KIND, "bridge");
     netlink_open_nest(IFLA_INFO_SLAVE_DATA);
@@ -152,22 +339,21 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
 
 void link_delete(const char *name)
 {
-    struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
-
-    netlink_message(RTM_DELLINK, NLM_F_ACK, &header, sizeof(header),
-                    "ip link delete %s\tRTM_DELLINK %s", name, name);
-    netlink_put_string(IFLA_IFNAME, name);
+    link_message(RTM_DELLINK, NLM_F_ACK, name, 0, "ip link delete %s\tRTM_DELLINK %s", name, name);
 }
 
 void link_up(const char *name, bool without_ipv6)
 {
     if (without_ipv6) { /* by a message of its own: one alone would set the link up first */
-        set_link(name, 0, "addrgenmode none");
+        link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
+                     "ip link set %s addrgenmode none\tRTM_NEWLINK %s addrgenmode none", name,
+                     name);
         netlink_open_nest(IFLA_AF_SPEC);
         netlink_open_nest(AF_INET6);
         netlink_put(IFLA_INET6_ADDR_GEN_MODE, &(uint8_t){IN6_ADDR_GEN_MODE_NONE}, 1);
     }
-    set_link(name, IFF_UP, "up");
+    link_message(RTM_NEWLINK, NLM_F_ACK, name, IFF_UP, "ip link set %s up\tRTM_NEWLINK %s up", name,
+                 name);
 }
 
 void link_add_address(const char *name, uint32_t address, int prefix)
@@ -197,4 +383,53 @@ void link_add_default_route(uint32_t gateway)
     netlink_message(RTM_NEWROUTE, MAKE, &header, sizeof(header),
                     "ip route add default via %s\tRTM_NEWROUTE default via %s", text, text);
     netlink_put_big_endian(RTA_GATEWAY, gateway);
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+char setting_read(const char *path)
+{
+    char line[8];
+
+    first_line(path, line, sizeof(line));
+    return line[0];
+}
+
+/* A setting that is missing is not an error: it went with its link. */
+static int set(const char *path, char value)
+{
+    int error = file_write(path, (char[]){value, '\0'});
+
+    if (error == -EROFS)
+        hint("/proc/sys is read-only, as in a container: start that one with --privileged, or "
+             "use --no-nat");
+    return error == 0 || error == -ENOENT ? 0 : report("write %s", path);
+}
+
+int setting_change(struct claim *claim, const char *family, const char *link, const char *setting,
+                   char value)
+{
+    char path[96], old;
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, setting);
+    if ((old = setting_read(path)) == value || old == '\0')
+        return 0;
+    if (claim == NULL && access(path, W_OK) == -1 && errno == EROFS)
+        return 0;
+    int error = claim != NULL ? claim_note(claim, "setting %s %c", path, old) : 0;
+    return error == 0 ? set(path, value) : error;
+}
+
+/* If IP_FORWARD is on by now, somebody else needs it (docker, say), and then all links forward. */
+int setting_restore(const char *path, char old)
+{
+    const bool forwarding = strstr(path, "/forwarding") != NULL;
+
+    if (setting_read(path) == old || (forwarding && setting_read(IP_FORWARD) == '1'))
+        return 0;
+    int error = set(path, old);
+    /* Switched on between the two? Then this link has been switched on, and off again by us. */
+    if (error == 0 && forwarding && setting_read(IP_FORWARD) == '1')
+        error = set(path, '1');
+    return error;
 }

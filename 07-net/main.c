@@ -1,10 +1,8 @@
 /*
- * net: run a command with a network of its own.
- *
- * A new network namespace has one link, "lo", which is down, and knows no way to anywhere. A veth
- * pair leads out of it to a bridge on the host: a switch to which all boxes are plugged. From there
- * on the host is their router.
+ * net: run a command with a network of its own: a veth pair leads out of it to a bridge on the
+ * host, a switch for all boxes. From there on the host is their router.
  */
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,7 +12,6 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "network.h"
-#include "resolv.h"
 
 static const char usage[] =
     "Usage: net [OPTION]... [--] [COMMAND [ARG]...]\n"
@@ -60,14 +57,12 @@ static char **parse_options(struct network *network, int argc, char **argv)
         {"dns", required_argument, NULL, DNS},
         {"name", required_argument, NULL, NAME},
         TOOL_OPTIONS};
-    bool linked = true, of_link = false;
+    bool linked = true;
     int option;
 
     tool_start(argv, "net", usage);
     network_start(network);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "b:a:p:", long_options, NULL)) != -1) {
-        of_link |=
-            option == 'b' || option == 'a' || option == 'p' || (option > NONE && option < NAME);
         if (option == NONE)
             linked = false;
         else if (option == 'b')
@@ -87,8 +82,8 @@ static char **parse_options(struct network *network, int argc, char **argv)
         else
             tool_option(option);
     }
-    if (!linked && of_link)
-        fail("none: a box without a link has no bridge, address, ports or nameservers");
+    if (!linked && (network->port_count > 0 || network->address != 0))
+        fail("none: a box without a link has neither an address nor ports");
     if (!linked)
         network->bridge = NULL;
     return tool_command(argc, argv);
@@ -118,11 +113,8 @@ int main(int argc, char **argv)
     struct child child = spawn(CLONE_NEWNS | CLONE_NEWNET);
     if (child.pid == 0)
         run_box(&network, own_resolv ? resolv : NULL, &child, command);
-    /*
-     * On the host. Up to here an error could end the tool on the spot. From now on there is
-     * something to undo, so functions report an error and return it as a negative number, and what
-     * was done is undone in a straight line below.
-     */
+    /* On the host. From now on there is something to undo, so an error doesn't end the tool:
+     * functions report and return it, and what was done is undone in a straight line below. */
     int error = linked ? network_attach(&network, child.pid) : 0;
     if (error == 0 && network.name != NULL)
         error = network_name(&network, child.pid);
@@ -132,10 +124,10 @@ int main(int argc, char **argv)
     if (error == 0)
         spawn_go(&child);
     else
-        close(child.sync); /* the box will never hear "go", and ends */
+        close(child.sync); /* the box will never hear "go", and ends with EXIT_TOOL */
     claim_sweep(claim_home(), false);
     int status = spawn_wait(&child);
 
     int left = network_release(&network);
-    return error != 0 || left != 0 ? EXIT_TOOL : status;
+    return left != 0 ? EXIT_TOOL : status;
 }

@@ -15,6 +15,7 @@
 
 #include "../01-chroot/tool.h"
 #include "claim.h"
+#include "link.h"
 
 #define TABLE "ten-steps"
 
@@ -24,10 +25,29 @@
                     &(struct nfgenmsg){.nfgen_family = NFPROTO_IPV4}, sizeof(struct nfgenmsg),     \
                     __VA_ARGS__)
 
+enum { ADD = NLM_F_CREATE | NLM_F_ACK };
+
+/* Types of keys as nft(8) numbers them; those of several parts have six bits for each. */
+enum { ADDRESS = 7, PROTOCOL = 12, PORT = 13, LINK = 41, BITS = 6 };
+
+/* A comment, as nft(8) keeps it in user data: type, size and text. Here it is a claim's token. */
+enum { COMMENT_TEXT = 2, COMMENT = COMMENT_TEXT + CLAIM_TOKEN };
+
+/* Messages that change something stand between two of these: they take effect as a whole. */
 static void batch(int type)
 {
     struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    netlink_message(type, 0, &header, sizeof(header), "nf_tables batch");
+    static int now = NFNL_MSG_BATCH_END;
+
+    if (now != type)
+        netlink_message(type, 0, &header, sizeof(header), "nf_tables batch");
+    now = type;
+}
+
+int nat_commit(void)
+{
+    batch(NFNL_MSG_BATCH_END);
+    return netlink_send(NETLINK_NETFILTER, -EEXIST);
 }
 
 static void put_data(int type, const void *value, size_t size)
@@ -38,105 +58,12 @@ static void put_data(int type, const void *value, size_t size)
     netlink_close_nests(outer);
 }
 
-/* As nft(8) keeps a comment in the user data of a table or an element: type, size and text. Here
- * the text is a claim's token. */
-enum { COMMENT_TEXT = 2, COMMENT = COMMENT_TEXT + CLAIM_TOKEN };
-
 static void put_comment(int type, const char *token)
 {
     char comment[COMMENT] = {0, CLAIM_TOKEN};
 
     memcpy(comment + COMMENT_TEXT, token, CLAIM_TOKEN);
     netlink_put(type, comment, sizeof(comment));
-}
-
-enum { ADD = NLM_F_CREATE | NLM_F_ACK };
-
-/* Types of keys as nft(8) numbers them; those of several parts have six bits for each. */
-enum { ADDRESS = 7, PROTOCOL = 12, PORT = 13, LINK = 41, BITS = 6 };
-
-/* Where fields lie: in the IPv4 header (RFC 791), and the port in that of TCP and UDP. */
-enum { SOURCE_ADDRESS = 12, DESTINATION_ADDRESS = 16, DESTINATION_PORT = 2 };
-
-/*
- * The sixteen bytes of register 1 are also four registers of four bytes each. What is looked up in
- * a set or map with a key of several parts lies in them, part after part.
- */
-enum { FIRST = NFT_REG_1, SECOND = NFT_REG32_01, THIRD = NFT_REG32_02, NEXT_NAME = NFT_REG_2 };
-
-/* Begin the next expression: its attributes are pairs of a type and a number, up to a type of 0. */
-static void expression(const char *name, ...)
-{
-    va_list numbers;
-
-    netlink_close_nests(1); /* the one before; what stays open is the rule's list of them */
-    netlink_open_nest(NFTA_LIST_ELEM);
-    netlink_put_string(NFTA_EXPR_NAME, name);
-    netlink_open_nest(NFTA_EXPR_DATA);
-    va_start(numbers, name);
-    for (int type; (type = va_arg(numbers, int)) != 0;)
-        netlink_put_big_endian(type, va_arg(numbers, unsigned));
-    va_end(numbers);
-}
-
-/* Load what the kernel knows of the packet, NFT_META_*, into the register INTO. */
-static void load_meta(int into, int key)
-{
-    expression("meta", NFTA_META_DREG, into, NFTA_META_KEY, key, 0);
-}
-
-/* Load LENGTH bytes of the packet, at OFFSET of its HEADER, NFT_PAYLOAD_*. */
-static void load(int into, int header, int offset, int length)
-{
-    expression("payload", NFTA_PAYLOAD_DREG, into, NFTA_PAYLOAD_BASE, header, NFTA_PAYLOAD_OFFSET,
-               offset, NFTA_PAYLOAD_LEN, length, 0);
-}
-
-/* Keep only the bits of MASK of four bytes in the first register. */
-static void mask(uint32_t bits)
-{
-    expression("bitwise", NFTA_BITWISE_SREG, FIRST, NFTA_BITWISE_DREG, FIRST, NFTA_BITWISE_LEN,
-               sizeof(bits), 0);
-    put_data(NFTA_BITWISE_MASK, &bits, sizeof(bits));
-    put_data(NFTA_BITWISE_XOR, &(uint32_t){0}, sizeof(bits));
-}
-
-/* Go on only if what the first register holds is VALUE (NFT_CMP_EQ), or is not (NFT_CMP_NEQ). */
-static void compare(int how, const void *value, size_t size)
-{
-    expression("cmp", NFTA_CMP_SREG, FIRST, NFTA_CMP_OP, how, 0);
-    put_data(NFTA_CMP_DATA, value, size);
-}
-
-/* Go on only if what the first register, and those behind it, hold is in SET; or not, with
- * NFT_LOOKUP_F_INV for HOW. */
-static void look_up(const char *set, int how)
-{
-    expression("lookup", NFTA_LOOKUP_SREG, FIRST, NFTA_LOOKUP_FLAGS, how, 0);
-    netlink_put_string(NFTA_LOOKUP_SET, set);
-}
-
-/* The link that the packet comes in by or leaves by, NFT_META_IIFNAME or OIFNAME, is in SET. */
-static void match_link(int key, const char *set)
-{
-    load_meta(FIRST, key);
-    look_up(set, 0);
-}
-
-/* One of BITS is set in what the connection's KEY (NFT_CT_*) says, or none: NFT_CMP_NEQ, _EQ. */
-static void match_connection(int key, uint32_t bits, int how)
-{
-    expression("ct", NFTA_CT_DREG, FIRST, NFTA_CT_KEY, key, 0);
-    mask(bits);
-    compare(how, &(uint32_t){0}, sizeof(uint32_t));
-}
-
-static void drop(void)
-{
-    expression("immediate", NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT, 0);
-    netlink_open_nest(NFTA_IMMEDIATE_DATA);
-    netlink_open_nest(NFTA_DATA_VERDICT);
-    netlink_put_big_endian(NFTA_VERDICT_CODE, NF_DROP);
 }
 
 /* A set of keys of SIZE bytes, or if TYPE has a colon a map, to an address and a port. */
@@ -175,127 +102,142 @@ static void add_chain(const char *name, const char *type, const char *hook, int 
     netlink_put_big_endian(NFTA_HOOK_PRIORITY, (uint32_t)priority);
 }
 
-/* A new rule at the end of CHAIN; its expressions follow. RULE says it in nft's
- * language. */
-static void begin_rule(const char *chain, const char *rule)
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* A rule is a small program: expressions load what is known of a packet into registers, compare it,
+ * and act. The sixteen bytes of register 1 are also four of four bytes, for the parts of a key. */
+enum { FIRST = NFT_REG_1, SECOND = NFT_REG32_01, THIRD = NFT_REG32_02, NEXT_NAME = NFT_REG_2 };
+
+struct expression {
+    const char *name;
+    struct {
+        int type; /* of an attribute; 0 behind the last one */
+        uint32_t number;
+    } numbers[5];
+    struct {
+        int type;
+        size_t size;
+        union {
+            char text[IF_NAMESIZE];
+            uint32_t number;
+        };
+    } data[3];
+    const char *set; /* where "lookup" looks */
+};
+
+/* clang-format off */
+
+/* Load what is known of the packet, of its connection; an address (RFC 791), a port, its type. */
+#define META(register, key) {.name = "meta", \
+    .numbers = {{NFTA_META_DREG, register}, {NFTA_META_KEY, key}}}
+#define CT(key) {.name = "ct", .numbers = {{NFTA_CT_DREG, FIRST}, {NFTA_CT_KEY, key}}}
+#define PAYLOAD(register, header, offset, length) {.name = "payload", .numbers = { \
+    {NFTA_PAYLOAD_DREG, register}, {NFTA_PAYLOAD_BASE, header}, \
+    {NFTA_PAYLOAD_OFFSET, offset}, {NFTA_PAYLOAD_LEN, length}}}
+#define SOURCE(length)      PAYLOAD(FIRST, NFT_PAYLOAD_NETWORK_HEADER, 12, length)
+#define DESTINATION(length) PAYLOAD(FIRST, NFT_PAYLOAD_NETWORK_HEADER, 16, length)
+#define TO_PORT(register)   PAYLOAD(register, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2)
+#define DESTINATION_TYPE    {.name = "fib", .numbers = { \
+    {NFTA_FIB_DREG, FIRST}, {NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE}, \
+    {NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR}}}
+
+/* Keep some bits of the first register; go on only if a value, or a set, has it, or not; map it. */
+#define AND(bits) {.name = "bitwise", .numbers = { \
+    {NFTA_BITWISE_SREG, FIRST}, {NFTA_BITWISE_DREG, FIRST}, {NFTA_BITWISE_LEN, 4}}, \
+    .data = {{NFTA_BITWISE_MASK, 4, {.number = (bits)}}, {NFTA_BITWISE_XOR, 4, {.number = 0}}}}
+#define COMPARE(how, size, ...) {.name = "cmp", \
+    .numbers = {{NFTA_CMP_SREG, FIRST}, {NFTA_CMP_OP, how}}, \
+    .data = {{NFTA_CMP_DATA, size, {__VA_ARGS__}}}}
+#define IS(value)     COMPARE(NFT_CMP_EQ, 4, .number = (value))
+#define IS_NOT(value) COMPARE(NFT_CMP_NEQ, 4, .number = (value))
+#define LOOKUP(where, type, number) {.name = "lookup", \
+    .numbers = {{NFTA_LOOKUP_SREG, FIRST}, {type, number}}, .set = (where)}
+#define IN(set)       LOOKUP(set, NFTA_LOOKUP_FLAGS, 0)
+#define NOT_IN(set)   LOOKUP(set, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV)
+#define MAP(map)      LOOKUP(map, NFTA_LOOKUP_DREG, FIRST)
+
+/* Send it on to where two registers say; let it bear this host's address; drop it. */
+#define DNAT(address, port) {.name = "nat", .numbers = {{NFTA_NAT_TYPE, NFT_NAT_DNAT}, \
+    {NFTA_NAT_FAMILY, NFPROTO_IPV4}, \
+    {NFTA_NAT_REG_ADDR_MIN, address}, {NFTA_NAT_REG_PROTO_MIN, port}}}
+#define MASQUERADE {.name = "masq"}
+#define DROP       {.name = "immediate", .numbers = {{NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT}}}
+
+/* The rules, as nft(8) writes them and as the kernel takes them. */
+static const struct rule {
+    const char *chain, *words;
+    struct expression expressions[13];
+} rules[] = {
+    /* With a port published at 127.0.0.1 the bridge lets packets from and to 127.0.0.0/8 through
+     * (route_localnet). That is for this host alone, as are its local services (CVE-2020-8558). */
+    {"martians", "iifname != lo ip daddr 127.0.0.0/8 drop",
+     {META(FIRST, NFT_META_IIFNAME), COMPARE(NFT_CMP_NEQ, IF_NAMESIZE, "lo"),
+      DESTINATION(1), COMPARE(NFT_CMP_EQ, 1, {127}), DROP}},
+    {"martians", "iifname != lo ip saddr 127.0.0.0/8 drop",
+     {META(FIRST, NFT_META_IIFNAME), COMPARE(NFT_CMP_NEQ, IF_NAMESIZE, "lo"),
+      SOURCE(1), COMPARE(NFT_CMP_EQ, 1, {127}), DROP}},
+    /* The map has a box's address and port for the very address that a packet is for, or for any
+     * one of this host, 0.0.0.0. The chain "output" has the same two rules. */
+    /* EXERCISE 7.4: two rules of the chain "prerouting": what "ports" has for the packet's
+       destination address, protocol and port becomes its destination; and if the address is one of
+       this host, RTN_LOCAL, what it has for 0.0.0.0. nft(8), linux/netfilter/nf_tables.h */
+    {"prerouting", "dnat ip to ip daddr . meta l4proto . th dport map @ports",
+     {DESTINATION(4), META(SECOND, NFT_META_L4PROTO), TO_PORT(THIRD),
+      MAP("ports"), DNAT(FIRST, SECOND)}},
+    {"prerouting", "fib daddr type local dnat ip to ip daddr \\& 0.0.0.0 . "
+                   "meta l4proto . th dport map @ports",
+     {DESTINATION_TYPE, IS(RTN_LOCAL),
+      DESTINATION(4), AND(0), META(SECOND, NFT_META_L4PROTO), TO_PORT(THIRD),
+      MAP("ports"), DNAT(FIRST, SECOND)}},
+    /* END */
+    /* Boxes are reached by their published ports and from their own bridge alone. Links that
+     * forward only because a box needs it don't make the host a router between them. */
+    {"forward", "oifname @bridges iifname . oifname != @same ct state new "
+                "ct status \\& dnat == 0 drop",
+     {META(FIRST, NFT_META_OIFNAME), IN("bridges"),
+      META(FIRST, NFT_META_IIFNAME), META(NEXT_NAME, NFT_META_OIFNAME), NOT_IN("same"),
+      CT(NFT_CT_STATE), AND(NF_CT_STATE_BIT(IP_CT_NEW)), IS_NOT(0),
+      CT(NFT_CT_STATUS), AND(IPS_DST_NAT), IS(0), DROP}},
+    {"forward", "iifname @uplinks oifname @uplinks ct state new drop",
+     {META(FIRST, NFT_META_IIFNAME), IN("uplinks"), META(FIRST, NFT_META_OIFNAME), IN("uplinks"),
+      CT(NFT_CT_STATE), AND(NF_CT_STATE_BIT(IP_CT_NEW)), IS_NOT(0), DROP}},
+    /* A box can't answer 127.0.0.1, and would answer a neighbour from an address never called. */
+    /* EXERCISE 7.3: two rules of the chain "postrouting": the host's address for what has come in
+       by a link of the set "bridges"; and for what has come in by none (NFT_META_IIF is 0) and goes
+       out by such a link to a published port (IPS_DST_NAT is set in its status). nft(8) */
+    {"postrouting", "iifname @bridges masquerade",
+     {META(FIRST, NFT_META_IIFNAME), IN("bridges"), MASQUERADE}},
+    {"postrouting", "iif 0 oifname @bridges ct status dnat masquerade",
+     {META(FIRST, NFT_META_IIF), IS(0), META(FIRST, NFT_META_OIFNAME), IN("bridges"),
+      CT(NFT_CT_STATUS), AND(IPS_DST_NAT), IS_NOT(0), MASQUERADE}},
+    /* END */
+};
+/* clang-format on */
+
+static void add_rule(const char *chain, const struct rule *rule)
 {
     nft_message(NFT_MSG_NEWRULE, NLM_F_APPEND | ADD,
-                "nft add rule ip " TABLE " %s %s\tNFT_MSG_NEWRULE %s", chain, rule, chain);
+                "nft add rule ip " TABLE " %s %s\tNFT_MSG_NEWRULE %s", chain, rule->words, chain);
     netlink_put_string(NFTA_RULE_TABLE, TABLE);
     netlink_put_string(NFTA_RULE_CHAIN, chain);
     netlink_open_nest(NFTA_RULE_EXPRESSIONS);
-}
-
-/* Go on only if the address in this FIELD is of 127.0.0.0/8. */
-static void match_loopback(int field)
-{
-    load(FIRST, NFT_PAYLOAD_NETWORK_HEADER, field, 1);
-    compare(NFT_CMP_EQ, (uint8_t[]){127}, 1);
-}
-
-/* Go on only if the packet's address, NFTA_FIB_F_SADDR or DADDR, is one of this host; or is not. */
-static void match_local(int address, int how)
-{
-    expression("fib", NFTA_FIB_DREG, FIRST, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE,
-               NFTA_FIB_FLAGS, address, 0);
-    compare(how, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
-}
-
-/*
- * For a published port at 127.0.0.1 the bridge takes packets from and to 127.0.0.0/8
- * (route_localnet), which the host needs for its own. Nobody else may reach the host's local
- * services, or a port published for it alone, by that (CVE-2020-8558).
- */
-static void add_martian(int field, const char *rule)
-{
-    begin_rule("martians", rule);
-    load_meta(FIRST, NFT_META_IIFNAME);
-    compare(NFT_CMP_NEQ, (char[IF_NAMESIZE]){"lo"}, IF_NAMESIZE);
-    match_loopback(field);
-    drop();
-}
-
-/* A packet for a published port is sent on to the box: one for the very address that the port is
- * published at, then one for any address of this host, 0.0.0.0 in the map. */
-static void add_publish(const char *chain, bool any_address)
-{
-    begin_rule(chain, any_address
-                          ? "fib daddr type local dnat ip to ip daddr \\& 0.0.0.0 . meta l4proto "
-                            ". th dport map @ports"
-                          : "dnat ip to ip daddr . meta l4proto . th dport map @ports");
-    if (any_address)
-        match_local(NFTA_FIB_F_DADDR, NFT_CMP_EQ);
-    /* EXERCISE 7.4: what "ports" has for the packet's destination address (none with ANY_ADDRESS),
-       protocol and port becomes its destination. nft(8), linux/netfilter/nf_tables.h */
-    load(FIRST, NFT_PAYLOAD_NETWORK_HEADER, DESTINATION_ADDRESS, 4);
-    if (any_address)
-        mask(0);
-    load_meta(SECOND, NFT_META_L4PROTO);
-    load(THIRD, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, 2);
-    expression("lookup", NFTA_LOOKUP_SREG, FIRST, NFTA_LOOKUP_DREG, FIRST, 0);
-    netlink_put_string(NFTA_LOOKUP_SET, "ports");
-    expression("nat", NFTA_NAT_TYPE, NFT_NAT_DNAT, NFTA_NAT_FAMILY, NFPROTO_IPV4,
-               NFTA_NAT_REG_ADDR_MIN, FIRST, NFTA_NAT_REG_PROTO_MIN, SECOND, 0);
-    /* END */
-}
-
-/*
- * Boxes are reached by their published ports, and from their own bridge, and in no other way. Links
- * that forward only because a box needs it do not make the host a router between them.
- */
-static void add_forward(void)
-{
-    add_chain("forward", "filter", "forward", NF_INET_FORWARD, 0);
-    begin_rule("forward",
-               "oifname @bridges iifname . oifname != @same ct state new ct status \\& dnat == 0 "
-               "drop");
-    match_link(NFT_META_OIFNAME, "bridges");
-    load_meta(FIRST, NFT_META_IIFNAME);
-    load_meta(NEXT_NAME, NFT_META_OIFNAME);
-    look_up("same", NFT_LOOKUP_F_INV);
-    match_connection(NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
-    match_connection(NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
-    drop();
-    begin_rule("forward", "iifname @uplinks oifname @uplinks ct state new drop");
-    match_link(NFT_META_IIFNAME, "uplinks");
-    match_link(NFT_META_OIFNAME, "uplinks");
-    match_connection(NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW), NFT_CMP_NEQ);
-    drop();
-}
-
-static void masquerade(void)
-{
-    expression("masq", 0);
-}
-
-/*
- * What comes from a box and is forwarded bears the host's address. So does what reaches a published
- * port from this host's 127.0.0.1, or from a neighbour on the box's bridge, whose packet may be
- * bridged alone (then no link here is the one that it came in by): the box could not answer the
- * first, and would answer the other directly, from an address that it never called.
- */
-static void add_masquerade(void)
-{
-    add_chain("postrouting", "nat", "postrouting", NF_INET_POST_ROUTING, 100);
-    /* EXERCISE 7.3: two rules: for what has come in by a link of the set "bridges"; and for what
-       goes to a published port, out by such a link, from 127.0.0.0/8. nft(8) */
-    begin_rule("postrouting", "iifname @bridges masquerade");
-    match_link(NFT_META_IIFNAME, "bridges");
-    masquerade();
-    begin_rule("postrouting", "oifname @bridges ct status dnat ip saddr 127.0.0.0/8 masquerade");
-    match_link(NFT_META_OIFNAME, "bridges");
-    match_connection(NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
-    match_loopback(SOURCE_ADDRESS);
-    masquerade();
-    /* END */
-    begin_rule("postrouting",
-               "oifname @bridges ct status dnat iif 0 fib saddr type != local masquerade");
-    match_link(NFT_META_OIFNAME, "bridges");
-    match_connection(NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
-    load_meta(FIRST, NFT_META_IIF);
-    compare(NFT_CMP_EQ, &(uint32_t){0}, sizeof(uint32_t));
-    match_local(NFTA_FIB_F_SADDR, NFT_CMP_NEQ);
-    masquerade();
+    for (const struct expression *each = rule->expressions; each->name != NULL; each++) {
+        int list = netlink_open_nest(NFTA_LIST_ELEM);
+        netlink_put_string(NFTA_EXPR_NAME, each->name);
+        netlink_open_nest(NFTA_EXPR_DATA);
+        for (int i = 0; each->numbers[i].type != 0; i++)
+            netlink_put_big_endian(each->numbers[i].type, each->numbers[i].number);
+        for (int i = 0; each->data[i].type != 0; i++)
+            put_data(each->data[i].type, each->data[i].text, each->data[i].size);
+        if (each->set != NULL)
+            netlink_put_string(NFTA_LOOKUP_SET, each->set);
+        if (strcmp(each->name, "immediate") == 0) {
+            netlink_open_nest(NFTA_IMMEDIATE_DATA);
+            netlink_open_nest(NFTA_DATA_VERDICT);
+            netlink_put_big_endian(NFTA_VERDICT_CODE, NF_DROP);
+        }
+        netlink_close_nests(list);
+    }
 }
 
 int nat_add_table(const char *token)
@@ -311,88 +253,79 @@ int nat_add_table(const char *token)
     add_set("ports", "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
             (ADDRESS << BITS | PROTOCOL) << BITS | PORT, 3 * sizeof(uint32_t));
     add_chain("martians", "filter", "prerouting", NF_INET_PRE_ROUTING, -300);
-    add_martian(DESTINATION_ADDRESS, "iifname != lo ip daddr 127.0.0.0/8 drop");
-    add_martian(SOURCE_ADDRESS, "iifname != lo ip saddr 127.0.0.0/8 drop");
     add_chain("prerouting", "nat", "prerouting", NF_INET_PRE_ROUTING, -100);
-    add_publish("prerouting", false);
-    add_publish("prerouting", true);
     add_chain("output", "nat", "output", NF_INET_LOCAL_OUT, -100);
-    add_publish("output", false);
-    add_publish("output", true);
-    add_forward();
-    add_masquerade();
-    batch(NFNL_MSG_BATCH_END);
-    int error = netlink_send(NETLINK_NETFILTER, -EEXIST);
+    add_chain("forward", "filter", "forward", NF_INET_FORWARD, 0);
+    add_chain("postrouting", "nat", "postrouting", NF_INET_POST_ROUTING, 100);
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        add_rule(rules[i].chain, &rules[i]);
+        if (strcmp(rules[i].chain, "prerouting") == 0)
+            add_rule("output", &rules[i]);
+    }
+    int error = nat_commit();
     if (error != -EEXIST)
         return error;
-    hint("'nft list table ip " TABLE "': it belongs to tools that have another /run");
-    return refuse("this network's table '" TABLE "' is somebody else's");
+    hint("tools with another /run may have made it");
+    return refuse("this network already has a table '" TABLE "'");
 }
 
-/*
- * An element's key or data, TEXT, as bytes; returns how many. A name takes sixteen; an address, a
- * protocol and a port four each, as on the wire.
- */
+/* --- elements --------------------------------------------------------------------------------- */
+
+/* An element's key or data, TEXT, as bytes: sixteen for a name, four for all else. How many? */
 static size_t encode(const char *set, const char *text, char *bytes)
 {
     char word[3][IF_NAMESIZE] = {""};
     int words = sscanf(text, "%15s . %15s . %15s", word[0], word[1], word[2]);
-    uint16_t port = htons((uint16_t)atoi(word[words == 3 ? 2 : 1]));
+    uint16_t port = htons((uint16_t)atoi(word[words - 1]));
 
     memcpy(bytes, word, (size_t)2 * IF_NAMESIZE);
     if (strcmp(set, "ports") != 0)
-        return words == 2 ? (size_t)2 * IF_NAMESIZE : IF_NAMESIZE;
+        return (size_t)words * IF_NAMESIZE;
     memset(bytes, 0, IF_NAMESIZE);
     (void)inet_pton(AF_INET, word[0], bytes);
     if (words == 3)
         bytes[4] = word[1][0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
-    memcpy(bytes + (words == 3 ? 8 : 4), &port, sizeof(port));
-    return words == 3 ? 12 : 8;
+    memcpy(bytes + (size_t)4 * (words - 1), &port, sizeof(port));
+    return (size_t)4 * words;
 }
 
-/* A message about an element, as 'nft VERB element' has it, with DATA and TOKEN if it is new. */
-static void element(int type, const char *verb, const char *call, const char *set, const char *key,
-                    const char *data, const char *token)
-{
-    int flags = token != NULL ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK : NLM_F_ACK;
-    char words[160], bytes[2 * IF_NAMESIZE];
+enum { NEW, GET, DELETE }; /* the order of the types of messages */
 
-    snprintf(words, sizeof(words), token != NULL ? "%s comment \"%s\"%s%s" : "%s", key, token,
-             data != NULL ? " : " : "", data != NULL ? data : "");
-    nft_message(type, flags, "nft %s element ip " TABLE " %s '{ %s }'\tNFT_MSG_%sSETELEM %s", verb,
-                set, words, call, set);
+/* A message about the element KEY of SET, WORDS in nft(8), or if SET is NULL about the table. */
+static void object(int what, int flags, const char *set, const char *key, const char *words)
+{
+    const char *verb = what == NEW ? "add" : what == GET ? "get" : "delete";
+    const char *call = what == NEW ? "NEW" : what == GET ? "GET" : "DEL";
+    char bytes[2 * IF_NAMESIZE];
+
+    if (set == NULL) {
+        nft_message(NFT_MSG_NEWTABLE + what, flags | NLM_F_ACK,
+                    "nft %s table ip " TABLE "\tNFT_MSG_%sTABLE " TABLE,
+                    what == GET ? "list" : verb, call);
+        netlink_put_string(NFTA_TABLE_NAME, TABLE);
+        return;
+    }
+    nft_message(NFT_MSG_NEWSETELEM + what, flags | NLM_F_ACK,
+                "nft %s element ip " TABLE " %s '{ %s }'\tNFT_MSG_%sSETELEM %s", verb, set, words,
+                call, set);
     netlink_put_string(NFTA_SET_ELEM_LIST_TABLE, TABLE);
     netlink_put_string(NFTA_SET_ELEM_LIST_SET, set);
     netlink_open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
     netlink_open_nest(NFTA_LIST_ELEM);
     put_data(NFTA_SET_ELEM_KEY, bytes, encode(set, key, bytes));
+}
+
+void nat_add(const char *set, const char *key, const char *data, const char *token)
+{
+    char words[160], bytes[2 * IF_NAMESIZE];
+
+    snprintf(words, sizeof(words), "%s comment \"%s\"%s%s", key, token, data != NULL ? " : " : "",
+             data != NULL ? data : "");
+    batch(NFNL_MSG_BATCH_BEGIN);
+    object(NEW, NLM_F_CREATE | NLM_F_EXCL, set, key, words);
     if (data != NULL)
         put_data(NFTA_SET_ELEM_DATA, bytes, encode(set, data, bytes));
-    if (token != NULL)
-        put_comment(NFTA_SET_ELEM_USERDATA, token);
-}
-
-int nat_add(const char *set, const char *key, const char *data, const char *token)
-{
-    batch(NFNL_MSG_BATCH_BEGIN);
-    element(NFT_MSG_NEWSETELEM, "add", "NEW", set, key, data, token);
-    batch(NFNL_MSG_BATCH_END);
-    return netlink_send(NETLINK_NETFILTER, -EEXIST);
-}
-
-/* A message that asks for an element, or removes it; of a SET that is NULL, for the table. */
-static void object(bool remove, const char *set, const char *key)
-{
-    const char *verb = remove ? "delete" : set != NULL ? "get" : "list";
-    const char *call = remove ? "DEL" : "GET";
-
-    if (set != NULL) {
-        element(remove ? NFT_MSG_DELSETELEM : NFT_MSG_GETSETELEM, verb, call, set, key, NULL, NULL);
-        return;
-    }
-    nft_message(remove ? NFT_MSG_DELTABLE : NFT_MSG_GETTABLE, NLM_F_ACK,
-                "nft %s table ip " TABLE "\tNFT_MSG_%sTABLE " TABLE, verb, call);
-    netlink_put_string(NFTA_TABLE_NAME, TABLE);
+    put_comment(NFTA_SET_ELEM_USERDATA, token);
 }
 
 int nat_has(const char *set, const char *key, const char *token)
@@ -402,7 +335,7 @@ int nat_has(const char *set, const char *key, const char *token)
     char comment[COMMENT];
     bool found = false;
 
-    object(false, set, key);
+    object(GET, 0, set, key, key);
     netlink_ask(NETLINK_NETFILTER);
     while ((message = netlink_next()) != NULL) {
         if (netlink_read(message, header, comment, COMMENT, NFTA_TABLE_USERDATA, 0) == 0)
@@ -421,7 +354,7 @@ int nat_remove(const char *set, const char *key, const char *token)
     if (error != 1)
         return error;
     batch(NFNL_MSG_BATCH_BEGIN);
-    object(true, set, key);
+    object(DELETE, 0, set, key, key);
     batch(NFNL_MSG_BATCH_END);
     error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* it may have gone by itself */
     return error == -ENOENT ? 0 : error;

@@ -1,8 +1,6 @@
 /*
- * nf_tables: what the host does to the packets of all boxes. See nft(8).
- *
- * One table for the network namespace. Its rules are always the same; what differs from box to box
- * is in its sets and its map:
+ * nf_tables: what the host does to the packets of all boxes, by one table. Its rules are always the
+ * same, so a packet costs the same with one box as with five hundred. See nft(8).
  *
  *   table ip ten-steps {
  *       comment "0123456789abcdef"                      the token of the claim on it
@@ -17,41 +15,20 @@
  *       chain postrouting { nat, postrouting 100 }      masquerade
  *   }
  *
- * So a packet costs the same with one box as with five hundred. A batch of messages takes effect as
- * a whole or not at all. All functions run on the host; those that change something return 0 or,
- * after report(), -errno.
+ * All functions run on the host. Those that return an int return 0 or, after report(), -errno.
  */
 #ifndef NAT_H
 #define NAT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "netlink.h"
-
-enum { NAT_PORTS = 32 };
-
-/* A port of this host that leads into the box. Addresses in host byte order. */
-struct publish {
-    uint32_t address; /* of this host; 0 means all of them */
-    uint16_t port, box_port;
-    int protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-    int socket;   /* holds the port on this host */
-    bool chosen;  /* by the kernel, a free one; 0 until then */
-};
-
 /* Make the table, with TOKEN in its comment. */
 int nat_add_table(const char *token);
 
-/*
- * Add an element to a set or to the map, with TOKEN in its comment. KEY and DATA are as nft(8) has
- * them, parts with " . " between: "br0", "0.0.0.0 . tcp . 8080" and "172.27.0.2 . 80"; DATA is NULL
- * for a set. -EEXIST, without report(), if it is there already.
- */
-int nat_add(const char *set, const char *key, const char *data, const char *token);
+/* Add elements, with TOKEN in their comments, all or none: -EEXIST without report(). KEY and DATA
+ * (NULL for a set) are written as for nft(8): "0.0.0.0 . tcp . 8080", "172.27.0.2 . 80". */
+void nat_add(const char *set, const char *key, const char *data, const char *token);
+int nat_commit(void);
 
-/* Is an element there, or if SET is NULL the table, and does it bear TOKEN? 1 if so, else 0; and
- * remove it if so. */
+/* Does the element KEY of SET (NULL: the table) exist and bear TOKEN? 1 if so. / Then remove it. */
 int nat_has(const char *set, const char *key, const char *token);
 int nat_remove(const char *set, const char *key, const char *token);
 

@@ -2,25 +2,58 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
+#include "../04-mnt/mount.h"
+#include "../06-user/idmap.h"
 #include "link.h"
-#include "number.h"
+#include "nat.h"
 
-#define NAMES "/run/netns"
+#define NAMES          "/run/netns"
+#define RESOLV_CONF    "/etc/resolv.conf"
+#define BRIDGE_FILTERS "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+enum {
+    DEFAULT_ADDRESS = 0xac1b0001, /* 172.27.0.1 */
+    DEFAULT_PREFIX = 16,
+    MAX_PREFIX = 30,
+    IN_ORDER = 8,  /* addresses that are tried from the first on, before random ones */
+    MAX_TRIES = 20 /* 5 ms apart, for an address whose last box is going */
+};
+
+static struct address *addresses; /* of all links of the host */
+static int address_count, name_space;
+static struct link bridge;
+static char pair[IF_NAMESIZE]; /* the host's end, named after the address: box-ac1b0002 */
+static bool first;             /* on the bridge */
+
+/* --- what is asked for ------------------------------------------------------------------------ */
+
+long long tool_number(const char *text, const char *what, long long min, long long max)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if ((text[0] != '-' && (text[0] < '0' || text[0] > '9')) || *end != '\0' || errno == ERANGE ||
+        number < min || number > max)
+        fail("invalid %s '%s': expected a whole number from %lld to %lld", what, text, min, max);
+    return number;
+}
 
 void network_start(struct network *network)
 {
     *network = (struct network){
         .bridge = "br0",
         .nat = true,
-        .has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0, /* the box's /proc may be covered */
         .lease = mmap(NULL, sizeof(struct lease), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0),
     };
@@ -49,8 +82,6 @@ void network_read_address(const char *text, const char *what, uint32_t *address)
     if (inet_pton(AF_INET, text, &in) != 1)
         fail("%s: '%s' is not an IPv4 address like 172.27.0.2", what, text);
     *address = ntohl(in.s_addr);
-    if (*address >> 24 == 0 || *address >> 28 >= 14)
-        fail("%s: %s can't be the address of one host", what, text);
 }
 
 void network_read_bridge_address(struct network *network, const char *text)
@@ -70,44 +101,259 @@ void network_read_dns(struct network *network, const char *text)
     network_read_address(text, "dns", &network->dns[network->dns_count++]);
 }
 
-int network_name(struct network *network, pid_t box)
+/* --- the bridge ------------------------------------------------------------------------------- */
+
+/* ADDRESS, which WHAT names, must be one for a host of the bridge's network. */
+static int check_address(const struct network *network, uint32_t address, const char *what)
 {
-    char path[sizeof(NAMES) + NAME_MAX + 1], target[64], claim_name[NAME_MAX + 1];
-    struct claim *claim = &network->claims[NETWORK_NAME];
+    uint32_t mask = link_mask(network->bridge_prefix), host = address & ~mask;
+    char text[LINK_ADDRESS_TEXT], own[LINK_ADDRESS_TEXT];
+
+    if ((address & mask) == (network->bridge_address & mask) && host != 0 && host != ~mask)
+        return 0;
+    return refuse("%s %s is not one of the bridge's network %s/%d", what,
+                  link_address_text(address, text), link_address_text(network->bridge_address, own),
+                  network->bridge_prefix);
+}
+
+/* Another link whose network overlaps would leave the host not knowing where to send. */
+static int check_overlap(const struct network *network)
+{
+    char text[LINK_ADDRESS_TEXT];
+
+    for (const struct address *other = addresses; other < addresses + address_count; other++)
+        if (((network->bridge_address ^ other->address) & link_mask(other->prefix) &
+             link_mask(network->bridge_prefix)) == 0) {
+            hint("choose another network, such as --bridge-address 172.28.0.1/16, or that bridge");
+            return refuse("the bridge's network overlaps this host's %s/%d",
+                          link_address_text(other->address, text), other->prefix);
+        }
+    return 0;
+}
+
+/* The bridge is new: up, with an address, and without IPv6, which the boxes don't have. */
+static int make_bridge(struct network *network)
+{
+    struct claim *claim = &network->claims[BRIDGE];
+    int error;
+
+    network->bridge_address = network->bridge_address ?: DEFAULT_ADDRESS;
+    network->bridge_prefix = network->bridge_prefix ?: DEFAULT_PREFIX;
+    if ((error = check_address(network, network->bridge_address, "bridge address")) != 0 ||
+        (error = check_overlap(network)) != 0 ||
+        (error = claim_note(claim, "bridge %s", bridge.name)) != 0)
+        return error;
+    link_add_bridge(bridge.name, claim->token);
+    if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 ||
+        (error = setting_change(NULL, "ipv6", bridge.name, "disable_ipv6", '1')) != 0)
+        return error;
+    bridge.index = (int)if_nametoindex(bridge.name);
+    link_add_address(bridge.name, network->bridge_address, network->bridge_prefix);
+    return netlink_send(NETLINK_ROUTE, 0);
+}
+
+/* The bridge exists: does it have what was asked for? */
+static int use_bridge(struct network *network)
+{
+    for (const struct address *own = addresses; own < addresses + address_count; own++)
+        if (bridge.is_bridge && bridge.up && own->link == bridge.index &&
+            own->prefix <= MAX_PREFIX &&
+            (network->bridge_address == 0 || network->bridge_address == own->address) &&
+            (network->bridge_prefix == 0 || network->bridge_prefix == own->prefix)) {
+            network->bridge_address = own->address;
+            network->bridge_prefix = own->prefix;
+            return 0;
+        }
+    return refuse("%s exists, but is not a bridge that is up and has such a network", bridge.name);
+}
+
+/* Join the others on the bridge. The first one makes it, unless it is the host's own. */
+static int join_bridge(struct network *network)
+{
+    struct claim *claim = &network->claims[BRIDGE];
+    char name[NAME_MAX];
+
+    snprintf(name, sizeof(name), "bridge-%s", network->bridge);
+    int error = claim_share(claim, claim_home(), name);
+    if (error < 0)
+        return error;
+    first = error == 1;
+    if (first)
+        claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
+    address_count = link_addresses(&addresses);
+    if (address_count < 0)
+        return address_count;
+    error = link_find(network->bridge, &bridge);
+    if (error == -ENODEV)
+        error = first ? make_bridge(network)
+                      : refuse("bridge %s has gone, but boxes still use it", network->bridge);
+    else if (error == 0 && (error = use_bridge(network)) == 0 && first)
+        error = setting_change(claim, "ipv6", bridge.name, "accept_ra", '0');
+    return error == 0 && first ? claim_made(claim) : error;
+}
+
+/* --- the pair --------------------------------------------------------------------------------- */
+
+/* Make the pair. Its name is the claim on the ADDRESS: if a box has it, the kernel says EEXIST. A
+ * pair goes some milliseconds after its box, with the namespace: so wait, up to TRIES times. */
+static int take_address(struct network *network, uint32_t address, int tries)
+{
+    bool hairpin = network->port_count > 0 && setting_read(BRIDGE_FILTERS) == '1';
+    int error;
+
+    if (address == network->bridge_address)
+        return -EEXIST;
+    network->address = address;
+    snprintf(pair, sizeof(pair), "box-%08x", address);
+    do {
+        link_add_pair(pair, &bridge, name_space, address, hairpin);
+        error = netlink_send(NETLINK_ROUTE, -EEXIST);
+    } while (error == -EEXIST && --tries > 0 &&
+             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL) == 0);
+    return error;
+}
+
+/* The one asked for; or the first free one, from a random one on if many boxes are there. */
+static int find_address(struct network *network)
+{
+    uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
+    /* The first on the bridge is alone there: a box that still has the address is going. */
+    int tries = first ? MAX_TRIES : 1, error;
+    char text[LINK_ADDRESS_TEXT];
+
+    if (network->address != 0) {
+        if ((error = check_address(network, network->address, "address")) == 0)
+            error = take_address(network, network->address, MAX_TRIES);
+        link_address_text(network->address, text);
+        return error == -EEXIST ? refuse("address %s is in use", text) : error;
+    }
+    for (uint32_t i = 0; i < IN_ORDER + count; i++, number++) {
+        if (i == IN_ORDER)
+            number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
+        uint32_t address = (network->bridge_address & mask) + 1 + number % count;
+        if ((error = take_address(network, address, tries)) != -EEXIST)
+            return error;
+    }
+    return refuse("no address is free in the network of bridge %s", network->bridge);
+}
+
+/* Link the box to the bridge, with an address of its own. */
+static int add_pair(struct network *network, pid_t box)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
+    name_space = open(path, O_RDONLY | O_CLOEXEC);
+    if (name_space == -1)
+        return errno == ENOENT ? -ENOENT : report("open %s", path); /* the box has ended */
+    int error = find_address(network);
+    *network->lease =
+        (struct lease){network->address, network->bridge_address, network->bridge_prefix};
+    /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, it leaves to its ports. */
+    return error == 0 ? setting_change(NULL, "ipv6", pair, "disable_ipv6", '1') : error;
+}
+
+/* --- the rules -------------------------------------------------------------------------------- */
+
+/* The table is for all bridges. The first box that needs them makes the rules and the settings. */
+static int join_rules(struct network *network)
+{
+    struct claim *table = &network->claims[TABLE], *claim = &network->claims[BRIDGE];
+    char same[2 * IF_NAMESIZE + 4];
+    int error = claim_share(table, claim_home(), "net");
+
+    if (error == 1 && (error = claim_note(table, "table")) == 0 &&
+        (error = nat_add_table(table->token)) == 0)
+        error = claim_made(table);
+    if (error != 0 || (error = nat_has("bridges", bridge.name, claim->token)) != 0)
+        return error == 1 ? 0 : error;
+    snprintf(same, sizeof(same), "%s . %s", bridge.name, bridge.name);
+    if ((error = setting_change(claim, "ipv4", bridge.name, "route_localnet", '1')) != 0 ||
+        (error = setting_change(claim, "ipv4", bridge.name, "forwarding", '1')) != 0 ||
+        (error = claim_note(claim, "element same %s", same)) != 0 ||
+        (error = claim_note(claim, "element bridges %s", bridge.name)) != 0)
+        return error;
+    nat_add("same", same, NULL, claim->token);
+    nat_add("bridges", bridge.name, NULL, claim->token);
+    error = nat_commit();
+    return error == -EEXIST ? 0 : error; /* another box has just done it */
+}
+
+/* The other links of the host forward as well, so that answers come back, and callers come in. */
+static int join_uplinks(struct network *network)
+{
+    struct claim *claim = &network->claims[TABLE];
+    char link[IF_NAMESIZE], path[64];
+    int error = 0;
+
+    if (setting_read(IP_FORWARD) != '0')
+        return 0; /* all links forward */
+    for (int i = 0; i < address_count && error == 0; i++) {
+        if (addresses[i].link == bridge.index ||
+            if_indextoname((unsigned)addresses[i].link, link) == NULL || strcmp(link, "lo") == 0)
+            continue;
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link);
+        if (setting_read(path) != '0')
+            continue;
+        nat_add("uplinks", link, NULL, claim->token); /* without a line: it goes with the table */
+        error = nat_commit();
+        if (error == 0 || error == -EEXIST)
+            error = setting_change(claim, "ipv4", link, "forwarding", '1');
+    }
+    return error;
+}
+
+int network_attach(struct network *network, pid_t box)
+{
     int error = proc_check();
 
     if (error != 0)
         return error;
+    if (in_user_namespace())
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
+    if ((error = join_bridge(network)) == 0 && (error = add_pair(network, box)) == 0 &&
+        (network->nat || network->port_count > 0) && (error = join_rules(network)) == 0 &&
+        (error = join_uplinks(network)) == 0)
+        error = network_publish(network);
+    return error;
+}
+
+/* --- name, box, and end ----------------------------------------------------------------------- */
+
+/* The name is a link to /proc/PID/ns/net, which keeps nothing alive, and is made in one step or not
+ * at all: ip-netns(8). */
+int network_name(struct network *network, pid_t box)
+{
+    char path[sizeof(NAMES) + NAME_MAX + 1], target[64];
+    struct claim *claim = &network->claims[OWN];
+    int error = proc_check();
+
     snprintf(path, sizeof(path), NAMES "/%s", network->name);
     snprintf(target, sizeof(target), "/proc/%d/ns/net", box);
-    snprintf(claim_name, sizeof(claim_name), "name-%s", network->name);
-    error = claim_take(claim, claim_home(), claim_name);
-    if (error == 0)
-        error = claim_note(claim, "symlink %s %s", target, path);
-    if (error != 0 && error != -EBUSY)
+    claim_sweep(claim_home(), true); /* a dead box may have the name */
+    if (error == 0 && claim->file == -1)
+        error = claim_take(claim, claim_home(), NULL);
+    if (error != 0 || (error = claim_note(claim, "symlink %s %s", target, path)) != 0)
         return error;
     (void)mkdir(NAMES, 0755); /* without it there can't be the link */
-    errno = EEXIST;           /* another box has the name: error is -EBUSY */
-    if (error == 0) {
-        explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", target, path, target, path);
-        if (symlink(target, path) == 0)
-            return 0;
-    }
-    hint("'ip netns' lists the names");
-    return report("name %s", network->name);
+    explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", target, path, target, path);
+    return symlink(target, path) == -1 ? report("name %s", network->name) : 0;
 }
 
 void network_configure(const struct network *network)
 {
+    int error;
+
     link_up("lo", false);
     if (network != NULL) {
-        link_up("eth0", network->has_ipv6);
+        link_up("eth0", true);
         link_add_address("eth0", network->lease->address, network->lease->prefix);
         /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7) */
         link_add_default_route(network->lease->gateway);
         /* END */
     }
-    if (netlink_send(NETLINK_ROUTE, 0) != 0)
+    error = netlink_send(NETLINK_ROUTE, -EAFNOSUPPORT);
+    if (error != 0 && error != -EAFNOSUPPORT) /* this kernel has no IPv6, and needs none */
         exit(EXIT_TOOL);
 }
 
@@ -115,9 +361,75 @@ int network_release(struct network *network)
 {
     int error = 0;
 
-    for (int i = 0; i < NETWORK_CLAIMS; i++) {
-        int failed = claim_end(&network->claims[i]);
-        error = error != 0 ? error : failed;
-    }
+    for (int i = 0; i < NETWORK_CLAIMS; i++)
+        error |= claim_end(&network->claims[i]);
     return error;
+}
+
+/* --- what programs read about it -------------------------------------------------------------- */
+
+static void read_text(const char *path, char *text)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = read(file, text, RESOLV_TEXT - 1);
+
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+}
+
+bool resolv_compose(const uint32_t *dns, int count, char *text)
+{
+    char address[LINK_ADDRESS_TEXT];
+
+    read_text(RESOLV_CONF, text);
+    bool local = strstr(text, "nameserver 127.0.0.53") != NULL;
+    if (local)
+        read_text("/run/systemd/resolve/resolv.conf", text);
+    for (int i = 0; i < count; i++)
+        text += sprintf(text, "nameserver %s\n", link_address_text(dns[i], address));
+    return count > 0 || local;
+}
+
+void resolv_cover(const struct root *root, const char *path, const char *text,
+                  const struct root *memory)
+{
+    const char *name = strrchr(path, '/') + 1;
+    size_t length = strlen(text);
+    char source[32];
+
+    explain("cat >%s/%s <<END\twrite(\"%s\")", memory->path, name, name);
+    int file = openat(memory->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file == -1 || fchmod(file, 0644) == -1 || /* whatever umask the caller has */
+        write(file, text, length) != (ssize_t)length)
+        die("write what covers %s", path);
+    snprintf(source, sizeof(source), "/proc/self/fd/%d", file);
+    mount_bind(root, source, path, 0);
+    if (unlinkat(memory->directory, name, 0) == -1)
+        die("unlink %s", name);
+    close(file);
+}
+
+void resolv_bind(const char *text)
+{
+    struct root root = root_at("");
+    struct root memory =
+        mount_inside(&root, "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
+
+    resolv_cover(&root, RESOLV_CONF, text, &memory);
+    explain("umount --lazy /tmp\tumount2(\"/tmp\", MNT_DETACH)");
+    if (umount2("/tmp", MNT_DETACH) == -1)
+        die("umount /tmp");
+}
+
+void sys_mount(void)
+{
+    static const char groups[] = "/sys/fs/cgroup";
+    struct root root = root_at("");
+    int tree = access(groups, F_OK) == 0 ? mount_take(groups) : -1;
+
+    mount_new("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    if (tree != -1) {
+        mount_tree(&root, tree, groups, groups, 0);
+        close(tree);
+    }
 }

@@ -11,9 +11,7 @@
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
-#include "netlink.h"
 #include "network.h"
-#include "number.h"
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
 static int read_range(char *text, const char *what, uint16_t *first)
@@ -60,144 +58,154 @@ void network_read_publish(struct network *network, const char *text)
 
 char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
 {
-    char address[LINK_ADDRESS_TEXT];
+    char address[LINK_ADDRESS_TEXT + 1] = "";
 
-    link_address_text(port->address, address);
-    snprintf(text, PUBLISH_TEXT, "%s%s%d:%d%s", port->address != 0 ? address : "",
-             port->address != 0 ? ":" : "", port->port, port->box_port,
+    if (port->address != 0)
+        strcat(link_address_text(port->address, address), ":");
+    snprintf(text, PUBLISH_TEXT, "%s%d:%d%s", address, port->port, port->box_port,
              port->protocol == IPPROTO_UDP ? "/udp" : "");
     return text;
 }
 
-/*
- * A socket that is bound keeps the published port: the kernel says no to a second box and to any
- * server on this host, and frees the port however the tool ends. What is left of a server's
- * connections has its port for a minute after the server has ended, TIME_WAIT, which SO_REUSEADDR
- * does not mind. It does not mind a second box either, until one listens. socket(7)
- */
+/* A bound socket keeps a second box and any server off the port, until the tool ends. SO_REUSEADDR:
+ * connections in TIME_WAIT don't count. Nor does a second box, until one listens. socket(7) */
 static int hold_port(struct publish *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port->port)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port->port),
+                                  .sin_addr.s_addr = htonl(port->address)};
     socklen_t size = sizeof(address);
     const bool tcp = port->protocol == IPPROTO_TCP;
     const int reuse = tcp && port->port != 0;
     char text[LINK_ADDRESS_TEXT];
 
-    address.sin_addr.s_addr = htonl(port->address);
     port->socket = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-    if (port->socket != -1 &&
-        setsockopt(port->socket, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == 0 &&
-        bind(port->socket, (struct sockaddr *)&address, size) == 0 &&
-        (!tcp || listen(port->socket, 0) == 0) &&
-        getsockname(port->socket, (struct sockaddr *)&address, &size) == 0) {
-        port->port = ntohs(address.sin_port);
-        return 0;
+    if (port->socket == -1 ||
+        setsockopt(port->socket, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == -1 ||
+        bind(port->socket, (struct sockaddr *)&address, size) == -1 ||
+        (tcp && listen(port->socket, 0) == -1) ||
+        getsockname(port->socket, (struct sockaddr *)&address, &size) == -1) {
+        if (errno == EADDRINUSE)
+            hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
+                 port->port);
+        return report("publish %s:%d/%s", link_address_text(port->address, text), port->port,
+                      tcp ? "tcp" : "udp");
     }
-    if (errno == EADDRINUSE)
-        hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
-             port->port);
-    if (errno == EADDRNOTAVAIL)
-        hint("'ip address' lists the addresses of this host");
-    return report("publish %s:%d/%s", link_address_text(port->address, text), port->port,
-                  tcp ? "tcp" : "udp");
+    port->port = ntohs(address.sin_port);
+    return 0;
 }
 
 /* Another port of the same number, at all addresses, holds this one as well. */
 static bool is_covered(const struct network *network, const struct publish *port)
 {
-    for (int i = 0; i < network->port_count && port->port != 0 && port->address != 0; i++) {
-        const struct publish *other = &network->ports[i];
-        if (other != port && other->address == 0 && other->port == port->port &&
-            other->protocol == port->protocol)
-            return true;
-    }
-    return false;
+    bool found = false;
+
+    for (const struct publish *other = network->ports; other < network->ports + network->port_count;
+         other++)
+        found |=
+            other->address == 0 && other->port == port->port && other->protocol == port->protocol;
+    return found && port->address != 0 && port->port != 0;
 }
 
-/*
- * Forget the UDP flows to PORT of this host. The first packet of a flow decides where all others
- * go, and a client that keeps its own port has a flow for as long as it goes on: it would never
- * reach the box that has the port now.
- */
-static int forget_flows(const struct publish *port)
+/* The port's key in the map of nat.h, in TEXT. */
+static char *key_of(const struct publish *port, char text[64])
 {
-    enum { AT_ONCE = 16 };
+    char address[LINK_ADDRESS_TEXT];
+
+    snprintf(text, 64, "%s . %s . %d", link_address_text(port->address, address),
+             port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
+    return text;
+}
+
+/* Lead them into the box, all at once. */
+static int add_ports(const struct network *network)
+{
+    char key[64], data[64], address[LINK_ADDRESS_TEXT];
+
+    for (int i = 0; i < network->port_count; i++) {
+        snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, address),
+                 network->ports[i].box_port);
+        nat_add("ports", key_of(&network->ports[i], key), data, network->claims[OWN].token);
+    }
+    return nat_commit();
+}
+
+/* Is the FLOW, as the kernel lists it, one of UDP to a port that the box publishes? */
+static bool is_to_us(const struct network *network, const struct nlmsghdr *flow)
+{
+    const size_t header = sizeof(struct nfgenmsg);
+    unsigned char protocol;
+    uint16_t number;
+    uint32_t address;
+    bool found = false;
+
+    netlink_read(flow, header, &protocol, 1, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
+    netlink_read(flow, header, &number, 2, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
+    netlink_read(flow, header, &address, 4, CTA_TUPLE_ORIG, CTA_TUPLE_IP, CTA_IP_V4_DST, 0);
+    for (const struct publish *port = network->ports; port < network->ports + network->port_count;
+         port++)
+        found |= port->protocol == IPPROTO_UDP && port->port == ntohs(number) &&
+                 (port->address == 0 || port->address == ntohl(address));
+    return found && protocol == IPPROTO_UDP;
+}
+
+/* Forget the UDP flows to the box's ports: a flow's first packet decides where all others go, so a
+ * client that keeps its own port would never reach the box that has the port now. */
+static int forget_flows(const struct network *network)
+{
+    enum { AT_ONCE = 32 };
     struct nfgenmsg header = {.nfgen_family = NFPROTO_IPV4};
     const struct nlmsghdr *flow;
-    unsigned char tuples[AT_ONCE][128], protocol;
+    unsigned char tuples[AT_ONCE][128];
     size_t sizes[AT_ONCE];
-    uint16_t to_port;
-    uint32_t to;
     int count = 0;
 
     netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
                     sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
     netlink_ask(NETLINK_NETFILTER);
-    while ((flow = netlink_next()) != NULL) {
-        netlink_read(flow, sizeof(header), &protocol, sizeof(protocol), CTA_TUPLE_ORIG,
-                     CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
-        netlink_read(flow, sizeof(header), &to_port, sizeof(to_port), CTA_TUPLE_ORIG,
-                     CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
-        netlink_read(flow, sizeof(header), &to, sizeof(to), CTA_TUPLE_ORIG, CTA_TUPLE_IP,
-                     CTA_IP_V4_DST, 0);
-        if (count < AT_ONCE && protocol == IPPROTO_UDP && ntohs(to_port) == port->port &&
-            (port->address == 0 || port->address == ntohl(to))) {
+    while ((flow = netlink_next()) != NULL)
+        if (count < AT_ONCE && is_to_us(network, flow)) {
             sizes[count] = netlink_read(flow, sizeof(header), tuples[count], sizeof(tuples[0]),
                                         CTA_TUPLE_ORIG, 0);
             count++;
         }
-    }
-    int error = netlink_end(-EAGAIN, -EINVAL); /* what is new on the list knows the port already */
-    if (error == -EINVAL) {
-        hint("'modprobe nf_conntrack_netlink' helps; without, a client that called this port "
-             "before may have to wait for some minutes");
-        (void)refuse("publish: the UDP flows to port %d can't be listed", port->port);
-    }
+    int error = netlink_end(-EAGAIN, 0); /* what is new on the list knows the port already */
     if (error != 0 && error != -EAGAIN)
-        return error == -EINVAL ? 0 : error;
+        return error;
     for (int i = 0; i < count; i++) {
         netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
-                        sizeof(header),
-                        "conntrack --delete --proto udp --dport %d\tIPCTNL_MSG_CT_DELETE port %d",
-                        port->port, port->port);
+                        sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");
         netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
     }
-    error = count > 0 ? netlink_send(NETLINK_NETFILTER, -ENOENT) : 0; /* some end by themselves */
-    if (error != 0 && error != -ENOENT)
+    error = count > 0 ? netlink_send(NETLINK_NETFILTER, -ENOENT) : 0;
+    if (error != 0 && error != -ENOENT) /* some end by themselves */
         return error;
-    return count == AT_ONCE ? forget_flows(port) : 0;
-}
-
-static int publish(struct network *network, struct publish *port)
-{
-    struct claim *claim = &network->claims[PORTS];
-    char key[64], data[64], text[LINK_ADDRESS_TEXT];
-    int error = is_covered(network, port) ? 0 : hold_port(port);
-
-    if (error != 0)
-        return error;
-    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address, text),
-             port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
-    snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, text),
-             port->box_port);
-    error = claim_note(claim, "element ports %s", key);
-    if (error == 0)
-        error = nat_add("ports", key, data, claim->token);
-    if (error == -EEXIST) {
-        claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = nat_add("ports", key, data, claim->token);
-    }
-    if (error == -EEXIST)
-        return refuse("publish %s: the rules have it already", key);
-    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(port) : error;
+    return count == AT_ONCE ? forget_flows(network) : 0;
 }
 
 int network_publish(struct network *network)
 {
-    int error =
-        network->port_count > 0 ? claim_take(&network->claims[PORTS], claim_home(), NULL) : 0;
+    struct claim *claim = &network->claims[OWN];
+    int error = 0;
+    bool udp = false;
+    char key[64];
 
-    for (int i = 0; i < network->port_count && error == 0; i++)
-        error = publish(network, &network->ports[i]);
-    return error;
+    if (network->port_count > 0 && claim->file == -1)
+        error = claim_take(claim, claim_home(), NULL);
+    for (int i = 0; i < network->port_count && error == 0; i++) {
+        struct publish *port = &network->ports[i];
+        udp |= port->protocol == IPPROTO_UDP;
+        error = is_covered(network, port) ? 0 : hold_port(port);
+        if (error == 0)
+            error = claim_note(claim, "element ports %s", key_of(port, key));
+    }
+    if (error != 0 || network->port_count == 0)
+        return error;
+    if ((error = add_ports(network)) == -EEXIST) {
+        claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
+        error = add_ports(network);
+    }
+    if (error == -EEXIST)
+        return refuse("publish: the rules have one of the ports already");
+    return error == 0 && udp ? forget_flows(network) : error;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/claim.h"
 
 int group_read(const char *group, const char *file, char *text, size_t size)
 {
@@ -32,17 +33,9 @@ int group_read(const char *group, const char *file, char *text, size_t size)
 int group_write(const char *group, const char *file, const char *value)
 {
     char path[PATH_MAX];
-    const char *quote = strpbrk(value, " *?[$;&|<>'\"\\") != NULL ? "'" : "";
 
     snprintf(path, sizeof(path), "%s/%s", group, file);
-    explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path, file, value);
-    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    if (descriptor == -1)
-        return -errno;
-    int error = write(descriptor, value, strlen(value)) == -1 ? -errno : 0;
-    close(descriptor);
-    errno = -error;
-    return error;
+    return file_write(path, value);
 }
 
 long long group_number(const char *group, const char *file, const char *key)

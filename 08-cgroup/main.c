@@ -14,7 +14,7 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../06-user/idmap.h"
-#include "../07-net/number.h"
+#include "../07-net/network.h"
 #include "cgroup.h"
 #include "usage.h"
 

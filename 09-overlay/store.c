@@ -20,7 +20,7 @@
 static char store_home[PATH_MAX - 2 * NAME_MAX], claims[PATH_MAX];
 
 /* About this process's directory in tmp/, once there is one. */
-static struct claim temporary = CLAIM_NONE;
+static struct claim temporary = {.file = -1};
 
 const char *store_path(const char *kind, const char *name, const char *rest)
 {

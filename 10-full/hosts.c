@@ -11,7 +11,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../07-net/link.h"
-#include "../07-net/resolv.h"
+#include "../07-net/network.h"
 
 #define GATEWAY "host-gateway"
 
@@ -79,7 +79,7 @@ static void cover(const struct root *root, const struct root *dev, const char *n
 
     snprintf(path, sizeof(path), "/etc/%s", name);
     if (make || exists(root, path))
-        resolv_cover(root, path, text, dev, name);
+        resolv_cover(root, path, text, dev);
 }
 
 void hosts_bind(const struct root *root, const struct root *dev, const struct spec *spec)

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/number.h"
+#include "../07-net/network.h"
 
 /* Real-time signals as most programs in a box count them. libc keeps the first few of them for
  * itself: glibc two, and musl, whose SIGRTMIN would be another number here, three. */

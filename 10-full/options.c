@@ -10,7 +10,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../04-mnt/mount.h"
-#include "../07-net/number.h"
+#include "../07-net/network.h"
 #include "../08-cgroup/limit.h"
 #include "box.h"
 #include "hosts.h"

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/resolv.h"
 #include "../09-overlay/json.h"
 #include "names.h"
 #include "streams.h"

@@ -174,11 +174,9 @@ with_resolv() {
         "$BATS_TEST_TMPDIR/resolv.conf" "$@"
 }
 
-@test "without --dns: the host's nameservers, but not those only the host can ask" {
+@test "without --dns: the host's nameservers, or those that its systemd-resolved asks" {
     run -0 with_resolv $'search example\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
     assert_equal "$output" $'search example\nnameserver 10.5.5.5'
-    run -0 with_resolv $'# ours\nnameserver 127.0.0.1\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
-    assert_equal "$output" $'# ours\nnameserver 10.5.5.5'
     mkdir -p /run/systemd/resolve
     echo "nameserver 10.6.6.6" >/run/systemd/resolve/resolv.conf
     run -0 with_resolv "nameserver 127.0.0.53" "$net" cat /etc/resolv.conf
@@ -212,12 +210,12 @@ with_resolv() {
     done
     expect_error 125 "expected a whole number" "$net" --bridge-address 172.27.0.2/ true
     expect_error 125 "expected a whole number" "$net" --bridge-address 172.27.0.2/x true
-    expect_error 125 "expected 1 to 30" "$net" --bridge-address 172.27.0.2/31 true
-    expect_error 125 "expected 1 to 30" "$net" --bridge-address 172.27.0.2/-1 true
+    expect_error 125 "a whole number from 1 to 30" "$net" --bridge-address 172.27.0.2/31 true
+    expect_error 125 "a whole number from 1 to 30" "$net" --bridge-address 172.27.0.2/-1 true
     expect_error 125 "172.27.0.0 is not one of the bridge's network" "$net" --bridge-address 172.27.0.0/16 true
     expect_error 125 "172.28.0.0 is not one of the bridge's network" "$net" --bridge-address 172.28.0.0 true
     expect_error 125 "172.27.255.255 is not one of the bridge's network" "$net" --bridge-address 172.27.255.255/16 true
-    expect_error 125 "can't be the address of one host" "$net" --address 224.0.0.1 true
+    expect_error 125 "224.0.0.1 is not one of the bridge's network" "$net" --address 224.0.0.1 true
     expect_error 125 "is not an IPv4 address" "$net" --dns example.com true
     expect_error 125 "more than 3" "$net" --dns 1.1.1.1 --dns 1.1.1.2 --dns 1.1.1.3 --dns 1.1.1.4 true
 }
@@ -242,20 +240,20 @@ with_resolv() {
 
 @test "bad bridges" {
     local bad
-    expect_error 125 "wan is there, and is not a bridge" "$net" --bridge wan true
-    expect_error 125 "lo is there, and is not a bridge" "$net" --bridge lo true
+    expect_error 125 "wan exists, but is not a bridge that is up" "$net" --bridge wan true
+    expect_error 125 "lo exists, but is not a bridge that is up" "$net" --bridge lo true
     for bad in 1234567890123456 "" . .. a/b "a b" br%d a=b $'a\nb' $'\e[31mred'; do
         expect_error 125 "invalid bridge" "$net" --bridge "$bad" true
     done
     run -0 "$net" --bridge 123456789012345 true
     ip link add br9 type bridge
-    expect_error 125 "br9 is there, and is down" "$net" --bridge br9 true
+    expect_error 125 "br9 exists, but is not a bridge that is up" "$net" --bridge br9 true
     ip link set br9 addrgenmode none up
-    expect_error 125 "br9 is there, and does not have such an IPv4 network" "$net" --bridge br9 true
+    expect_error 125 "br9 exists, but is not a bridge that is up and has such a network" "$net" --bridge br9 true
     ip address add 10.88.0.1/24 dev br9
-    expect_error 125 "br9 is there, and does not have such an IPv4 network" "$net" --bridge br9 --bridge-address 10.89.0.1/24 true
+    expect_error 125 "br9 exists, but is not a bridge that is up and has such a network" "$net" --bridge br9 --bridge-address 10.89.0.1/24 true
     run -125 "$net" --bridge br9 --bridge-address 10.89.0.1 true
-    assert_contains "${lines[0]}" "br9 is there, and does not have such an IPv4 network"
+    assert_contains "${lines[0]}" "br9 exists, but is not a bridge that is up and has such a network"
     refute_contains "$output" "10.89.0.1/"
     ip link delete br9
 }
@@ -281,7 +279,7 @@ with_resolv() {
     local trace=$BATS_TEST_TMPDIR/trace first
     strace -f -qq -e trace=socket -o "$trace" "$net" true
     first=$(grep -F 'socket(' "$trace" | grep -n -m1 NETLINK_NETFILTER | cut -d: -f1)
-    expect_error 125 "NETLINK_NETFILTER: Protocol not supported" \
+    expect_error 125 "socket AF_NETLINK: nf_tables batch: Protocol not supported" \
         failing socket EPROTONOSUPPORT "$first" "$net" true
     assert_hint "nf_tables"
     run -0 strace -f -qq -e trace=socket -o "$BATS_TEST_TMPDIR/trace" "$net" --no-nat true
@@ -298,12 +296,11 @@ with_resolv() {
         "$(tool pid)" --keep-proc "$net" --none --name "$(random_name n)" true
 }
 
-@test "a box that is killed before it has its link: told, and nothing is left" {
+@test "a box that is killed before it has its link: its status, and nothing is left" {
     requires command:strace
-    run -125 timeout --foreground 30 strace -f -qq -o /dev/null -e trace=flock,mount \
+    run -137 timeout --foreground 30 strace -f -qq -o /dev/null -e trace=flock,mount \
         -e inject=mount:signal=KILL:when=1 -e inject=flock:delay_enter=2000000 "$net" true
-    assert_equal "$(wc -l <<<"$output")" 1
-    assert_contains "$output" "net: open /proc/"
+    assert_equal "$output" ""
     nothing_of_ours
 }
 
