@@ -17,6 +17,7 @@
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
+#include "netlink.h"
 
 enum {
     UNMADE = 0600,       /* the mode of a claim ... */
