@@ -241,7 +241,7 @@ static int print_image(const char *name)
     if (config.created != NULL)
         tool_replace_control(config.created, ' ');
     if (error == 0)
-        printf("%-32s %.12s  %-20.19s %6zu %10.1f MB\n", name, id,
+        printf("%-24s %.12s  %-20.19s %6zu %10.1f MB\n", name, id,
                config.created ? config.created : "", config.layer_count, (double)size / 1e6);
     return error;
 }
@@ -252,7 +252,7 @@ int image_list(void)
     int error = 0, lock = store_lock(), count = store_list("images", &files);
 
     store_unlock(lock);
-    printf("%-32s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
+    printf("%-24s %-12s  %-20s %6s %13s\n", "NAME", "ID", "CREATED", "LAYERS", "SIZE");
     for (int i = 0; i < count; free(files[i++])) {
         for (char *each = files[i]->d_name; (each = strchr(each, '%')) != NULL;)
             *each = '/';

@@ -61,7 +61,7 @@ static void print_row(const struct spec *box)
     command = list_join(box->command);
     tool_replace_control(source, ' ');
     tool_replace_control(command, ' ');
-    printf("%-16s %-16.16s %-24.24s %-24s %-15s %s\n", box->name, source, command, status,
+    printf("%-12s %-10.10s %-12.12s %-24s %-12s %s\n", box->name, source, command, status,
            box->address, list_join(box->ports));
 }
 
@@ -75,7 +75,7 @@ int command_ps(int argc, char **argv)
     if (json)
         printf("[");
     else
-        printf("%-16s %-16s %-24s %-24s %-15s %s\n", "NAME", "SOURCE", "COMMAND", "STATUS",
+        printf("%-12s %-10s %-12s %-24s %-12s %s\n", "NAME", "SOURCE", "COMMAND", "STATUS",
                "ADDRESS", "PORTS");
     for (char **name = state_list(); name != NULL && *name != NULL; name++) {
         /* A box may end and be forgotten between the list and here: then it isn't there. */

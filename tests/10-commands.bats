@@ -16,6 +16,7 @@ load lib/boxes
     [[ ${lines[1]} =~ ^one\ .*"sleep 60"\ +up\ [0-9]+\ second ]]
     run -0 "$full" ps --all
     assert_equal "${#lines[@]}" 3
+    run ! grep -nE '.{81}' <<<"$output"
     run -0 sh -c "'$full' ps --json | jq -r '.[] | [.name, .running, .status] | @text'"
     assert_equal "$output" '["one",true,null]'
     run -0 sh -c "'$full' ps -a --json | jq -r '.[1] | [.name, .running, .pid, .status] + .command | @text'"

@@ -14,6 +14,8 @@ store_files() {
     assert_contains "$output" base:1
     run -0 "$full" load base.tar other/name:2
     run -0 "$full" images
+    run ! grep -nE '.{81}' <<<"$output"
+    run -0 "$full" images
     assert_contains "$output" base:1
     assert_contains "$output" other/name:2
     [[ ${lines[1]} =~ ^base:1\ +$(sha256sum <config.json | cut -c1-12)\ +2\ +[0-9.]+\ MB$ ]]
