@@ -331,13 +331,15 @@ int network_name(struct network *network, pid_t box)
 
     snprintf(path, sizeof(path), NAMES "/%s", network->name);
     snprintf(target, sizeof(target), "/proc/%d/ns/net", box);
-    claim_sweep(claim_home(), true); /* a dead box may have the name */
     if (error == 0 && claim->file == -1)
         error = claim_take(claim, claim_home(), NULL);
     if (error != 0 || (error = claim_note(claim, "symlink %s %s", target, path)) != 0)
         return error;
     (void)mkdir(NAMES, 0755); /* without it there can't be the link */
     explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", target, path, target, path);
+    if (symlink(target, path) == 0)
+        return 0;
+    claim_sweep(claim_home(), true); /* a dead box may have the name */
     return symlink(target, path) == -1 ? report("name %s", network->name) : 0;
 }
 

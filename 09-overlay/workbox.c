@@ -167,6 +167,8 @@ static noreturn void run_program(const char *command)
 {
     char *words[32] = {NULL}, *rest = strdup(command);
 
+    if (rest == NULL)
+        die("run %s", command);
     for (size_t i = 0; i < 31 && rest != NULL; i++)
         words[i] = strsep(&rest, " ");
     clearenv();
