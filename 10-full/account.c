@@ -24,12 +24,14 @@ static FILE *open_text(const struct root *root, const char *path)
     struct stat status;
     int file = open_inside(root->directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     bool missing = file == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
-    FILE *text = missing ? fopen("/dev/null", "re") : file != -1 ? fdopen(file, "r") : NULL;
 
-    if (text == NULL || fstat(fileno(text), &status) == -1)
+    if (!missing && (file == -1 || fstat(file, &status) == -1))
         die("%s in the box", path);
     if (!missing && !S_ISREG(status.st_mode))
         fail("%s in the box: is not a file", path);
+    FILE *text = missing ? fopen("/dev/null", "re") : fdopen(file, "r");
+    if (text == NULL)
+        die("%s in the box", path);
     return text;
 }
 
