@@ -51,8 +51,11 @@ int import_plain(int file, const char *label)
     return plain;
 }
 
-/* In the box. SIZE bytes of standard input through a pipe, so that nobody reads on behind them. */
-static int start_reading(off_t size)
+/*
+ * In the box. SIZE bytes of standard input from START on, through a pipe, so that nobody reads on
+ * behind them. The place in the file is not moved: other boxes read it at the same time.
+ */
+static int start_reading(off_t start, off_t size)
 {
     int ends[2];
 
@@ -62,7 +65,7 @@ static int start_reading(off_t size)
         die("fork");
     if (pid == 0) {
         for (ssize_t sent = 1; size > 0 && sent > 0; size -= sent)
-            sent = sendfile(ends[1], STDIN_FILENO, NULL, (size_t)size);
+            sent = sendfile(ends[1], STDIN_FILENO, &start, (size_t)size);
         _exit(EXIT_SUCCESS);
     }
     close(ends[1]);
@@ -70,7 +73,7 @@ static int start_reading(off_t size)
 }
 
 /*
- * In the box. SIZE bytes of standard input through PROGRAM, unless it is NULL, and this process to
+ * In the box. The layer in standard input through PROGRAM, unless it is NULL, and this process to
  * tar. Of several errors the one that explains the others is reported. The file "size" says that
  * the layer is whole, so it comes last.
  *
@@ -78,12 +81,11 @@ static int start_reading(off_t size)
  * are left out. Attributes that overlay itself would read are not for an image to set. Records of
  * 64 KiB: read from a pipe, tar's own 10 are slow.
  */
-static noreturn void unpack(const char *program, off_t size, const char *promised,
-                            const char *label)
+static noreturn void unpack(const char *program, const struct layer *layer, const char *label)
 {
     struct worker before;
     char command[512], digest[SHA256_HEX + 1];
-    int from = start_reading(size), through[2], to[2];
+    int from = start_reading(layer->start, layer->size), through[2], to[2];
 
     if (mkdir("diff", 0755) == -1 || chdir("diff") == -1)
         die("%s", label);
@@ -101,15 +103,15 @@ static noreturn void unpack(const char *program, off_t size, const char *promise
              keep_owners ? "--same-owner" : "--no-same-owner");
     work_pipe(to);
     struct worker tar = worker_start(command, to[0], STDOUT_FILENO);
-    size = sha256_pump(from, to[1], digest);
+    off_t size = sha256_pump(from, to[1], digest);
     close(to[1]);
     if (program != NULL)
         worker_end(&before, label);
     if (size < 0)
         exit(EXIT_TOOL);
-    if (strcmp(digest, promised) != 0)
+    if (strcmp(digest, layer->digest) != 0)
         fail("%s: the digest of the tar is %.12s..., and %.12s... was promised", label, digest,
-             promised);
+             layer->digest);
     worker_end(&tar, label);
     whiteouts_make();
     int file = open("/layer/size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -122,22 +124,16 @@ static noreturn void unpack(const char *program, off_t size, const char *promise
 static struct child start(const struct layer *layer, const char *label)
 {
     const char *directory = store_temporary(layer->digest);
-    char descriptor[32];
 
     if (mkdir(directory, 0700) == -1) {
         if (errno != EEXIST)
             die("make %s", directory);
         return (struct child){.pid = 0};
     }
-    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", layer->file);
-    int input = open(descriptor, O_RDONLY | O_CLOEXEC); /* again, to have a place of its own */
-    if (input == -1 || lseek(input, layer->start, SEEK_SET) == -1)
-        die("%s", label);
-    const char *program = decompressor(input, layer->start);
-    struct child box = work_start(directory, input, -1);
+    const char *program = decompressor(layer->file, layer->start);
+    struct child box = work_start(directory, layer->file, -1);
     if (box.pid == 0)
-        unpack(program, layer->size, layer->digest, label);
-    close(input);
+        unpack(program, layer, label);
     return box;
 }
 

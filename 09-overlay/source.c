@@ -304,6 +304,7 @@ void source_open(struct source *source, const char *path)
         int copy = store_file();
         if (sha256_pump(file, copy, NULL) < 0)
             exit(EXIT_TOOL);
+        (void)lseek(copy, 0, SEEK_SET);
         close(file);
         file = copy;
     }

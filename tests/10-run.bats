@@ -250,7 +250,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
         fi
     done
     expect_error 125 "'much': expected a size" "$full" run "${alone[@]}" -m much "$ROOTFS" true
-    expect_error 125 "'half' is not a number" "$full" run "${alone[@]}" --cpus half "$ROOTFS" true
+    expect_error 125 "'half': expected" "$full" run "${alone[@]}" --cpus half "$ROOTFS" true
 }
 
 # bats test_tags=cgroup_v2
@@ -326,10 +326,11 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     local place=$'/tmp\nsource other'
     mkdir -p "$ROOTFS$place" "$ROOTFS"$'/mnt/\e]0;'
     detached bird "${alone[@]}" --workdir "$place" --volume "$ROOTFS:"$'/mnt/\e]0;' \
-        sh -c $': \e[31m\xc2\x9b32m\nsleep 60'
+        sh -c $':\e[\xc2\x9b\nsleep 60'
     assert_equal "$(of bird source)" "$ROOTFS"
     run -0 "$full" ps
-    assert_contains "$output" "sh -c :  [31m  32m sleep"
+    assert_contains "$output" "sh -c : [    "
+    refute_contains "$output" $'\e'
     run -0 "$full" inspect bird
     refute_contains "$output" $'\e'
     rm -r "${ROOTFS:?}$place" "$ROOTFS"$'/mnt/\e]0;'
