@@ -134,7 +134,7 @@ killed_at() {
             assert_equal "$(our_groups)" ""
         done
     done
-    [ "$steps" -ge 20 ]
+    [ "$steps" -ge 15 ]
 }
 
 # bats test_tags=ex:8-3
