@@ -158,9 +158,11 @@ void spawn_go(const struct child *child)
 int spawn_wait_exec(const struct child *child)
 {
     char word[8];
-    ssize_t got = recv(child->sync, word, sizeof(word), 0);
-
-    return got == -1 && errno != ECONNRESET ? report("wait for the other side") : got > 0;
+    ssize_t got;
+    do /* once ECONNRESET, if the other side has left something unread; its word comes after it */
+        got = recv(child->sync, word, sizeof(word), 0);
+    while (got == -1 && errno == ECONNRESET);
+    return got == -1 ? report("wait for the other side") : got > 0;
 }
 
 void spawn_wait_go(const struct child *child)

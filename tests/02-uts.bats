@@ -114,6 +114,7 @@ domainname_of() {
     box=$BOX_PID
     assert_isolated "$box" uts
     start_box enter "$(host_number "$box")" sleep 61
+    wait_until 5 sleeps # enter may be another program on its way
     assert_equal "$(namespace_of "$BOX_PID" uts)" "$(namespace_of "$box" uts)"
     assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
