@@ -114,7 +114,7 @@ domainname_of() {
     box=$BOX_PID
     assert_isolated "$box" uts
     start_box enter "$(host_number "$box")" sleep 61
-    wait_until 5 sleeps # enter may be another program on its way
+    wait_until 5 box_waits sleep # enter may be another program on its way
     assert_equal "$(namespace_of "$BOX_PID" uts)" "$(namespace_of "$box" uts)"
     assert_shared "$BOX_PID" mnt pid ipc user net cgroup
 }
@@ -127,16 +127,10 @@ domainname_of() {
     assert_equal "${#lines[@]}" 2
 }
 
-# shellcheck disable=SC2317 # called by wait_until
-sleeps() {
-    BOX_PID=$(last_descendant "$TOOL_PID")
-    grep -q sleep "/proc/$BOX_PID/comm"
-}
-
 @test "enter: namespaces of every kind, all at once" {
     local box kind
     start_command unshare --user --map-root-user --mount --uts --ipc --net --cgroup --pid --fork --kill-child sleep 60
-    wait_until 5 sleeps # unshare isn't the command
+    wait_until 5 box_waits sleep # unshare isn't the command
     box=$BOX_PID
     start_box enter "$box" sleep 61
     for kind in mnt uts ipc net pid cgroup user; do

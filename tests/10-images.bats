@@ -14,11 +14,10 @@ store_files() {
     assert_contains "$output" base:1
     run -0 "$full" load base.tar other/name:2
     run -0 "$full" images
-    run ! grep -nE '.{81}' <<<"$output"
-    run -0 "$full" images
     assert_contains "$output" base:1
     assert_contains "$output" other/name:2
     [[ ${lines[1]} =~ ^base:1\ +$(sha256sum <config.json | cut -c1-12)\ +2\ +[0-9.]+\ MB$ ]]
+    run ! grep -nE '.{81}' <<<"$output"
     run -0 "$full" rmi base:1
     [ -d "store/layers/$digest" ]
     run -0 "$full" rmi other/name:2

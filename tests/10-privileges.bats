@@ -146,23 +146,16 @@ capabilities() {
     assert_equal "$output" "$bound"
 }
 
-# What the command in the box is now: "sleep 61" with a new namespace, "sleep 60" without.
-sleeps() {
-    BOX_PID=$(last_descendant "$TOOL_PID")
-    asleep=$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline")
-    [[ $asleep == *"sleep "6* && $asleep != *unshare* ]]
-}
-
 # bats test_tags=core,ex:10-2
 @test "the filter refuses a namespace inside, which --seccomp off allows, as seen from outside" {
-    local script='unshare --user sleep 61 || exec sleep 60' asleep above
+    local script='unshare --user sleep 61 || exec sleep 60' above # 61 has a new namespace, 60 none
     start_box full run --network none "$ROOTFS" sh -c "$script"
-    wait_until 5 sleeps
+    wait_until 5 box_waits sleep
     assert_isolated "$BOX_PID" mnt pid
-    assert_equal "$asleep $(status_of "$BOX_PID" Seccomp)" "sleep 60  2"
+    assert_equal "$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline") $(status_of "$BOX_PID" Seccomp)" "sleep 60  2"
     start_box full run --network none --seccomp off "$ROOTFS" sh -c "$script"
-    wait_until 5 sleeps
-    assert_equal "$asleep $(status_of "$BOX_PID" Seccomp)" "sleep 61  0"
+    wait_until 5 box_waits sleep
+    assert_equal "$(tr '\0' ' ' <"/proc/$BOX_PID/cmdline") $(status_of "$BOX_PID" Seccomp)" "sleep 61  0"
     above=$(status_of "$BOX_PID" PPid)
     assert_differ "$(namespace_of "$BOX_PID" user)" "$(namespace_of "$above" user)"
 }

@@ -93,12 +93,6 @@ answers() {
     assert_contains "$at_once" "queues: 0"
 }
 
-# shellcheck disable=SC2317 # called by wait_until
-sleeps() {
-    BOX_PID=$(last_descendant "$TOOL_PID")
-    grep -q sleep "/proc/$BOX_PID/comm"
-}
-
 # bats test_tags=cgroup_v2
 @test "and with a limit: cgroup, the first of the chain" {
     requires root overlay cgroup_v2
@@ -109,7 +103,7 @@ sleeps() {
     end_box
     start_command "$(tool cgroup)" --pids 30 "$(tool net)" "$(tool user)" "$(tool ipc)" "$(tool uts)" "$(tool pid)" \
         --init "$(tool overlay)" --image "$BATS_TEST_TMPDIR/image.tar" sleep 60
-    wait_until 30 sleeps # first overlay unpacks the image
+    wait_until 30 box_waits sleep # first overlay unpacks the image
     limits+=("$(cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$BOX_PID/cgroup")/pids.max")")
     assert_isolated "$BOX_PID" cgroup
     end_box
