@@ -40,14 +40,14 @@ int name_normal(const char *name, char normal[IMAGE_NAME])
     return 0;
 }
 
-/* Holding the store. The ID that begins with TEXT goes into ID, "" if none or several do. */
+/* Holding the store. The ID that begins with TEXT goes into ID, which is "" before, and after if
+ * none or several do. */
 static void find_id(const char *text, char id[SHA256_HEX + 1])
 {
     size_t length = strlen(text);
     struct dirent **ids = NULL;
     int matches = 0;
 
-    id[0] = '\0';
     if (length < MIN_ID || strspn(text, "0123456789abcdef") != length)
         return;
     for (int count = store_list("configs", &ids), i = 0; i < count; free(ids[i++]))
@@ -63,7 +63,7 @@ static void find_id(const char *text, char id[SHA256_HEX + 1])
  */
 static const char *find(const char *text, char name[IMAGE_NAME])
 {
-    char id[SHA256_HEX + 1];
+    char id[SHA256_HEX + 1] = "";
 
     if (name_normal(text, name) != 0)
         return NULL;
@@ -71,8 +71,6 @@ static const char *find(const char *text, char name[IMAGE_NAME])
     bool is_name = access(path, F_OK) == 0;
     if (!is_name || strlen(text) == SHA256_HEX)
         find_id(text, id);
-    else
-        id[0] = '\0';
     if (id[0] != '\0') {
         name[0] = '\0';
         return store_path("configs", id, "");
