@@ -64,15 +64,15 @@ void network_start(struct network *network)
         network->claims[i].file = -1;
 }
 
-const char *network_check_name(const char *what, const char *name, size_t most)
+const char *network_check_name(const char *what, const char *name, size_t max)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(name);
 
-    if (length == 0 || length > most || strchr(".-", name[0]) || strspn(name, letters) != length)
+    if (length == 0 || length > max || strchr(".-", name[0]) || strspn(name, letters) != length)
         fail("invalid %s '%s': expected at most %zu letters, digits, '_', '-' and '.'", what, name,
-             most);
+             max);
     return name;
 }
 

@@ -61,13 +61,13 @@ struct network {
 };
 
 /* Host. The defaults, then options, read from TEXT. A mistake ends the tool; WHAT names the option
- * in the error. A NAME is one for a link or file, of MOST bytes at most. */
+ * in the error. A NAME is one for a link or file, of MAX bytes at most. */
 void network_start(struct network *network);
 void network_read_address(const char *text, const char *what, uint32_t *address);
 void network_read_bridge_address(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
-const char *network_check_name(const char *what, const char *name, size_t most);
+const char *network_check_name(const char *what, const char *name, size_t max);
 long long tool_number(const char *text, const char *what, long long min, long long max);
 
 /* A published port as network_read_publish() takes it, with the port that was chosen, in TEXT. */

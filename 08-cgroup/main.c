@@ -94,7 +94,7 @@ static struct options parse_options(int argc, char **argv)
     return options;
 }
 
-/* An ordinary user needs a user namespace for the others, and stays in it who he is. */
+/* An ordinary user needs a user namespace for the others, and keeps their number in it. */
 static void map_myself(uid_t user, gid_t group)
 {
     struct id_map users = {{{user, user, 1}}, 1}, groups = {{{group, group, 1}}, 1};

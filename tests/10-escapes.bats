@@ -37,7 +37,7 @@ load lib/escapes
     exec 9<&-
 }
 
-# It has not been executed: with the host's arguments and variables still in its memory.
+# Init has not called execve, so its memory still has the host's arguments and variables.
 # bats test_tags=ex:10-3
 @test "escape: the memory of the box's init" {
     run -0 env -i "TOKEN=$SECRET" "$ESCAPE" cat /proc/self/environ

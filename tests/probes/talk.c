@@ -99,8 +99,8 @@ static int ask(const char *protocol, const char *where, const char *port, const 
         perror("talk: recv");
         return 1;
     }
-    if (strcmp(protocol, "tcp") ==
-        0) /* the first to close keeps the port for a while: let the server do it */
+    /* The first to close keeps the port for a while: let the server do it. */
+    if (strcmp(protocol, "tcp") == 0)
         (void)recv(file, rest, sizeof(rest), 0);
     return fwrite(text, 1, (size_t)length, stdout) != (size_t)length;
 }
