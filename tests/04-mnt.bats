@@ -147,7 +147,6 @@ start_box_in_directory() {
     echo more >"$BATS_TEST_TMPDIR/data/file"
 }
 
-# bats test_tags=ex:4-2
 @test "--bind with :ro: what is mounted below it is read-only too" {
     make_bare_root
     mkdir -p "$BATS_TEST_TMPDIR/data/below"
@@ -161,7 +160,6 @@ start_box_in_directory() {
     umount "$BATS_TEST_TMPDIR/data/below"
 }
 
-# bats test_tags=ex:4-2
 @test "--bind: a single file" {
     make_bare_root
     echo one >"$BATS_TEST_TMPDIR/file"
@@ -185,7 +183,6 @@ start_box_in_directory() {
     [ ! -e "$BATS_TEST_TMPDIR/none" ]
 }
 
-# bats test_tags=ex:4-2
 @test "later mounts lie on top of earlier ones, in the order of the command line" {
     make_bare_root
     mkdir "$BATS_TEST_TMPDIR/data"
@@ -258,7 +255,6 @@ start_box_in_directory() {
     assert_equal "$(ls -A "$BATS_TEST_TMPDIR/place")" file
 }
 
-# bats test_tags=ex:4-2
 @test "--tmpfs with docker's options: they take effect; by default no programs and no devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --tmpfs /a --tmpfs /b:size=64k,mode=0710,uid=12,gid=34,exec,suid,dev \
@@ -283,7 +279,6 @@ start_box_in_directory() {
     assert_equal "$(ls "$ROOT")" bin
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: the devices that every program expects, with the right numbers and open to all" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause
@@ -314,7 +309,6 @@ zero character special file 1:5 666"
     [ ! -e "$ROOT/nowhere" ]
 }
 
-# bats test_tags=ex:4-2
 @test "a device file in the root or in a bind opens no device; one in the box's own /dev does" {
     make_bare_root
     local place options
@@ -338,14 +332,12 @@ zero character special file 1:5 666"
     umount "$ROOT/below" "$BATS_TEST_TMPDIR/data/below"
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: none of the machine's other devices" {
     make_bare_root
     start_box mnt --root "$ROOT" --dev /bin/probe pause
     assert_equal "$(stat -c %F "/proc/$BOX_PID/root/dev/"* | grep -c 'special file')" 6
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: the devices work" {
     make_rootfs
     run -0 "$(tool mnt)" --root "$ROOTFS" --dev sh -c '
@@ -355,7 +347,6 @@ zero character special file 1:5 666"
         ! echo full >/dev/full'
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: root in the box can write to the host's devices but not change their owner or mode" {
     make_rootfs
     local before
@@ -366,7 +357,6 @@ zero character special file 1:5 666"
     assert_equal "$(stat -c '%a %u:%g' /dev/null)" "$before"
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: the box has its own pseudo-terminals and shared memory" {
     make_rootfs
     start_box mnt --root "$ROOTFS" --dev sleep 60
@@ -379,7 +369,6 @@ zero character special file 1:5 666"
     [ ! -e /dev/shm/inside ]
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: the flags, modes and sizes of what is mounted, whatever the caller's umask" {
     make_bare_root
     # shellcheck disable=SC2016 # for that shell
@@ -396,7 +385,6 @@ zero character special file 1:5 666"
     assert_equal "$(status_of "$BOX_PID" Umask)" 0077
 }
 
-# bats test_tags=ex:4-2
 @test "--dev: a terminal of the box is in the box's own /dev/pts" {
     requires command:script
     make_rootfs
