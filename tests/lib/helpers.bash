@@ -19,7 +19,7 @@ unset -v CDPATH COLUMNS LINES LANGUAGE MAKEFLAGS POSIXLY_CORRECT TAR_OPTIONS TEN
 
 # Seconds for one command, and how many times longer things may take than on a quiet machine: this
 # one may be busy, and a virtual machine is emulated, ten times slower.
-RUN_LIMIT=$((${IN_VM:-0} ? 300 : 60))
+RUN_LIMIT=$((${IN_VM:-0} ? 600 : 60))
 PATIENCE=$((${IN_VM:-0} ? 20 : 5))
 
 : "${BIN_DIR:=$(cd "$BATS_TEST_DIRNAME/.." && pwd -P)}"
