@@ -70,7 +70,7 @@ define build
 @mkdir -p $(@D)
 $(if $(QUIET),,@echo '  $(1) $@')
 $(if $(V),,@)$(2)
-$(if $(OWNER),@chown $(OWNER) $(BUILD) $(@D) $(@:.o=.*))
+$(if $(OWNER),@chown $(OWNER) $(BUILD) $(dir $(@D)) $(@D) $(@:.o=.*))
 endef
 LINK = $(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@
 
