@@ -339,7 +339,7 @@ being_unpacked() {
 @test "an import that is interrupted leaves the store as it was" {
     slow_image 150
     for signal in INT TERM HUP; do
-        setsid "$overlay" --image image.tar --mount merged true >out 2>&1 3>&- &
+        setsid env --default-signal=HUP "$overlay" --image image.tar --mount merged true >out 2>&1 3>&- &
         pid=$!
         wait_until 10 being_unpacked
         kill "-$signal" "$pid"
