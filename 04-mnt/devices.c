@@ -43,9 +43,10 @@ struct root mount_devices(const struct root *root)
         if (symlinkat(links[i].target, dev.directory, links[i].name) == -1)
             die("link /dev/%s", links[i].name);
     }
-    mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                 "newinstance,ptmxmode=0666,mode=620");
-    mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m");
-    close(root_target(&dev, "/mqueue", S_IFDIR));
+    mount_inside(&dev, "/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=620");
+    mount_inside(&dev, "/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m");
+    explain("mkdir %s/mqueue\tmkdirat(\"mqueue\")", dev.path);
+    if (mkdirat(dev.directory, "mqueue", 0755) == -1)
+        die("mkdir %s/mqueue", dev.path);
     return dev;
 }

@@ -93,7 +93,7 @@ static long configure(int system, unsigned command, const char *key, const char 
  */
 static int tree_new(const char *type, uint64_t attributes, const char *options)
 {
-    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), tree = -1;
+    int system = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
     char *rest = options != NULL ? strdupa(options) : NULL, *value;
 
     if (system == -1)
@@ -103,10 +103,9 @@ static int tree_new(const char *type, uint64_t attributes, const char *options)
         const char *key = strsep(&value, "=");
         error = configure(system, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
     }
-    if (error == 0 && configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == 0)
-        tree = (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
-    close(system);
-    return tree;
+    if (error != 0 || configure(system, FSCONFIG_CMD_CREATE, NULL, NULL) == -1)
+        return -1;
+    return (int)syscall(SYS_fsmount, system, FSMOUNT_CLOEXEC, attributes);
 }
 
 int mount_take(const char *source)
