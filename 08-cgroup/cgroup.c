@@ -10,7 +10,6 @@
 
 #include "../01-chroot/tool.h"
 #include "../03-pid/proc.h"
-#include "group.h"
 
 enum {
     NAMES = 512, /* room for the names of all controllers */
@@ -20,33 +19,17 @@ enum {
 /* Is NAME one of the words of LIST? */
 static bool is_listed(const char *list, const char *name)
 {
-    char words[NAMES + 2], word[NAMES];
+    char words[NAMES + 2], word[NAMES + 2];
 
     snprintf(words, sizeof(words), " %s ", list);
     snprintf(word, sizeof(word), " %s ", name);
     return strstr(words, word) != NULL;
 }
 
-/* Of NAMES, such as "+cpu +memory", those that LIST, such as "cpu pids", has; with HAS false, those
- * that it lacks. */
-static void choose(const char *names, const char *list, bool has, char *chosen)
+/* Have GROUP hand CONTROLLER down. */
+static int enable(const char *group, const char *controller)
 {
-    char copy[NAMES], *save;
-    size_t length = 0;
-
-    snprintf(copy, sizeof(copy), "%s", names);
-    chosen[0] = '\0';
-    for (const char *name = strtok_r(copy, " ", &save); name != NULL;
-         name = strtok_r(NULL, " ", &save))
-        if (is_listed(list, name + 1) == has)
-            length += (size_t)snprintf(chosen + length, NAMES - length, "%s%s",
-                                       length > 0 ? " " : "", name);
-}
-
-/* ORDER is "+NAME" for each controller that GROUP is to hand down. */
-static int enable(const char *group, const char *order)
-{
-    char type[64];
+    char type[64], order[NAMES];
 
     /*
      * For memory and io the kernel refuses this by itself. With cpu, cpuset and pids it makes the
@@ -55,78 +38,80 @@ static int enable(const char *group, const char *order)
     if (group_read(group, "cgroup.type", type, sizeof(type)) == 0 &&
         group_number(group, "cgroup.procs", "") > 0)
         return -EBUSY;
+    snprintf(order, sizeof(order), "+%s", controller);
     return group_write(group, "cgroup.subtree_control", order);
 }
 
 /* The reason: the group holds processes, or isn't ours. */
-static int report_enable(const char *group, const char *order, int error)
+static int report_enable(const char *group, const char *controller, int error)
 {
     if (error == -EBUSY)
         hint("a group that hands controllers down holds no processes itself, but process %lld is "
-             "in it: "
-             "move all of them into a group below, or choose --parent",
+             "in it: move all of them into a group below, or choose --parent",
              group_number(group, "cgroup.procs", ""));
     else if (error == -EACCES)
         hint("this branch of the tree is not yours: 'systemd-run --user --scope -p Delegate=yes "
              "COMMAND' starts a command in one that is");
     errno = -error;
-    return report("enable '%s' in %s", order, group);
+    return report("enable '+%s' in %s", controller, group);
+}
+
+static int report_missing(const char *controller)
+{
+    if (is_listed("cpu cpuset hugetlb io memory misc pids rdma", controller))
+        hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with 'cgroup_no_v1=all', or "
+             "use the virtual machine: 'make shell-vm'");
+    else
+        hint("a file's name begins with its controller's: memory.high, for example");
+    return refuse("no controller %s in %s", controller, tree_top());
 }
 
 /*
- * Have NAMES handed down to the group PATH by all groups from the top of the tree to its PARENT.
- * A controller that isn't available is an error only if it is NEEDED.
+ * Have all groups from the top of the tree to PARENT hand CONTROLLER down. One that isn't available
+ * is an error only if it is NEEDED.
  */
-static int hand_down(const char *path, const char *parent, const char *names, bool needed)
+static int hand_down(const char *controller, const char *parent, bool needed)
 {
-    char list[NAMES], missing[NAMES], order[NAMES], group[PATH_MAX];
+    static char all[NAMES]; /* read once */
+    char list[NAMES], group[PATH_MAX];
     int error = 0;
 
-    group_read(path, "cgroup.controllers", list, sizeof(list));
-    choose(names, list, false, missing);
-    if (missing[0] == '\0')
-        return 0;
-    group_read(tree_top(), "cgroup.controllers", list, sizeof(list));
-    choose(missing, list, false, order);
-    if (needed && order[0] != '\0') {
-        choose(order, "cpu cpuset hugetlb io memory misc pids rdma", false, list);
-        if (list[0] != '\0')
-            hint("a file's name begins with its controller's: memory.high, for example");
-        else
-            hint("cgroup v1 may hold it: see 'cat /proc/self/cgroup'; boot with "
-                 "'cgroup_no_v1=all', or use the virtual machine: 'make shell-vm'");
-        return refuse("no controller %s in %s", order + 1, tree_top());
-    }
-    choose(missing, list, true, missing);
-
-    /* EXERCISE 8.1: have each group from the top of the tree to PARENT hand down what is MISSING
-       and it doesn't hand down yet. If that fails, GROUP and ORDER are reported. cgroups(7) */
-    for (size_t end = strlen(tree_top()); missing[0] != '\0' && error == 0;
-         end += 1 + strcspn(parent + end + 1, "/")) {
+    if (all[0] == '\0')
+        group_read(tree_top(), "cgroup.controllers", all, sizeof(all));
+    if (!is_listed(all, controller))
+        return needed ? report_missing(controller) : 0;
+    /* EXERCISE 8.1: have each group from the top of the tree to PARENT hand CONTROLLER down, unless
+       it does already. If that fails, GROUP is reported. cgroups(7) */
+    for (size_t end = strlen(tree_top()); error == 0; end += 1 + strcspn(parent + end + 1, "/")) {
         snprintf(group, sizeof(group), "%.*s", (int)end, parent);
         group_read(group, "cgroup.subtree_control", list, sizeof(list));
-        choose(missing, list, false, order);
-        if (order[0] != '\0')
-            error = enable(group, order);
+        if (!is_listed(list, controller))
+            error = enable(group, controller);
         if (parent[end] == '\0')
             break;
     }
     /* END */
-    return error != 0 && needed ? report_enable(group, order, error) : 0;
+    return error != 0 && needed ? report_enable(group, controller, error) : 0;
 }
 
-/* The controllers that the limits need, "+NAME " each. */
-static void list_needed(const struct cgroup_limits *limits, char *names)
+/* See to the controllers that PLAN needs and the group PATH lacks. */
+static int add_controllers(const char *path, const char *parent, const struct cgroup_plan *plan)
 {
-    size_t length = 0;
+    static const char *const counted[] = {"cpu", "memory", "pids"};
+    char list[NAMES], name[NAMES];
+    int error = 0;
 
-    names[0] = '\0';
-    for (int i = 0; i < limits->count && length < NAMES; i++) {
-        const char *file = limits->settings[i].file;
-        if (strncmp(file, "cgroup.", 7) != 0)
-            length += (size_t)snprintf(names + length, NAMES - length, "+%.*s ",
-                                       (int)strcspn(file, "."), file);
+    group_read(path, "cgroup.controllers", list, sizeof(list));
+    for (int i = 0; error == 0 && i < plan->limits.count; i++) {
+        const char *file = plan->limits.settings[i].file;
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
+        if (strcmp(name, "cgroup") != 0 && !is_listed(list, name))
+            error = hand_down(name, parent, true);
     }
+    for (int i = 0; error == 0 && plan->counted && i < 3; i++)
+        if (!is_listed(list, counted[i]))
+            error = hand_down(counted[i], parent, false);
+    return error;
 }
 
 /*
@@ -189,12 +174,11 @@ static int write_limits(const char *path, const struct cgroup_limits *limits)
 
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim)
 {
-    char needed[NAMES], parent[PATH_MAX];
+    char parent[PATH_MAX];
     mode_t mask = umask(022); /* the caller's doesn't apply to what the box reads */
 
     group->directory = -1;
-    list_needed(&plan->limits, needed);
-    int error = tree_parent(plan->parent, needed[0] != '\0', parent);
+    int error = tree_parent(plan->parent, plan->limits.count > 0, parent);
     if (error == 0 && snprintf(group->path, sizeof(group->path), "%s/%s", parent, claim->token) >=
                           (int)sizeof(group->path))
         error = refuse("parent %s: the path is too long", parent);
@@ -202,10 +186,8 @@ int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct cla
         error = claim_note(claim, "group %s", group->path);
     if (error == 0)
         error = make_directory(group->path, parent, plan->parent == NULL);
-    if (error == 0 && needed[0] != '\0')
-        error = hand_down(group->path, parent, needed, true);
-    if (error == 0 && plan->counted)
-        error = hand_down(group->path, parent, "+cpu +memory +pids", false);
+    if (error == 0)
+        error = add_controllers(group->path, parent, plan);
     if (error == 0)
         error = write_limits(group->path, &plan->limits);
     umask(mask);

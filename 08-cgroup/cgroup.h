@@ -18,8 +18,8 @@
 #include <limits.h>
 
 #include "../07-net/claim.h"
+#include "group.h"
 #include "limit.h"
-#include "tree.h"
 
 struct cgroup {
     char path[PATH_MAX]; /* its directory */

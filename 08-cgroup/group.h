@@ -8,6 +8,7 @@
 #ifndef CGROUP_GROUP_H
 #define CGROUP_GROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Either side. The text of FILE in the directory GROUP, without the last newline; empty after an
@@ -23,5 +24,19 @@ long long group_number(const char *group, const char *file, const char *key);
 
 /* Host. Create the group PATH. */
 int group_make(const char *path);
+
+/* The rest is for later: the tree as this process sees it, and where in it there is room for a
+ * group. That is at the top, below systemd, or in a delegated branch. */
+
+/* Host. Where the tree is mounted, usually /sys/fs/cgroup; NULL if it isn't. */
+const char *tree_top(void);
+
+/*
+ * Host. Find the directory for a new group, and put its path into PARENT, of PATH_MAX bytes:
+ * WANTED, as a path or from the top of the tree; or, if that is NULL, "ten-steps", which may not
+ * exist yet, at the top or in the nearest group that belongs to the user. With HANDS_DOWN, that
+ * group must have no processes. Returns 0 or, after report(), -errno.
+ */
+int tree_parent(const char *wanted, bool hands_down, char *parent);
 
 #endif
