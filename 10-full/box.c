@@ -16,10 +16,8 @@
 #include "../03-pid/init.h"
 #include "../03-pid/proc.h"
 #include "../05-ipc/ipc.h"
-#include "account.h"
 #include "capability.h"
 #include "harden.h"
-#include "hosts.h"
 #include "mask.h"
 #include "seccomp.h"
 #include "streams.h"
@@ -111,14 +109,16 @@ noreturn void box_become(const struct spec *spec, const struct account *account,
     if (chdir(directory) == -1)
         die("working directory %s", directory);
     harden_check_directory();
-    rlimit_set(&spec->limits);
+    for (int i = 0; i < RLIM_NLIMITS; i++)
+        if (spec->limited[i] != NULL && setrlimit(i, &spec->limits[i]) == -1)
+            die("ulimit %s", spec->limited[i]);
     /* No terminal to open as /dev/tty, and a group of its own: kill(2) of 0 would reach the tool.
      */
     if (setsid() == -1)
         die("setsid");
     streams_enter(spec, terminal);
     /* EXERCISE 10.3: give up all power that the command must not have. Each step needs what a later
-       one takes away. capability.h, account.h, harden.h, ../03-pid/init.h, seccomp.h */
+       one takes away. capability.h, etc.h, harden.h, ../03-pid/init.h, seccomp.h */
     capability_bound(spec->capabilities);
     account_become(account, spec->user_namespace && spec->first_id == 0);
     capability_hold(spec->capabilities, spec->cap_add, account->user);

@@ -6,8 +6,7 @@
 #include <stdnoreturn.h>
 
 #include "../02-uts/spawn.h"
-#include "account.h"
-#include "spec.h"
+#include "etc.h"
 
 /* Host, in container.c. Run the box to its end. Returns the tool's exit status. */
 int container_run(struct spec *spec);

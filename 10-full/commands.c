@@ -15,7 +15,6 @@
 #include "../07-net/network.h"
 #include "../08-cgroup/usage.h"
 #include "background.h"
-#include "names.h"
 #include "state.h"
 
 enum { FOREVER = -1, MAX_END = 10000 }; /* milliseconds */

@@ -15,7 +15,6 @@
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
-#include "account.h"
 #include "background.h"
 #include "box.h"
 #include "harden.h"

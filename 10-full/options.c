@@ -13,8 +13,7 @@
 #include "../07-net/network.h"
 #include "../08-cgroup/limit.h"
 #include "box.h"
-#include "hosts.h"
-#include "names.h"
+#include "etc.h"
 #include "state.h"
 
 static const char usage[] =
@@ -207,6 +206,42 @@ static void add_shm(struct spec *spec, const char *size)
     add_volume(spec, text, bind_parse(text, true));
 }
 
+static const char *const resources[RLIM_NLIMITS] = {
+    [RLIMIT_AS] = "as",           [RLIMIT_CORE] = "core",
+    [RLIMIT_CPU] = "cpu",         [RLIMIT_DATA] = "data",
+    [RLIMIT_FSIZE] = "fsize",     [RLIMIT_LOCKS] = "locks",
+    [RLIMIT_MEMLOCK] = "memlock", [RLIMIT_MSGQUEUE] = "msgqueue",
+    [RLIMIT_NICE] = "nice",       [RLIMIT_NOFILE] = "nofile",
+    [RLIMIT_NPROC] = "nproc",     [RLIMIT_RSS] = "rss",
+    [RLIMIT_RTPRIO] = "rtprio",   [RLIMIT_RTTIME] = "rttime",
+    [RLIMIT_STACK] = "stack",     [RLIMIT_SIGPENDING] = "sigpending",
+};
+
+/*
+ * A hard limit that the box may not raise itself is raised for this process, and so for its
+ * children. If that is denied here, the box will report it.
+ */
+static void add_limit(struct spec *spec, const char *text)
+{
+    char *hard = strdupa(text);
+    const char *name = strsep(&hard, "="), *soft = strsep(&hard, ":");
+    struct rlimit own;
+    int i = 0;
+
+    while (i < RLIM_NLIMITS && strcmp(resources[i], name) != 0)
+        i++;
+    if (i == RLIM_NLIMITS || soft == NULL)
+        fail("invalid ulimit '%s': expected NAME=SOFT[:HARD] with a NAME like nofile or core",
+             text);
+    spec->limited[i] = resources[i];
+    spec->limits[i].rlim_cur = (rlim_t)tool_number(soft, "soft limit", -1, INT64_MAX);
+    spec->limits[i].rlim_max = (rlim_t)tool_number(hard ? hard : soft, "hard limit", -1, INT64_MAX);
+    if (getrlimit(i, &own) == 0 && spec->limits[i].rlim_max > own.rlim_max) {
+        own.rlim_max = spec->limits[i].rlim_max;
+        setrlimit(i, &own);
+    }
+}
+
 /* Is TEXT the first of two words and not the second? Any third ends the tool. */
 static bool first_of_two(const char *text, const char *what, const char *first, const char *second)
 {
@@ -220,8 +255,6 @@ static void take_resource(struct spec *spec, const char *name)
 {
     struct cgroup_limits *limits = &spec->plan.limits;
 
-    if (spec->net.bridge == NULL)
-        network_start(&spec->net);
     if (is(name, "publish"))
         network_read_publish(&spec->net, optarg);
     else if (is(name, "ip"))
@@ -271,7 +304,7 @@ static void take(struct spec *spec, const char *name)
     else if (is(name, "userns"))
         spec->user_namespace = first_of_two(optarg, "userns", "auto", "host");
     else if (is(name, "ulimit"))
-        rlimit_add(&spec->limits, optarg);
+        add_limit(spec, optarg);
     else if (is(name, "stop-signal"))
         spec->stop_signal = signal_number(optarg, "signal");
     else if (is(name, "stop-timeout"))
@@ -330,6 +363,7 @@ int command_run(int argc, char **argv)
 
     spec->seccomp = spec->user_namespace = true;
     spec->stop_timeout = 10;
+    network_start(&spec->net);
     options_read(spec, argc, argv, usage);
     if (optind == argc)
         fail("an image or a root directory is missing: full run IMAGE|DIR [COMMAND]");

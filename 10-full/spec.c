@@ -1,16 +1,17 @@
 #define _GNU_SOURCE
 #include "spec.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
 #include "../09-overlay/json.h"
-#include "names.h"
 #include "streams.h"
 
 /* --- the state file --------------------------------------------------------------------------- */
@@ -112,14 +113,12 @@ int spec_read(struct spec *spec, const char *path)
     char *text = NULL;
     size_t size = 0;
 
-    if (file == NULL && errno != ENOENT)
-        return report("read %s", path);
+    if (file == NULL && errno == ENOENT)
+        file = fopen("/dev/null", "re");
     ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
-    int error = file != NULL && ferror(file) != 0 ? report("read %s", path) : 0;
-    if (file != NULL)
-        fclose(file);
-    if (error != 0)
-        return error;
+    if (file == NULL || ferror(file))
+        return report("read %s", path);
+    fclose(file);
     if ((length <= 0 || !json_read(&json, text, (size_t)length, NULL)) &&
         !json_read(&json, "{}", 2, NULL))
         die("read JSON");
@@ -165,6 +164,40 @@ char *list_join(char *const *list)
     return text;
 }
 
+/* Real-time signals as most programs in a box count them. libc keeps the first few of them for
+ * itself: glibc two, and musl, whose SIGRTMIN would be another number here, three. */
+enum { FIRST_REAL_TIME = 34, LAST_REAL_TIME = 64 };
+
+/* The index is the number, the same on x86-64 and arm64: signal(7). musl has no sigabbrev_np(3). */
+static const char *const signals[] = {
+    NULL,   "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
+    "SEGV", "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
+    "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS"};
+_Static_assert(SIGTERM == 15 && SIGTTOU == 22 && SIGSYS == 31, "the order is the kernel's");
+
+int signal_number(const char *text, const char *what)
+{
+    const char *name = text + (strncasecmp(text, "SIG", 3) == 0 ? 3 : 0);
+    int first = 0;
+    char *end = NULL;
+
+    for (int i = 1; i <= SIGSYS; i++)
+        if (strcasecmp(name, signals[i]) == 0)
+            return i;
+    if (strcasecmp(name, "RTMIN") == 0)
+        return FIRST_REAL_TIME;
+    if (strncasecmp(name, "RTMIN+", 6) == 0) {
+        first = FIRST_REAL_TIME;
+        name += 6;
+    }
+    long number = isdigit((unsigned char)name[0]) ? strtol(name, &end, 10) : -1;
+    if (number < 0 || first + number == 0 || number > LAST_REAL_TIME - first || *end != '\0')
+        fail("invalid %s '%.80s': expected a name such as TERM, USR1 or RTMIN+3, or a number from "
+             "1 to %d",
+             what, text, LAST_REAL_TIME);
+    return first + (int)number;
+}
+
 /* What the options leave open. */
 static void complete_from_image(struct spec *spec)
 {
@@ -200,8 +233,6 @@ static void complete_network(struct spec *spec)
     spec->linked = strcmp(spec->network, "bridge") == 0;
     if (strcmp(spec->network, "none") == 0 && spec->net.dns_count == 0)
         return;
-    if (spec->net.bridge == NULL)
-        network_start(&spec->net);
     (void)resolv_compose(spec->net.dns, spec->net.dns_count, text);
     spec->resolv = text;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "../04-mnt/mount.h"
@@ -18,7 +19,6 @@
 #include "../08-cgroup/cgroup.h"
 #include "capability.h"
 #include "layers.h"
-#include "names.h"
 
 enum { STREAMS = 3 };
 
@@ -56,8 +56,9 @@ struct spec {
     char **variables;     /* of --env-file */
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
-    char **hosts; /* as --add-host has them */
-    struct rlimits limits;
+    char **hosts;                      /* as --add-host has them */
+    const char *limited[RLIM_NLIMITS]; /* by --ulimit: the names of these limits, or NULL */
+    struct rlimit limits[RLIM_NLIMITS];
     uint64_t cap_add, cap_drop;
     bool is_named, view;
 
@@ -65,7 +66,7 @@ struct spec {
     struct id_map user_map, group_map; /* 06 */
     bool mapped;             /* 09: the box sees root and volumes through idmapped mounts */
     bool linked;             /* 07: has a link to the bridge */
-    struct network net;      /* 07: its bridge is NULL without any */
+    struct network net;      /* 07: its settings */
     char *resolv;            /* 07: the text of /etc/resolv.conf; NULL or "": as in the root */
     bool grouped;            /* 08: a cgroup of its own */
     int streams[STREAMS];    /* its standard input, output and error; 0: as the tool's */
@@ -79,6 +80,10 @@ void list_add_all(char ***list, char *const *more);
 
 /* Either side. The words of LIST with blanks between them; to be freed. */
 char *list_join(char *const *list);
+
+/* Host. The number of the signal TEXT: a name in either case, with or without "SIG", such as TERM,
+ * sigusr1 or RTMIN+3, or a number. Anything else ends the tool; WHAT names it. signal(7) */
+int signal_number(const char *text, const char *what);
 
 /*
  * Host, for 'full run'. Find the root and, for an image, its settings for the command; fill in the

@@ -344,7 +344,7 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     run -0 "$full" run "${alone[@]}" --ulimit nofile=64 "$ROOTFS" sh -c 'ulimit -Sn; ulimit -Hn'
     assert_equal "$output" $'64\n64'
     expect_error 125 "expected NAME=SOFT" "$full" run "${alone[@]}" --ulimit files=1 "$ROOTFS" true
-    expect_error 125 "is above the hard" "$full" run "${alone[@]}" --ulimit nofile=2:1 "$ROOTFS" true
+    expect_error 125 "ulimit nofile: Invalid argument" "$full" run "${alone[@]}" --ulimit nofile=2:1 "$ROOTFS" true
     expect_error 125 "ulimit nofile: Operation not permitted" \
         "$full" run "${alone[@]}" --ulimit nofile=99999999999 "$ROOTFS" true
 }

@@ -1,17 +1,14 @@
 /*
- * The user that a command runs as, looked up in the box's own /etc/passwd and /etc/group.
+ * The box's own /etc. The user that a command runs as is looked up in its passwd and group, and
+ * files of ours stand for its hosts, see hosts(5), and resolv.conf.
  *
  * libc's getpwnam(3) would read the host's files, and a static program may load the image's own
  * libraries for it. fgetpwent(3) only reads lines, which come from the image and aren't trusted.
  */
-#ifndef ACCOUNT_H
-#define ACCOUNT_H
+#ifndef ETC_H
+#define ETC_H
 
-#include <limits.h>
-#include <stdbool.h>
-#include <sys/types.h>
-
-#include "../04-mnt/mount.h"
+#include "spec.h"
 
 enum { MAX_GROUPS = 64 };
 
@@ -37,5 +34,19 @@ void account_find(const struct root *root, const char *text, char *const *more,
  * the box of an ordinary user, setgroups(2) is denied. An error ends the tool.
  */
 void account_become(const struct account *account, bool keep_groups);
+
+/*
+ * Host. One --add-host: NAME:ADDRESS, or NAME=ADDRESS, as docker accepts. "host-gateway" stands for
+ * the address at which the box reaches the host. Returns TEXT; a mistake ends the tool.
+ */
+const char *hosts_check(const char *text);
+
+/*
+ * Box, once its /dev exists and before its volumes. Bind files of the box's own, made in its /dev,
+ * DEV, over hosts and resolv.conf in ROOT's /etc. A directory of the host's gets no new files
+ * unless an option asks for them: there, files that are missing stay missing. An error ends the
+ * tool.
+ */
+void hosts_bind(const struct root *root, const struct root *dev, const struct spec *spec);
 
 #endif
