@@ -120,8 +120,7 @@ struct child spawn_with(struct clone_args arguments)
         child.pid = (pid_t)syscall(SYS_clone, arguments.flags | SIGCHLD, NULL, &child.pidfd);
     if (child.pid == -1) {
         if (errno == EACCES && (asked & CLONE_INTO_CGROUP))
-            hint("that cgroup is outside your branch of the tree: start this with "
-                 "'systemd-run --user --scope' too");
+            hint("that group isn't in your branch: start this with 'systemd-run --user --scope'");
         if (errno == EPERM && (asked & CLONE_NEWUSER))
             hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
         report("clone3");
@@ -159,6 +158,7 @@ int spawn_wait_exec(const struct child *child)
 {
     char word[8];
     ssize_t got;
+
     do /* once ECONNRESET, if the other side has left something unread; its word comes after it */
         got = recv(child->sync, word, sizeof(word), 0);
     while (got == -1 && errno == ECONNRESET);

@@ -29,8 +29,8 @@ enum {
 /* The place of SPEC's directory, and that of its claim. False if there is no store. */
 static bool choose_home(struct spec *spec, const char *store)
 {
-    spec->home = store != NULL ? store : claim_home();
     spec->claims = store != NULL ? store_claims() : claim_home();
+    spec->home = store != NULL ? store : spec->claims;
     return spec->claims != NULL;
 }
 
