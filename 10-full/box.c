@@ -55,12 +55,10 @@ static void mount_volumes(const struct root *root, const struct spec *spec, cons
 {
     for (int i = 0; i < spec->volume_count; i++) {
         const struct bind *volume = &spec->volumes[i];
-        if (volume->source == NULL) {
+        if (volume->source == NULL)
             mount_inside(root, volume->target, "tmpfs", volume->flags, volume->options);
-            continue;
-        }
-        mount_tree(root, *tree, volume->source, volume->target, volume->flags);
-        close(*tree++);
+        else
+            mount_tree(root, *tree++, volume->source, volume->target, volume->flags);
     }
 }
 
@@ -70,16 +68,11 @@ static void mount_volumes(const struct root *root, const struct spec *spec, cons
  */
 static void make_workdir(const struct root *root, const char *path, const struct account *account)
 {
-    if (path == NULL || path[0] == '\0')
-        return;
-    int place = root_find(root, path);
-    if (place == -1 && errno == ENOENT) {
-        place = root_target(root, path, S_IFDIR);
-        if (fchownat(place, "", account->user, account->group, AT_EMPTY_PATH) == -1)
-            die("give the working directory %s to user %u", path, account->user);
-    }
-    if (place != -1) /* else box_become() will say why it can't be entered */
-        close(place);
+    if (path == NULL || path[0] == '\0' || root_find(root, path) != -1 || errno != ENOENT)
+        return; /* if it can't be entered, box_become() will say why */
+    int place = root_target(root, path, S_IFDIR);
+    if (fchownat(place, "", account->user, account->group, AT_EMPTY_PATH) == -1)
+        die("give the working directory %s to user %u", path, account->user);
 }
 
 /*

@@ -203,8 +203,6 @@ static bool exists(const struct root *root, const char *path)
         die("look for %s", target_shown(root, path));
     if (there == -1 && errno == ENOENT && faccessat(root->directory, ".", W_OK, 0) == 0)
         there = open_inside(root->directory, path, O_PATH | O_NOFOLLOW, 0);
-    if (there != -1)
-        close(there);
     return there != -1;
 }
 

@@ -178,12 +178,10 @@ struct root layers_mount(struct layers *layers, const int *trees)
     if (trees != NULL) {
         images = overlay_directory(scratch, "layers");
         attach(trees[0], layers->images, images);
-        close(trees[0]);
     }
     if (trees != NULL && layers->on_disk) {
         const char *box = overlay_directory(scratch, "box");
         attach(trees[1], layers->box, box);
-        close(trees[1]);
         set_upper(layers, box);
     }
     image_stack(&layers->image, images, &layers->stack);

@@ -49,8 +49,8 @@ int layers_send(const struct spec *spec, const struct child *child);
  */
 int layers_receive(const struct spec *spec, const struct child *child, int trees[DESCRIPTORS]);
 
-/* Box, in its mount namespace. Make the root and return it, out of TREES, which are closed, or of
- * the directories themselves if that is NULL. An error ends the tool. */
+/* Box, in its mount namespace. Make the root and return it, out of TREES, or of the directories
+ * themselves if that is NULL. An error ends the tool. */
 struct root layers_mount(struct layers *layers, const int *trees);
 
 #endif

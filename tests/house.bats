@@ -62,7 +62,7 @@ teardown() {
 07 2360
 08 860
 09 3430
-10 3992
+10 3981
 END
     assert_equal "$bad" ""
 }
