@@ -269,13 +269,12 @@ void claim_sweep(const char *home, bool all)
 
 static int undo_bridge(const char *name, const char *token)
 {
-    struct link bridge;
-    int error = link_find(name, &bridge);
+    int error = link_has_token(name, token);
 
-    if (error == 0 && link_has_token(&bridge, token)) {
-        link_delete(name);
-        error = netlink_send(NETLINK_ROUTE, -ENODEV);
-    }
+    if (error != 1)
+        return error;
+    link_delete(name);
+    error = netlink_send(NETLINK_ROUTE, -ENODEV);
     return error == -ENODEV ? 0 : error;
 }
 
@@ -426,11 +425,11 @@ static int undo_line(char *line, const char *token, int patience)
         return undo_tree(line);
     if (strcmp(verb, "bridge") == 0)
         return undo_bridge(line, token);
+    if (strcmp(verb, "forwarding") == 0)
+        return forwarding_stop(line);
     word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
         return nat_remove(word, line, token);
-    if (line != NULL && strcmp(verb, "setting") == 0)
-        return setting_restore(word, line[0]);
     if (line != NULL && strcmp(verb, "symlink") == 0)
         return undo_symlink(word, line);
     return refuse("undo '%s': it is from another version", verb);

@@ -10,7 +10,7 @@
  *   table                     the table of rules: nat.h
  *   element SET KEY           one element of a set or map in it
  *   bridge NAME               a bridge, whose hardware address is made of the token
- *   setting PATH OLD          a file below /proc/sys/net, and what was in it
+ *   forwarding LINK           a link of the host that forwards because of us
  *   symlink TARGET PATH       a symbolic link
  *   group PATH                a cgroup with all its processes
  *   frozen PATH               a cgroup whose processes are stopped

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <net/if.h>
 #include <netinet/ether.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "../01-chroot/tool.h"
 #include "../06-user/idmap.h" /* first_line() */
+#include "claim.h"
 #include "netlink.h"
 
 enum { MAKE = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK };
@@ -31,27 +33,6 @@ char *link_address_text(uint32_t address, char *text)
 uint32_t link_mask(int prefix)
 {
     return prefix == 0 ? 0 : ~0U << (32 - prefix);
-}
-
-int link_find(const char *name, struct link *link)
-{
-    const struct nlmsghdr *message;
-    char kind[16];
-
-    link_message(RTM_GETLINK, 0, name, 0, "ip -details link show %s\tRTM_GETLINK %s", name, name);
-    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    snprintf(link->name, sizeof(link->name), "%s", name);
-    netlink_ask(NETLINK_ROUTE);
-    while ((message = netlink_next()) != NULL) {
-        const struct ifinfomsg *header = NLMSG_DATA(message);
-        link->index = header->ifi_index;
-        link->up = header->ifi_flags & IFF_UP;
-        netlink_read(message, sizeof(*header), &link->mac, sizeof(link->mac), IFLA_ADDRESS, 0);
-        netlink_read(message, sizeof(*header), kind, sizeof(kind), IFLA_LINKINFO, IFLA_INFO_KIND,
-                     0);
-        link->is_bridge = strcmp(kind, "bridge") == 0;
-    }
-    return netlink_end(-ENODEV, 0);
 }
 
 int link_addresses(struct address **addresses)
@@ -88,11 +69,22 @@ static char *token_mac(const char *token, char text[18])
     return text;
 }
 
-bool link_has_token(const struct link *link, const char *token)
+int link_has_token(const char *name, const char *token)
 {
+    const struct nlmsghdr *message;
+    struct ether_addr found;
     char text[18];
+    bool same = false;
 
-    return memcmp(&link->mac, ether_aton(token_mac(token, text)), sizeof(link->mac)) == 0;
+    link_message(RTM_GETLINK, 0, name, 0, "ip link show %s\tRTM_GETLINK %s", name, name);
+    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    netlink_ask(NETLINK_ROUTE);
+    while ((message = netlink_next()) != NULL) {
+        netlink_read(message, sizeof(struct ifinfomsg), &found, sizeof(found), IFLA_ADDRESS, 0);
+        same = memcmp(&found, ether_aton(token_mac(token, text)), sizeof(found)) == 0;
+    }
+    int error = netlink_end(-ENODEV, 0);
+    return error == 0 ? same : error == -ENODEV ? 0 : error;
 }
 
 void link_add_bridge(const char *name, const char *token)
@@ -108,8 +100,7 @@ void link_add_bridge(const char *name, const char *token)
     netlink_put_string(IFLA_INFO_KIND, "bridge");
 }
 
-void link_add_pair(const char *name, const struct link *bridge, int name_space, uint32_t address,
-                   bool hairpin)
+void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address)
 {
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
     char mac[18];
@@ -119,8 +110,8 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
     link_message(RTM_NEWLINK, MAKE, name, IFF_UP,
                  "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
                  "\tRTM_NEWLINK veth %s",
-                 name, bridge->name, mac, name);
-    netlink_put_number(IFLA_MASTER, (uint32_t)bridge->index);
+                 name, bridge, mac, name);
+    netlink_put_number(IFLA_MASTER, if_nametoindex(bridge));
     /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
        address MAC, born in the box's namespace. PEER is its fixed part. rtnetlink(7), link.h */
     netlink_open_nest(IFLA_LINKINFO);
@@ -133,9 +124,10 @@ void link_add_pair(const char *name, const struct link *bridge, int name_space, 
     netlink_put(IFLA_ADDRESS, ether_aton(mac), ETH_ALEN);
     netlink_put_number(IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
+}
 
-    if (!hairpin)
-        return;
+void link_set_hairpin(const char *name)
+{
     link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
                  "ip link set %s type bridge_slave hairpin on\tRTM_NEWLINK %s hairpin on", name,
                  name);
@@ -204,40 +196,28 @@ char setting_read(const char *path)
 }
 
 /* A setting that is missing is not an error: it went with its link. */
-static int set(const char *path, char value)
+int setting_set(const char *family, const char *link, const char *setting, char value)
 {
-    int error = file_write(path, (char[]){value, '\0'});
+    char path[96], now;
 
+    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, setting);
+    if ((now = setting_read(path)) == value || now == '\0')
+        return 0;
+    int error = file_write(path, (char[]){value, '\0'});
     if (error == -EROFS)
-        hint("/proc/sys is read-only, as in a container: start that one with --privileged, or "
-             "use --no-nat");
+        hint("/proc/sys is read-only, as in a container: start that one with --privileged");
     return error == 0 || error == -ENOENT ? 0 : report("write %s", path);
 }
 
-int setting_change(struct claim *claim, const char *family, const char *link, const char *setting,
-                   char value)
-{
-    char path[96], old;
-
-    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, setting);
-    if ((old = setting_read(path)) == value || old == '\0')
-        return 0;
-    if (claim == NULL && access(path, W_OK) == -1 && errno == EROFS)
-        return 0;
-    int error = claim != NULL ? claim_note(claim, "setting %s %c", path, old) : 0;
-    return error == 0 ? set(path, value) : error;
-}
-
 /* If IP_FORWARD is on by now, somebody else needs it (docker, say), and then all links forward. */
-int setting_restore(const char *path, char old)
+int forwarding_stop(const char *link)
 {
-    const bool forwarding = strstr(path, "/forwarding") != NULL;
+    int error = 0;
 
-    if (setting_read(path) == old || (forwarding && setting_read(IP_FORWARD) == '1'))
-        return 0;
-    int error = set(path, old);
+    if (setting_read(IP_FORWARD) != '1')
+        error = setting_set("ipv4", link, "forwarding", '0');
     /* Switched on between the two? Then this link has been switched on, and off again by us. */
-    if (error == 0 && forwarding && setting_read(IP_FORWARD) == '1')
-        error = set(path, '1');
+    if (error == 0 && setting_read(IP_FORWARD) == '1')
+        error = setting_set("ipv4", link, "forwarding", '1');
     return error;
 }

@@ -18,7 +18,7 @@ static const char usage[] =
     "Run COMMAND (/bin/sh if none is given) with a network of its own.\n"
     "\n"
     "      --none             loopback alone, no way out: needs no root inside 'user'\n"
-    "  -b, --bridge=NAME      the bridge on the host, made if missing (default: br0)\n"
+    "  -b, --bridge=NAME      bridge on the host, made by its first box (default: br0)\n"
     "      --bridge-address=ADDRESS/PREFIX\n"
     "                         address of a new bridge (default: 172.27.0.1/16)\n"
     "  -a, --address=ADDRESS  address of the box (default: the first free one)\n"

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,14 +27,12 @@
 enum {
     DEFAULT_ADDRESS = 0xac1b0001, /* 172.27.0.1 */
     DEFAULT_PREFIX = 16,
-    MAX_PREFIX = 30,
     IN_ORDER = 8,  /* addresses that are tried from the first on, before random ones */
     MAX_TRIES = 20 /* 5 ms apart, for an address whose last box is going */
 };
 
 static struct address *addresses; /* of all links of the host */
 static int address_count, name_space;
-static struct link bridge;
 static char pair[IF_NAMESIZE]; /* the host's end, named after the address: box-ac1b0002 */
 static bool first;             /* on the bridge */
 
@@ -142,40 +141,41 @@ static int make_bridge(struct network *network)
     network->bridge_prefix = network->bridge_prefix ?: DEFAULT_PREFIX;
     if ((error = check_address(network, network->bridge_address, "bridge address")) != 0 ||
         (error = check_overlap(network)) != 0 ||
-        (error = claim_note(claim, "bridge %s", bridge.name)) != 0)
+        (error = claim_note(claim, "bridge %s", network->bridge)) != 0)
         return error;
-    link_add_bridge(bridge.name, claim->token);
+    link_add_bridge(network->bridge, claim->token);
     if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 ||
-        (error = setting_change(NULL, "ipv6", bridge.name, "disable_ipv6", '1')) != 0)
+        (error = setting_set("ipv6", network->bridge, "disable_ipv6", '1')) != 0)
         return error;
-    bridge.index = (int)if_nametoindex(bridge.name);
-    link_add_address(bridge.name, network->bridge_address, network->bridge_prefix);
-    return netlink_send(NETLINK_ROUTE, 0);
+    link_add_address(network->bridge, network->bridge_address, network->bridge_prefix);
+    error = netlink_send(NETLINK_ROUTE, 0);
+    return error == 0 ? claim_made(claim) : error;
 }
 
-/* The bridge exists: does it have what was asked for? */
+/* Others are on it: its network is what the first one wanted. */
 static int use_bridge(struct network *network)
 {
+    const int index = (int)if_nametoindex(network->bridge);
+
     for (const struct address *own = addresses; own < addresses + address_count; own++)
-        if (bridge.is_bridge && bridge.up && own->link == bridge.index &&
-            own->prefix <= MAX_PREFIX &&
+        if (own->link == index &&
             (network->bridge_address == 0 || network->bridge_address == own->address) &&
             (network->bridge_prefix == 0 || network->bridge_prefix == own->prefix)) {
             network->bridge_address = own->address;
             network->bridge_prefix = own->prefix;
             return 0;
         }
-    return refuse("%s exists, but is not a bridge that is up and has such a network", bridge.name);
+    return refuse("bridge %s has another network: see 'ip address show dev %s'", network->bridge,
+                  network->bridge);
 }
 
-/* Join the others on the bridge. The first one makes it, unless it is the host's own. */
+/* Join the others on the bridge, or make it. */
 static int join_bridge(struct network *network)
 {
-    struct claim *claim = &network->claims[BRIDGE];
     char name[NAME_MAX];
 
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
-    int error = claim_share(claim, claim_home(), name);
+    int error = claim_share(&network->claims[BRIDGE], claim_home(), name);
     if (error < 0)
         return error;
     first = error == 1;
@@ -184,13 +184,7 @@ static int join_bridge(struct network *network)
     address_count = link_addresses(&addresses);
     if (address_count < 0)
         return address_count;
-    error = link_find(network->bridge, &bridge);
-    if (error == -ENODEV)
-        error = first ? make_bridge(network)
-                      : refuse("bridge %s has gone, but boxes still use it", network->bridge);
-    else if (error == 0 && (error = use_bridge(network)) == 0 && first)
-        error = setting_change(claim, "ipv6", bridge.name, "accept_ra", '0');
-    return error == 0 && first ? claim_made(claim) : error;
+    return first ? make_bridge(network) : use_bridge(network);
 }
 
 /* --- the pair --------------------------------------------------------------------------------- */
@@ -199,7 +193,6 @@ static int join_bridge(struct network *network)
  * pair goes some milliseconds after its box, with the namespace: so wait, up to TRIES times. */
 static int take_address(struct network *network, uint32_t address, int tries)
 {
-    bool hairpin = network->port_count > 0 && setting_read(BRIDGE_FILTERS) == '1';
     int error;
 
     if (address == network->bridge_address)
@@ -207,7 +200,7 @@ static int take_address(struct network *network, uint32_t address, int tries)
     network->address = address;
     snprintf(pair, sizeof(pair), "box-%08x", address);
     do {
-        link_add_pair(pair, &bridge, name_space, address, hairpin);
+        link_add_pair(pair, network->bridge, name_space, address);
         error = netlink_send(NETLINK_ROUTE, -EEXIST);
     } while (error == -EEXIST && --tries > 0 &&
              nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL) == 0);
@@ -250,8 +243,13 @@ static int add_pair(struct network *network, pid_t box)
     int error = find_address(network);
     *network->lease =
         (struct lease){network->address, network->bridge_address, network->bridge_prefix};
+    /* A bridge whose packets pass iptables(8) drops those that go back to the box they are from. */
+    if (error == 0 && network->port_count > 0 && setting_read(BRIDGE_FILTERS) == '1') {
+        link_set_hairpin(pair);
+        error = netlink_send(NETLINK_ROUTE, 0);
+    }
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, it leaves to its ports. */
-    return error == 0 ? setting_change(NULL, "ipv6", pair, "disable_ipv6", '1') : error;
+    return error == 0 ? setting_set("ipv6", pair, "disable_ipv6", '1') : error;
 }
 
 /* --- the rules -------------------------------------------------------------------------------- */
@@ -260,22 +258,23 @@ static int add_pair(struct network *network, pid_t box)
 static int join_rules(struct network *network)
 {
     struct claim *table = &network->claims[TABLE], *claim = &network->claims[BRIDGE];
+    const char *bridge = network->bridge;
     char same[2 * IF_NAMESIZE + 4];
     int error = claim_share(table, claim_home(), "net");
 
     if (error == 1 && (error = claim_note(table, "table")) == 0 &&
         (error = nat_add_table(table->token)) == 0)
         error = claim_made(table);
-    if (error != 0 || (error = nat_has("bridges", bridge.name, claim->token)) != 0)
+    if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
         return error == 1 ? 0 : error;
-    snprintf(same, sizeof(same), "%s . %s", bridge.name, bridge.name);
-    if ((error = setting_change(claim, "ipv4", bridge.name, "route_localnet", '1')) != 0 ||
-        (error = setting_change(claim, "ipv4", bridge.name, "forwarding", '1')) != 0 ||
+    snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
+    if ((error = setting_set("ipv4", bridge, "route_localnet", '1')) != 0 ||
+        (error = setting_set("ipv4", bridge, "forwarding", '1')) != 0 ||
         (error = claim_note(claim, "element same %s", same)) != 0 ||
-        (error = claim_note(claim, "element bridges %s", bridge.name)) != 0)
+        (error = claim_note(claim, "element bridges %s", bridge)) != 0)
         return error;
     nat_add("same", same, NULL, claim->token);
-    nat_add("bridges", bridge.name, NULL, claim->token);
+    nat_add("bridges", bridge, NULL, claim->token);
     error = nat_commit();
     return error == -EEXIST ? 0 : error; /* another box has just done it */
 }
@@ -290,16 +289,16 @@ static int join_uplinks(struct network *network)
     if (setting_read(IP_FORWARD) != '0')
         return 0; /* all links forward */
     for (int i = 0; i < address_count && error == 0; i++) {
-        if (addresses[i].link == bridge.index ||
-            if_indextoname((unsigned)addresses[i].link, link) == NULL || strcmp(link, "lo") == 0)
+        if (if_indextoname((unsigned)addresses[i].link, link) == NULL || strcmp(link, "lo") == 0)
             continue;
         snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link);
         if (setting_read(path) != '0')
-            continue;
+            continue;                                 /* it does, as our bridge */
         nat_add("uplinks", link, NULL, claim->token); /* without a line: it goes with the table */
         error = nat_commit();
-        if (error == 0 || error == -EEXIST)
-            error = setting_change(claim, "ipv4", link, "forwarding", '1');
+        if ((error == 0 || error == -EEXIST) &&
+            (error = claim_note(claim, "forwarding %s", link)) == 0)
+            error = setting_set("ipv4", link, "forwarding", '1');
     }
     return error;
 }

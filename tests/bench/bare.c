@@ -216,13 +216,12 @@ static uint32_t address;
 /* A pair from the bridge to the network of the process BOX, by one message. */
 static void make_link(pid_t box)
 {
-    struct link bridge = {.index = (int)if_nametoindex(bridge_name)};
     char path[64], name[IF_NAMESIZE];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     snprintf(name, sizeof(name), "bare-%x", address);
     int space = open(path, O_RDONLY | O_CLOEXEC);
-    link_add_pair(name, &bridge, space, address, false);
+    link_add_pair(name, bridge_name, space, address);
     if (netlink_send(NETLINK_ROUTE, 0) != 0)
         _exit(1);
     close(space);

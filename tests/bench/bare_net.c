@@ -43,12 +43,11 @@ static void write_file(const char *path, const char *text)
     close(file);
 }
 
-static void make_bridge(struct link *bridge)
+static void make_bridge(const char *bridge)
 {
-    link_add_bridge(bridge->name, TOKEN);
+    link_add_bridge(bridge, TOKEN);
     must(netlink_send(NETLINK_ROUTE, 0));
-    bridge->index = (int)if_nametoindex(bridge->name);
-    link_add_address(bridge->name, BRIDGE, PREFIX);
+    link_add_address(bridge, BRIDGE, PREFIX);
     must(netlink_send(NETLINK_ROUTE, 0));
 }
 
@@ -70,12 +69,12 @@ static void be_the_box(int go)
     _exit(127);
 }
 
-static void run(struct link *bridge, bool keep)
+static void run(const char *bridge, bool keep)
 {
-    char path[64], name[IF_NAMESIZE], forwarding[64];
+    char path[64], name[16], forwarding[64];
     int go[2];
 
-    snprintf(forwarding, sizeof(forwarding), "/proc/sys/net/ipv4/conf/%s/forwarding", bridge->name);
+    snprintf(forwarding, sizeof(forwarding), "/proc/sys/net/ipv4/conf/%s/forwarding", bridge);
     if (!keep) {
         make_bridge(bridge);
         must(nat_add_table(TOKEN));
@@ -93,7 +92,7 @@ static void run(struct link *bridge, bool keep)
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     snprintf(name, sizeof(name), "bare-%d", box);
     int name_space = open(path, O_RDONLY | O_CLOEXEC);
-    link_add_pair(name, bridge, name_space, BOX, false);
+    link_add_pair(name, bridge, name_space, BOX);
     must(netlink_send(NETLINK_ROUTE, 0));
     close(name_space);
     if (write(go[1], "g", 1) != 1)
@@ -103,7 +102,7 @@ static void run(struct link *bridge, bool keep)
     waitpid(box, NULL, 0);
     if (!keep) {
         must(nat_remove(NULL, NULL, TOKEN));
-        link_delete(bridge->name);
+        link_delete(bridge);
         must(netlink_send(NETLINK_ROUTE, 0));
     }
 }
@@ -151,15 +150,11 @@ static int time_many(int count, useconds_t gap, char **command)
 int main(int argc, char **argv)
 {
     bool keep = argc == 3 && strcmp(argv[1], "keep") == 0;
-    struct link bridge = {.index = 0};
 
     if (argc > 4 && strcmp(argv[1], "time") == 0)
         return time_many(atoi(argv[2]), (useconds_t)atoi(argv[3]), argv + 4);
     if (!keep && (argc != 2 || strcmp(argv[1], "once") != 0))
         return 2;
-    snprintf(bridge.name, sizeof(bridge.name), "%s", keep ? argv[2] : "bare0");
-    if (keep)
-        bridge.index = (int)if_nametoindex(bridge.name);
-    run(&bridge, keep);
+    run(keep ? argv[2] : "bare0", keep);
     return 0;
 }
