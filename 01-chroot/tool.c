@@ -73,6 +73,17 @@ void tool_option(int option)
     exit(EXIT_SUCCESS);
 }
 
+long long tool_number(const char *text, const char *what, long long min, long long max)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if ((text[0] != '-' && (text[0] < '0' || text[0] > '9')) || *end != '\0' || errno == ERANGE ||
+        number < min || number > max)
+        fail("invalid %s '%s': expected a whole number from %lld to %lld", what, text, min, max);
+    return number;
+}
+
 char **tool_command(int argc, char **argv)
 {
     static char *shell[] = {"/bin/sh", NULL};

@@ -39,6 +39,9 @@ void tool_start(char **argv, const char *name, const char *usage);
 /* Handle an option that is not the tool's own: a common one, or a mistake (exit 125). */
 void tool_option(int option);
 
+/* Read TEXT, a whole number from MIN to MAX. WHAT names it in the error, which ends the tool. */
+long long tool_number(const char *text, const char *what, long long min, long long max);
+
 /* The command: the operands from optind on, or /bin/sh if there are none. */
 char **tool_command(int argc, char **argv);
 

@@ -5,9 +5,9 @@
  * process (pidfd_open(2)) stands for all its namespaces, and a set of flags selects those to join.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,14 +53,13 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {TOOL_OPTIONS};
     int option, flags = 0;
-    char *end;
 
     tool_start(argv, "enter", usage);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS, options, NULL)) != -1)
         tool_option(option);
-    pid_t pid = optind < argc ? (pid_t)strtol(argv[optind++], &end, 10) : 0;
-    if (pid <= 0 || *end != '\0')
+    if (optind == argc)
         fail("missing process: enter PID [COMMAND]");
+    pid_t pid = (pid_t)tool_number(argv[optind++], "process", 1, INT_MAX);
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     if (process == -1)
         die("process %d", pid);

@@ -77,13 +77,18 @@ void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *gro
     /* END */
 }
 
-void first_line(const char *path, char *line, size_t size)
+void file_read(const char *path, char *text, size_t size)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = read(file, line, size - 1);
+    ssize_t length = read(file, text, size - 1);
 
     close(file);
-    line[length > 0 ? length : 0] = '\0';
+    text[length > 0 ? length : 0] = '\0';
+}
+
+void first_line(const char *path, char *line, size_t size)
+{
+    file_read(path, line, size);
     line[strcspn(line, "\n")] = '\0';
 }
 

@@ -27,7 +27,9 @@ struct id_map {
 /* Host. Add the range INSIDE:OUTSIDE:COUNT to MAP. A malformed one ends the tool. */
 void idmap_add(struct id_map *map, const char *text);
 
-/* Either side. Read PATH's first line into LINE, without the newline; "" if it can't be read. */
+/* Either side. Read PATH, SIZE - 1 bytes at most, into TEXT; "" if it can't be read. The same for
+ * its first line, without the newline. */
+void file_read(const char *path, char *text, size_t size);
 void first_line(const char *path, char *line, size_t size);
 
 /* Either side. Are we in a user namespace other than the initial one? See user_namespaces(7). */

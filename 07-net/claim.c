@@ -30,6 +30,8 @@ enum {
     PASSING = 100        /* ... and of a dead one's */
 };
 
+static char own[NAME_MAX + 1]; /* the claim that was taken last: it lives */
+
 static int undo_line(char *line, const char *token, int patience);
 
 const char *claim_home(void)
@@ -114,7 +116,7 @@ static void remove_claim(const struct claim *claim)
     (void)rmdir(claim->home); /* with the last claim */
 }
 
-/* The claim is locked: undo what a dead owner has left, and begin it again. Returns 1 or -errno. */
+/* The claim is locked: undo what a dead owner has left, and begin it again. */
 static int begin(struct claim *claim, const struct stat *found)
 {
     int error = 0;
@@ -126,12 +128,13 @@ static int begin(struct claim *claim, const struct stat *found)
         remove_claim(claim);
     if (error != 0)
         claim_close(claim);
-    return error == 0 ? 1 : error;
+    strcpy(own, claim->name);
+    return error == 0 && claim->shared ? CLAIM_UNMADE : error;
 }
 
-/* Returns 1 if the claim is ours alone, and empty; 0 if it is joined; or -errno. */
-static int enter(struct claim *claim, const char *home, const char *name, bool shared)
+int claim_take(struct claim *claim, const char *home, const char *name, int how)
 {
+    const bool shared = how == LOCK_SH;
     struct stat found;
     uint64_t bits;
     int error = 0;
@@ -156,18 +159,6 @@ static int enter(struct claim *claim, const char *home, const char *name, bool s
         return -EBUSY;
     errno = error != 0 ? -error : EBUSY;
     return report("claim %s", path_of(claim));
-}
-
-int claim_take(struct claim *claim, const char *home, const char *name)
-{
-    int error = enter(claim, home, name, false);
-
-    return error > 0 ? 0 : error;
-}
-
-int claim_share(struct claim *claim, const char *home, const char *name)
-{
-    return enter(claim, home, name, true);
 }
 
 /* flock(2) doesn't promise to turn one lock into another in one step. */
@@ -246,7 +237,7 @@ bool claim_lives(const char *home, const char *name)
 
 static int is_claim(const struct dirent *entry)
 {
-    return entry->d_type == DT_REG;
+    return entry->d_type == DT_REG && strcmp(entry->d_name, own) != 0;
 }
 
 /* A tmpfs lists the newest first, so the dead would hide behind the living: begin at random. */
@@ -300,21 +291,22 @@ static const struct dirent *next_entry(DIR *stream)
     return entry;
 }
 
-/* Remove the group PATH, and first those that the box has made in it. Without report(). */
+/* Remove the group PATH, or else those that the box has made in it, and then PATH. */
 static int remove_group(const char *path)
 {
     char below[PATH_MAX];
-    DIR *stream = opendir(path);
+    int error = rmdir(path) == 0 || errno == ENOENT ? 0 : -errno;
+    DIR *stream = error == -EBUSY ? opendir(path) : NULL;
     const struct dirent *entry;
-    int error = 0;
 
-    while (error == 0 && (entry = next_entry(stream)) != NULL)
+    while (error != 0 && (entry = next_entry(stream)) != NULL)
         if (entry->d_type == DT_DIR &&
-            snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
-            error = remove_group(below);
+            snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below) &&
+            remove_group(below) == 0)
+            error = rmdir(path) == 0 ? 0 : -errno;
     if (stream != NULL)
         closedir(stream);
-    return error != 0 || rmdir(path) == 0 || errno == ENOENT || errno == ENOTDIR ? error : -errno;
+    return error;
 }
 
 int file_write(const char *path, const char *value)

@@ -29,10 +29,11 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/file.h>
 
 #define GROUP_PARENT "ten-steps" /* all our cgroups lie in one of this name */
 
-enum { CLAIM_TOKEN = 17 }; /* bytes of a token as text */
+enum { CLAIM_UNMADE = 1, CLAIM_TOKEN = 17 /* bytes of a token as text */ };
 
 struct claim {
     int file; /* open and locked; -1 if there is no claim */
@@ -45,13 +46,12 @@ struct claim {
 /* Where the claims lie on what doesn't outlive a boot. What lies on a disk has them there. */
 const char *claim_home(void);
 
-/* A claim of one's own below HOME, called NAME (or by its token: NULL). What a dead owner has left
- * is undone first. If the owner lives, -EBUSY without report(). */
-int claim_take(struct claim *claim, const char *home, const char *name);
-
-/* Join the claim NAME on what others use, too. Returns 1 if nobody does: then the caller makes it,
- * and calls claim_made(). Before each step, write a line: it must have succeeded. */
-int claim_share(struct claim *claim, const char *home, const char *name);
+/* Lock the claim NAME (or one called by its token: NULL) below HOME; what a dead owner has left is
+ * undone first. With LOCK_EX, as in flock(2), for oneself alone: -EBUSY without report() if another
+ * owner lives. With LOCK_SH it is on what others use, too: CLAIM_UNMADE if nobody does. Then the
+ * caller makes it, and calls claim_made(). Before each step, write a line: it must have succeeded.
+ */
+int claim_take(struct claim *claim, const char *home, const char *name, int how);
 int claim_made(struct claim *claim);
 int claim_note(struct claim *claim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

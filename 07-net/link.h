@@ -32,8 +32,8 @@ void link_delete(const char *name);
 
 /* A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the network
  * namespace open as NAME_SPACE. Its hardware address is made of its ADDRESS, for neighbours that
- * have known the last box there. / Let packets leave the bridge by the port NAME that they came in
- * by. */
+ * have known the last box there. / Let packets leave the bridge by the port that they came in by.
+ */
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address);
 void link_set_hairpin(const char *name);
 

@@ -37,17 +37,14 @@ enum { COMMENT_TEXT = 2, COMMENT = COMMENT_TEXT + CLAIM_TOKEN };
 static void batch(int type)
 {
     struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    static int now = NFNL_MSG_BATCH_END;
 
-    if (now != type)
-        netlink_message(type, 0, &header, sizeof(header), "nf_tables batch");
-    now = type;
+    netlink_message(type, 0, &header, sizeof(header), "nf_tables batch");
 }
 
-int nat_commit(void)
+static int commit(int expected)
 {
     batch(NFNL_MSG_BATCH_END);
-    return netlink_send(NETLINK_NETFILTER, -EEXIST);
+    return netlink_send(NETLINK_NETFILTER, expected);
 }
 
 static void put_data(int type, const void *value, size_t size)
@@ -262,11 +259,7 @@ int nat_add_table(const char *token)
         if (strcmp(rules[i].chain, "prerouting") == 0)
             add_rule("output", &rules[i]);
     }
-    int error = nat_commit();
-    if (error != -EEXIST)
-        return error;
-    hint("tools with another /run may have made it");
-    return refuse("this network already has a table '" TABLE "'");
+    return commit(0); /* "File exists": tools with another /run have made one */
 }
 
 /* --- elements --------------------------------------------------------------------------------- */
@@ -315,7 +308,7 @@ static void object(int what, int flags, const char *set, const char *key, const 
     put_data(NFTA_SET_ELEM_KEY, bytes, encode(set, key, bytes));
 }
 
-void nat_add(const char *set, const char *key, const char *data, const char *token)
+int nat_add(const char *set, const char *key, const char *data, const char *token)
 {
     char words[160], bytes[2 * IF_NAMESIZE];
 
@@ -326,6 +319,7 @@ void nat_add(const char *set, const char *key, const char *data, const char *tok
     if (data != NULL)
         put_data(NFTA_SET_ELEM_DATA, bytes, encode(set, data, bytes));
     put_comment(NFTA_SET_ELEM_USERDATA, token);
+    return commit(-EEXIST);
 }
 
 int nat_has(const char *set, const char *key, const char *token)
@@ -355,7 +349,6 @@ int nat_remove(const char *set, const char *key, const char *token)
         return error;
     batch(NFNL_MSG_BATCH_BEGIN);
     object(DELETE, 0, set, key, key);
-    batch(NFNL_MSG_BATCH_END);
-    error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* it may have gone by itself */
+    error = commit(-ENOENT); /* it may have gone by itself */
     return error == -ENOENT ? 0 : error;
 }

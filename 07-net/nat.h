@@ -23,10 +23,9 @@
 /* Make the table, with TOKEN in its comment. */
 int nat_add_table(const char *token);
 
-/* Add elements, with TOKEN in their comments, all or none: -EEXIST without report(). KEY and DATA
- * (NULL for a set) are written as for nft(8): "0.0.0.0 . tcp . 8080", "172.27.0.2 . 80". */
-void nat_add(const char *set, const char *key, const char *data, const char *token);
-int nat_commit(void);
+/* Add an element, with TOKEN in its comment; -EEXIST without report(). KEY and DATA (NULL for a
+ * set) are written as for nft(8): "0.0.0.0 . tcp . 8080", "172.27.0.2 . 80". */
+int nat_add(const char *set, const char *key, const char *data, const char *token);
 
 /* Does the element KEY of SET (NULL: the table) exist and bear TOKEN? 1 if so. / Then remove it. */
 int nat_has(const char *set, const char *key, const char *token);

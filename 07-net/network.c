@@ -38,17 +38,6 @@ static bool first;             /* on the bridge */
 
 /* --- what is asked for ------------------------------------------------------------------------ */
 
-long long tool_number(const char *text, const char *what, long long min, long long max)
-{
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if ((text[0] != '-' && (text[0] < '0' || text[0] > '9')) || *end != '\0' || errno == ERANGE ||
-        number < min || number > max)
-        fail("invalid %s '%s': expected a whole number from %lld to %lld", what, text, min, max);
-    return number;
-}
-
 void network_start(struct network *network)
 {
     *network = (struct network){
@@ -175,10 +164,10 @@ static int join_bridge(struct network *network)
     char name[NAME_MAX];
 
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
-    int error = claim_share(&network->claims[BRIDGE], claim_home(), name);
+    int error = claim_take(&network->claims[BRIDGE], claim_home(), name, LOCK_SH);
     if (error < 0)
         return error;
-    first = error == 1;
+    first = error == CLAIM_UNMADE;
     if (first)
         claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
     address_count = link_addresses(&addresses);
@@ -243,7 +232,7 @@ static int add_pair(struct network *network, pid_t box)
     int error = find_address(network);
     *network->lease =
         (struct lease){network->address, network->bridge_address, network->bridge_prefix};
-    /* A bridge whose packets pass iptables(8) drops those that go back to the box they are from. */
+    /* If the bridge's packets pass iptables(8), it sends none back by the port it came from. */
     if (error == 0 && network->port_count > 0 && setting_read(BRIDGE_FILTERS) == '1') {
         link_set_hairpin(pair);
         error = netlink_send(NETLINK_ROUTE, 0);
@@ -260,9 +249,9 @@ static int join_rules(struct network *network)
     struct claim *table = &network->claims[TABLE], *claim = &network->claims[BRIDGE];
     const char *bridge = network->bridge;
     char same[2 * IF_NAMESIZE + 4];
-    int error = claim_share(table, claim_home(), "net");
+    int error = claim_take(table, claim_home(), "net", LOCK_SH);
 
-    if (error == 1 && (error = claim_note(table, "table")) == 0 &&
+    if (error == CLAIM_UNMADE && (error = claim_note(table, "table")) == 0 &&
         (error = nat_add_table(table->token)) == 0)
         error = claim_made(table);
     if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
@@ -273,10 +262,10 @@ static int join_rules(struct network *network)
         (error = claim_note(claim, "element same %s", same)) != 0 ||
         (error = claim_note(claim, "element bridges %s", bridge)) != 0)
         return error;
-    nat_add("same", same, NULL, claim->token);
-    nat_add("bridges", bridge, NULL, claim->token);
-    error = nat_commit();
-    return error == -EEXIST ? 0 : error; /* another box has just done it */
+    error = nat_add("same", same, NULL, claim->token);
+    if (error == 0 || error == -EEXIST) /* another box has just done it */
+        error = nat_add("bridges", bridge, NULL, claim->token);
+    return error == -EEXIST ? 0 : error;
 }
 
 /* The other links of the host forward as well, so that answers come back, and callers come in. */
@@ -293,9 +282,9 @@ static int join_uplinks(struct network *network)
             continue;
         snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link);
         if (setting_read(path) != '0')
-            continue;                                 /* it does, as our bridge */
-        nat_add("uplinks", link, NULL, claim->token); /* without a line: it goes with the table */
-        error = nat_commit();
+            continue; /* it does, as our bridge */
+        /* Without a line: it goes with the table. */
+        error = nat_add("uplinks", link, NULL, claim->token);
         if ((error == 0 || error == -EEXIST) &&
             (error = claim_note(claim, "forwarding %s", link)) == 0)
             error = setting_set("ipv4", link, "forwarding", '1');
@@ -331,7 +320,7 @@ int network_name(struct network *network, pid_t box)
     snprintf(path, sizeof(path), NAMES "/%s", network->name);
     snprintf(target, sizeof(target), "/proc/%d/ns/net", box);
     if (error == 0 && claim->file == -1)
-        error = claim_take(claim, claim_home(), NULL);
+        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
     if (error != 0 || (error = claim_note(claim, "symlink %s %s", target, path)) != 0)
         return error;
     (void)mkdir(NAMES, 0755); /* without it there can't be the link */
@@ -370,23 +359,14 @@ int network_release(struct network *network)
 
 /* --- what programs read about it -------------------------------------------------------------- */
 
-static void read_text(const char *path, char *text)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = read(file, text, RESOLV_TEXT - 1);
-
-    close(file);
-    text[length > 0 ? length : 0] = '\0';
-}
-
 bool resolv_compose(const uint32_t *dns, int count, char *text)
 {
     char address[LINK_ADDRESS_TEXT];
 
-    read_text(RESOLV_CONF, text);
+    file_read(RESOLV_CONF, text, RESOLV_TEXT);
     bool local = strstr(text, "nameserver 127.0.0.53") != NULL;
     if (local)
-        read_text("/run/systemd/resolve/resolv.conf", text);
+        file_read("/run/systemd/resolve/resolv.conf", text, RESOLV_TEXT);
     for (int i = 0; i < count; i++)
         text += sprintf(text, "nameserver %s\n", link_address_text(dns[i], address));
     return count > 0 || local;

@@ -68,7 +68,6 @@ void network_read_bridge_address(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
 const char *network_check_name(const char *what, const char *name, size_t max);
-long long tool_number(const char *text, const char *what, long long min, long long max);
 
 /* A published port as network_read_publish() takes it, with the port that was chosen, in TEXT. */
 char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);

@@ -96,63 +96,35 @@ static int hold_port(struct publish *port)
     return 0;
 }
 
-/* Another port of the same number, at all addresses, holds this one as well. */
+/* The same port at all addresses of this host is published too, and its socket holds this one. */
 static bool is_covered(const struct network *network, const struct publish *port)
 {
-    bool found = false;
-
     for (const struct publish *other = network->ports; other < network->ports + network->port_count;
          other++)
-        found |=
-            other->address == 0 && other->port == port->port && other->protocol == port->protocol;
-    return found && port->address != 0 && port->port != 0;
+        if (port->address != 0 && port->port != 0 && other->address == 0 &&
+            other->port == port->port && other->protocol == port->protocol)
+            return true;
+    return false;
 }
 
-/* The port's key in the map of nat.h, in TEXT. */
-static char *key_of(const struct publish *port, char text[64])
-{
-    char address[LINK_ADDRESS_TEXT];
-
-    snprintf(text, 64, "%s . %s . %d", link_address_text(port->address, address),
-             port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
-    return text;
-}
-
-/* Lead them into the box, all at once. */
-static int add_ports(const struct network *network)
-{
-    char key[64], data[64], address[LINK_ADDRESS_TEXT];
-
-    for (int i = 0; i < network->port_count; i++) {
-        snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, address),
-                 network->ports[i].box_port);
-        nat_add("ports", key_of(&network->ports[i], key), data, network->claims[OWN].token);
-    }
-    return nat_commit();
-}
-
-/* Is the FLOW, as the kernel lists it, one of UDP to a port that the box publishes? */
-static bool is_to_us(const struct network *network, const struct nlmsghdr *flow)
+/* Is the FLOW, as the kernel lists it, one of UDP to PORT? */
+static bool is_to(const struct publish *port, const struct nlmsghdr *flow)
 {
     const size_t header = sizeof(struct nfgenmsg);
     unsigned char protocol;
     uint16_t number;
     uint32_t address;
-    bool found = false;
 
     netlink_read(flow, header, &protocol, 1, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
     netlink_read(flow, header, &number, 2, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
     netlink_read(flow, header, &address, 4, CTA_TUPLE_ORIG, CTA_TUPLE_IP, CTA_IP_V4_DST, 0);
-    for (const struct publish *port = network->ports; port < network->ports + network->port_count;
-         port++)
-        found |= port->protocol == IPPROTO_UDP && port->port == ntohs(number) &&
-                 (port->address == 0 || port->address == ntohl(address));
-    return found && protocol == IPPROTO_UDP;
+    return protocol == IPPROTO_UDP && number == htons(port->port) &&
+           (port->address == 0 || address == htonl(port->address));
 }
 
-/* Forget the UDP flows to the box's ports: a flow's first packet decides where all others go, so a
- * client that keeps its own port would never reach the box that has the port now. */
-static int forget_flows(const struct network *network)
+/* Forget the UDP flows to PORT: a flow's first packet decides where all others go, so a client that
+ * keeps its own port would never reach the box that has the port now. */
+static int forget_flows(const struct publish *port)
 {
     enum { AT_ONCE = 32 };
     struct nfgenmsg header = {.nfgen_family = NFPROTO_IPV4};
@@ -165,48 +137,54 @@ static int forget_flows(const struct network *network)
                     sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
     netlink_ask(NETLINK_NETFILTER);
     while ((flow = netlink_next()) != NULL)
-        if (count < AT_ONCE && is_to_us(network, flow)) {
+        if (count < AT_ONCE && is_to(port, flow)) {
             sizes[count] = netlink_read(flow, sizeof(header), tuples[count], sizeof(tuples[0]),
                                         CTA_TUPLE_ORIG, 0);
             count++;
         }
     int error = netlink_end(-EAGAIN, 0); /* what is new on the list knows the port already */
-    if (error != 0 && error != -EAGAIN)
-        return error;
+    if (count == 0 || (error != 0 && error != -EAGAIN))
+        return error == -EAGAIN ? 0 : error;
     for (int i = 0; i < count; i++) {
         netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
                         sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");
         netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
     }
-    error = count > 0 ? netlink_send(NETLINK_NETFILTER, -ENOENT) : 0;
+    error = netlink_send(NETLINK_NETFILTER, -ENOENT);
     if (error != 0 && error != -ENOENT) /* some end by themselves */
         return error;
-    return count == AT_ONCE ? forget_flows(network) : 0;
+    return count == AT_ONCE ? forget_flows(port) : 0;
+}
+
+/* Hold PORT, and lead it into the box by the map of nat.h. */
+static int publish_port(const struct network *network, struct publish *port, struct claim *claim)
+{
+    char key[64], data[64], address[LINK_ADDRESS_TEXT];
+    int error = is_covered(network, port) ? 0 : hold_port(port);
+
+    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address, address),
+             port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
+    snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, address),
+             port->box_port);
+    if (error != 0 || (error = claim_note(claim, "element ports %s", key)) != 0)
+        return error;
+    if ((error = nat_add("ports", key, data, claim->token)) == -EEXIST) {
+        claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
+        error = nat_add("ports", key, data, claim->token);
+    }
+    if (error == -EEXIST)
+        return refuse("publish: the rules already have %s", key);
+    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(port) : error;
 }
 
 int network_publish(struct network *network)
 {
     struct claim *claim = &network->claims[OWN];
     int error = 0;
-    bool udp = false;
-    char key[64];
 
     if (network->port_count > 0 && claim->file == -1)
-        error = claim_take(claim, claim_home(), NULL);
-    for (int i = 0; i < network->port_count && error == 0; i++) {
-        struct publish *port = &network->ports[i];
-        udp |= port->protocol == IPPROTO_UDP;
-        error = is_covered(network, port) ? 0 : hold_port(port);
-        if (error == 0)
-            error = claim_note(claim, "element ports %s", key_of(port, key));
-    }
-    if (error != 0 || network->port_count == 0)
-        return error;
-    if ((error = add_ports(network)) == -EEXIST) {
-        claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = add_ports(network);
-    }
-    if (error == -EEXIST)
-        return refuse("publish: the rules have one of the ports already");
-    return error == 0 && udp ? forget_flows(network) : error;
+        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
+    for (int i = 0; i < network->port_count && error == 0; i++)
+        error = publish_port(network, &network->ports[i], claim);
+    return error;
 }

@@ -14,7 +14,6 @@
 #include "../02-uts/spawn.h"
 #include "../03-pid/proc.h"
 #include "../06-user/idmap.h"
-#include "../07-net/network.h"
 #include "cgroup.h"
 #include "usage.h"
 
@@ -111,7 +110,7 @@ int main(int argc, char **argv)
     struct cgroup group;
 
     spawn_block_signals(); /* from here on there is something to undo */
-    int error = claim_take(&claim, claim_home(), NULL);
+    int error = claim_take(&claim, claim_home(), NULL, LOCK_EX);
     if (error == 0)
         error = cgroup_make(&group, &options.plan, &claim);
     if (error != 0) {

@@ -136,7 +136,7 @@ static void open_temporary(void)
 {
     if (temporary.file != -1)
         return;
-    if (claim_take(&temporary, store_claims(), NULL) != 0 ||
+    if (claim_take(&temporary, store_claims(), NULL, LOCK_EX) != 0 ||
         claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
         exit(EXIT_TOOL);
     if (mkdir(place("tmp", temporary.token), 0700) == -1)

@@ -76,7 +76,7 @@ static int begin(struct spec *spec)
     int error = state_begin(spec, &box.claim);
     atexit(undo);
     if (error == 0 && spec->home != spec->claims)
-        error = claim_take(&box.resource, claim_home(), NULL);
+        error = claim_take(&box.resource, claim_home(), NULL, LOCK_EX);
     if (error != 0)
         return error;
     if (spec->mapped)

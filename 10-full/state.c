@@ -87,7 +87,7 @@ int state_begin(struct spec *spec, struct claim *claim)
         return -EIO; /* which has been reported */
     spec->monitor = getpid();
     spec->pid_namespace = pid_namespace();
-    int error = claim_take(claim, spec->claims, claim_name(spec));
+    int error = claim_take(claim, spec->claims, claim_name(spec), LOCK_EX);
     if (error == -EBUSY || (error == 0 && exists(spec))) {
         hint("'full ps -a' lists the boxes, 'full rm %s' forgets one that has ended", spec->name);
         errno = EEXIST;
@@ -243,7 +243,7 @@ int state_forget(const struct spec *spec)
 {
     struct spec now = *spec;
     struct claim claim;
-    int error = claim_take(&claim, spec->claims, claim_name(spec));
+    int error = claim_take(&claim, spec->claims, claim_name(spec), LOCK_EX);
 
     if (error != 0)
         return error == -EBUSY ? 0 : error;

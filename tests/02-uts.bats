@@ -142,5 +142,5 @@ domainname_of() {
 @test "enter: an unknown process, none, and a word in its place are clear errors" {
     expect_error 125 "No such process" "$(tool enter)" 4194304 true
     expect_error 125 "missing process" "$(tool enter)"
-    expect_error 125 "missing process" "$(tool enter)" x true
+    expect_error 125 "invalid process" "$(tool enter)" x true
 }

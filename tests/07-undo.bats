@@ -374,7 +374,7 @@ leave_behind() {
 
 @test "another /run owns the table of this network: an error, and it is left alone" {
     start_box net sleep 60
-    expect_error 125 "this network already has a table 'ten-steps'" unshare --mount sh -ec 'mount -t tmpfs -o mode=700 none /run/ten-steps
+    expect_error 125 "NFT_MSG_NEWTABLE ten-steps: File exists" unshare --mount sh -ec 'mount -t tmpfs -o mode=700 none /run/ten-steps
         exec "$0" --bridge br7 --bridge-address 10.99.0.1/24 true' "$net"
     run -0 in_box ping -c1 -W5 "$WORLD"
     end_box
