@@ -17,7 +17,6 @@
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
-#include "netlink.h"
 
 enum {
     UNMADE = 0600,       /* the mode of a claim ... */
@@ -134,28 +133,27 @@ static int begin(struct claim *claim, const struct stat *found)
 
 int claim_take(struct claim *claim, const char *home, const char *name, int how)
 {
-    const bool shared = how == LOCK_SH;
     struct stat found;
     uint64_t bits;
     int error = 0;
 
-    *claim = (struct claim){.file = -1, .shared = shared, .home = home};
+    *claim = (struct claim){.file = -1, .shared = how == LOCK_SH, .home = home};
     if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
         return report("getrandom");
     snprintf(claim->token, sizeof(claim->token), "%016llx", (unsigned long long)bits);
     snprintf(claim->name, sizeof(claim->name), "%s", name != NULL ? name : claim->token);
-    for (int tries = shared ? SHARED_TRIES : OWN_TRIES; tries > 0; tries--) {
+    for (int tries = claim->shared ? SHARED_TRIES : OWN_TRIES; tries > 0; tries--) {
         if ((error = open_claim(claim, O_CREAT)) != 0 && error != -ENOENT)
             break;
         if (lock(claim->file, LOCK_EX, &found))
             return begin(claim, &found);
-        if (shared && lock(claim->file, LOCK_SH, &found) && (found.st_mode & S_IXUSR) &&
+        if (claim->shared && lock(claim->file, LOCK_SH, &found) && (found.st_mode & S_IXUSR) &&
             pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("\ttoken ")) > 0)
             return 0;       /* it is made, and so its token is ours as well */
         claim_close(claim); /* another tool is just making it, or undoing it */
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
     }
-    if (error == 0 && !shared && name != NULL)
+    if (error == 0 && !claim->shared && name != NULL)
         return -EBUSY;
     errno = error != 0 ? -error : EBUSY;
     return report("claim %s", path_of(claim));
@@ -257,17 +255,6 @@ void claim_sweep(const char *home, bool all)
 }
 
 /* --- undoing a line --------------------------------------------------------------------------- */
-
-static int undo_bridge(const char *name, const char *token)
-{
-    int error = link_has_token(name, token);
-
-    if (error != 1)
-        return error;
-    link_delete(name);
-    error = netlink_send(NETLINK_ROUTE, -ENODEV);
-    return error == -ENODEV ? 0 : error;
-}
 
 /* A link that leads elsewhere by now is somebody else's. With the last name its directory goes. */
 static int undo_symlink(const char *target, char *path)
@@ -416,7 +403,7 @@ static int undo_line(char *line, const char *token, int patience)
     if (strcmp(verb, "tree") == 0)
         return undo_tree(line);
     if (strcmp(verb, "bridge") == 0)
-        return undo_bridge(line, token);
+        return link_remove_bridge(line, token);
     if (strcmp(verb, "forwarding") == 0)
         return forwarding_stop(line);
     word = strsep(&line, " ");

@@ -69,24 +69,6 @@ static char *token_mac(const char *token, char text[18])
     return text;
 }
 
-int link_has_token(const char *name, const char *token)
-{
-    const struct nlmsghdr *message;
-    struct ether_addr found;
-    char text[18];
-    bool same = false;
-
-    link_message(RTM_GETLINK, 0, name, 0, "ip link show %s\tRTM_GETLINK %s", name, name);
-    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    netlink_ask(NETLINK_ROUTE);
-    while ((message = netlink_next()) != NULL) {
-        netlink_read(message, sizeof(struct ifinfomsg), &found, sizeof(found), IFLA_ADDRESS, 0);
-        same = memcmp(&found, ether_aton(token_mac(token, text)), sizeof(found)) == 0;
-    }
-    int error = netlink_end(-ENODEV, 0);
-    return error == 0 ? same : error == -ENODEV ? 0 : error;
-}
-
 void link_add_bridge(const char *name, const char *token)
 {
     char address[18];
@@ -137,9 +119,27 @@ void link_set_hairpin(const char *name)
     netlink_put(IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
 }
 
-void link_delete(const char *name)
+int link_remove_bridge(const char *name, const char *token)
 {
-    link_message(RTM_DELLINK, NLM_F_ACK, name, 0, "ip link delete %s\tRTM_DELLINK %s", name, name);
+    const struct nlmsghdr *message;
+    struct ether_addr found;
+    char text[18];
+    bool same = false;
+
+    link_message(RTM_GETLINK, 0, name, 0, "ip link show %s\tRTM_GETLINK %s", name, name);
+    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    netlink_ask(NETLINK_ROUTE);
+    while ((message = netlink_next()) != NULL) {
+        netlink_read(message, sizeof(struct ifinfomsg), &found, sizeof(found), IFLA_ADDRESS, 0);
+        same = memcmp(&found, ether_aton(token_mac(token, text)), sizeof(found)) == 0;
+    }
+    int error = netlink_end(-ENODEV, 0);
+    if (error == 0 && same) {
+        link_message(RTM_DELLINK, NLM_F_ACK, name, 0, "ip link delete %s\tRTM_DELLINK %s", name,
+                     name);
+        error = netlink_send(NETLINK_ROUTE, -ENODEV);
+    }
+    return error == -ENODEV ? 0 : error;
 }
 
 void link_up(const char *name, bool without_ipv6)

@@ -24,11 +24,9 @@ struct address {
  */
 int link_addresses(struct address **addresses);
 
-/* Add a bridge, up, whose hardware address is made of TOKEN. Does the link NAME exist, with such an
- * address? 1 if so. Delete it. */
+/* Add a bridge, up, whose hardware address is made of TOKEN. Remove the link NAME if it has it. */
 void link_add_bridge(const char *name, const char *token);
-int link_has_token(const char *name, const char *token);
-void link_delete(const char *name);
+int link_remove_bridge(const char *name, const char *token);
 
 /* A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the network
  * namespace open as NAME_SPACE. Its hardware address is made of its ADDRESS, for neighbours that

@@ -142,9 +142,9 @@ static int forget_flows(const struct publish *port)
                                         CTA_TUPLE_ORIG, 0);
             count++;
         }
-    int error = netlink_end(-EAGAIN, 0); /* what is new on the list knows the port already */
-    if (count == 0 || (error != 0 && error != -EAGAIN))
-        return error == -EAGAIN ? 0 : error;
+    int error = netlink_end(0, 0);
+    if (error != 0 || count == 0)
+        return error;
     for (int i = 0; i < count; i++) {
         netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
                         sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");

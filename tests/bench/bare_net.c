@@ -102,8 +102,7 @@ static void run(const char *bridge, bool keep)
     waitpid(box, NULL, 0);
     if (!keep) {
         must(nat_remove(NULL, NULL, TOKEN));
-        link_delete(bridge);
-        must(netlink_send(NETLINK_ROUTE, 0));
+        must(link_remove_bridge(bridge, TOKEN));
     }
 }
 
