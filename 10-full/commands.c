@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
-#include "../07-net/network.h"
 #include "../08-cgroup/usage.h"
 #include "background.h"
 #include "state.h"
