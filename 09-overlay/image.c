@@ -58,8 +58,8 @@ static void find_id(const char *text, char id[SHA256_HEX + 1])
 
 /*
  * Holding the store. The path of the configuration that TEXT means; its NAME is "" if that is an
- * ID. Names come first, but not before a whole ID, which the maker of another image could have
- * chosen for a name. NULL after report().
+ * ID. Names come first, except that a whole ID is never a name, since the maker of another image
+ * could have chosen it. NULL after report().
  */
 static const char *find(const char *text, char name[IMAGE_NAME])
 {
@@ -68,15 +68,13 @@ static const char *find(const char *text, char name[IMAGE_NAME])
     if (name_normal(text, name) != 0)
         return NULL;
     const char *path = store_path("images", name, "");
-    bool is_name = access(path, F_OK) == 0;
-    if (!is_name || strlen(text) == SHA256_HEX)
-        find_id(text, id);
+    if (!sha256_is_hex(text, '\0') && access(path, F_OK) == 0)
+        return path;
+    find_id(text, id);
     if (id[0] != '\0') {
         name[0] = '\0';
         return store_path("configs", id, "");
     }
-    if (is_name)
-        return path;
     hint("'full images' lists what there is; 'full load FILE' adds to it");
     (void)refuse("no image %s in the store", name);
     return NULL;

@@ -10,13 +10,6 @@
 
 enum { BLOCK = 64 };
 
-/* A digest that is being computed. */
-struct sha256 {
-    uint32_t state[8];
-    uint64_t length; /* bytes so far */
-    unsigned char block[BLOCK];
-};
-
 /* The fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -64,77 +57,68 @@ static void add_block(uint32_t state[8], const unsigned char *block)
         state[i] += v[i];
 }
 
-static void start(struct sha256 *sum)
+/* The fractional parts of the square roots of the first 8 primes. */
+static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+/* Add all whole blocks of the LENGTH bytes at DATA. */
+static void add(uint32_t state[8], const unsigned char *data, size_t length)
 {
-    *sum = (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
-                                     0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+    for (; length >= BLOCK; length -= BLOCK, data += BLOCK)
+        add_block(state, data);
 }
 
-static void add(struct sha256 *sum, const void *data, size_t length)
+/* Of TOTAL bytes those at REST fill no block. Behind them stand one bit, zeros up to a full block,
+ * and the length in bits. */
+static void end(uint32_t state[8], const void *rest, uint64_t total, char hex[SHA256_HEX + 1])
 {
-    const unsigned char *from = data;
+    unsigned char last[2 * BLOCK] = "";
+    size_t used = total % BLOCK, size = used < BLOCK - 8 ? BLOCK : 2 * BLOCK;
 
-    while (length > 0) {
-        size_t used = sum->length % BLOCK, part = BLOCK - used;
-        if (used == 0 && length >= BLOCK) {
-            add_block(sum->state, from);
-        } else {
-            part = part < length ? part : length;
-            memcpy(sum->block + used, from, part);
-            if (used + part == BLOCK)
-                add_block(sum->state, sum->block);
-        }
-        sum->length += part;
-        from += part;
-        length -= part;
-    }
-}
-
-/* At the end stand one bit, zeros up to a full block, and the length in bits. */
-static void end(struct sha256 *sum, char hex[SHA256_HEX + 1])
-{
-    static const unsigned char padding[BLOCK] = {0x80};
-    uint64_t bits = sum->length * 8;
-    unsigned char last[8];
-
+    memcpy(last, rest, used);
+    last[used] = 0x80;
     for (int i = 0; i < 8; i++)
-        last[i] = (unsigned char)(bits >> (56 - 8 * i));
-    add(sum, padding, 1 + (119 - sum->length % BLOCK) % BLOCK);
-    add(sum, last, sizeof(last));
+        last[size - 1 - i] = (unsigned char)(total * 8 >> 8 * i);
+    add(state, last, size);
     for (int i = 0; i < 8; i++)
-        sprintf(hex + (size_t)8 * i, "%08x", sum->state[i]);
+        sprintf(hex + (size_t)8 * i, "%08x", state[i]);
 }
 
 void sha256_of(const void *data, size_t length, char hex[SHA256_HEX + 1])
 {
-    struct sha256 sum;
+    uint32_t state[8];
 
-    start(&sum);
-    add(&sum, data, length);
-    end(&sum, hex);
+    memcpy(state, start, sizeof(state));
+    add(state, data, length);
+    end(state, (const char *)data + length - length % BLOCK, length, hex);
 }
 
+/* Each read goes behind what the one before has left of a block. */
 off_t sha256_pump(int from, int to, char *hex)
 {
-    static char bytes[1 << 18];
-    struct sha256 sum;
+    static unsigned char bytes[(1 << 18) + BLOCK];
+    uint32_t state[8];
     off_t done = 0;
+    size_t rest = 0;
     ssize_t got;
 
-    start(&sum);
-    while ((got = read(from, bytes, sizeof(bytes))) > 0) {
-        done += got;
-        if (hex != NULL)
-            add(&sum, bytes, (size_t)got);
+    memcpy(state, start, sizeof(state));
+    while ((got = read(from, bytes + rest, sizeof(bytes) - BLOCK)) > 0) {
         for (ssize_t at = 0, written; to != -1 && at < got; at += written)
-            if ((written = write(to, bytes + at, (size_t)(got - at))) == -1) {
+            if ((written = write(to, bytes + rest + at, (size_t)(got - at))) == -1) {
                 if (errno != EPIPE)
                     return report("write");
                 to = -1;
             }
+        size_t length = rest + (size_t)got;
+        if (hex != NULL)
+            add(state, bytes, length);
+        done += got;
+        rest = length % BLOCK;
+        memmove(bytes, bytes + length - rest, rest);
     }
     if (hex != NULL)
-        end(&sum, hex);
+        end(state, bytes, (uint64_t)done, hex);
     return got == 0 ? done : report("read");
 }
 

@@ -14,7 +14,7 @@
 #include "store.h"
 #include "tar.h"
 
-enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000, MAX_LINKS = 8 };
+enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000, MAX_FILES = 1 << 16, MAX_LINKS = 8 };
 
 /* What the OCI, following Go, calls this machine's architecture. */
 #ifdef __aarch64__
@@ -22,6 +22,14 @@ static const char architecture[] = "arm64";
 #else
 static const char architecture[] = "amd64";
 #endif
+
+/* A file in the tar. */
+struct entry {
+    struct entry *before;
+    char name[101], target[101]; /* target: of a link */
+    char type;
+    off_t start, size;
+};
 
 /* Octal digits; but 8 GB and more don't fit, and GNU tar writes such a size as a binary number. */
 static off_t size_of(const struct tar_header *header)
@@ -39,75 +47,67 @@ static off_t size_of(const struct tar_header *header)
 static off_t long_size(int file, off_t start)
 {
     char text[1024] = "";
-    const char *size;
 
     (void)!pread(file, text, sizeof(text) - 1, start);
-    size = strstr(text, " size=");
+    const char *size = strstr(text, " size=");
     return size != NULL ? (off_t)strtoull(size + 6, NULL, 10) : 0;
 }
 
-static const char *without_dot(const char *path)
+/* All headers, each read once. Nothing in an image has a name that doesn't fit into one. */
+static void read_headers(struct source *source)
 {
-    return path + (strncmp(path, "./", 2) == 0 ? 2 : 0);
-}
+    off_t end = lseek(source->file, 0, SEEK_END), at = 0, size = 0;
+    struct tar_header header;
 
-/* Does HEADER have the name PATH? */
-static bool is_called(const struct tar_header *header, const char *path)
-{
-    bool has_prefix = memcmp(header->magic, "ustar", 6) == 0 && header->prefix[0] != '\0';
-    char name[sizeof(header->prefix) + sizeof(header->name) + 2];
-
-    snprintf(name, sizeof(name), "%.155s%s%.100s", has_prefix ? header->prefix : "",
-             has_prefix ? "/" : "", header->name);
-    return strcmp(without_dot(name), without_dot(path)) == 0;
-}
-
-/*
- * Where the file PATH lies in the tar, and its header: all are read each time, since of several
- * files with the same name the last one counts. The type is 0 if there is none.
- */
-static struct tar_header find_name(const struct source *source, const char *path,
-                                   struct layer *found)
-{
-    off_t end = lseek(source->file, 0, SEEK_END), size_before = 0, start, size;
-    struct tar_header header, last = {.type = 0};
-
-    for (off_t at = 0; pread(source->file, &header, TAR_BLOCK, at) > 0 && header.name[0] != '\0';
-         at = start + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK) {
+    for (size_t i = 0; pread(source->file, &header, TAR_BLOCK, at) > 0 && header.name[0]; i++) {
+        struct entry *entry = calloc(1, sizeof(*entry));
+        if (entry == NULL || i == MAX_FILES)
+            fail("%s: too many files in it for an image", source->path);
         if (strtoul(header.checksum, NULL, 8) != tar_checksum(header))
             fail("%s: not a tar, or damaged", source->path);
-        start = at + TAR_BLOCK;
-        size = size_before > 0 ? size_before : size_of(&header);
-        if (size < 0 || size > end - start)
+        memcpy(entry->name, header.name, sizeof(header.name));
+        memcpy(entry->target, header.link, sizeof(header.link));
+        entry->type = header.type != '\0' ? header.type : '0';
+        entry->start = at + TAR_BLOCK;
+        entry->size = size > 0 ? size : size_of(&header);
+        if (entry->size < 0 || entry->size > end - entry->start)
             fail("%s: cut off: its end is missing", source->path);
-        size_before = header.type == 'x' ? long_size(source->file, start) : 0;
-        /* tar makes a file that it packs once more a hard link to itself. */
-        if (!is_called(&header, path) || (header.type == '1' && last.type != 0))
-            continue;
-        last = header;
-        last.type = header.type != '\0' ? header.type : '0';
-        *found = (struct layer){.file = source->file, .start = start, .size = size};
+        size = header.type == 'x' ? long_size(source->file, entry->start) : 0;
+        at = entry->start + (entry->size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+        entry->before = source->last;
+        source->last = entry;
     }
+}
+
+static const char *without(const char *start, const char *path)
+{
+    return path + (strncmp(path, start, strlen(start)) == 0 ? strlen(start) : 0);
+}
+
+/* Of several files called PATH the last one counts: LAST, or one before it. */
+static const struct entry *lookup(const struct entry *last, const char *path)
+{
+    while (last != NULL && strcmp(without("./", last->name), without("./", path)) != 0)
+        last = last->before;
     return last;
 }
 
 /*
- * The file PATH in the tar. KIND is what the error calls it. Docker has saved a layer that it had
- * written already as a link, such as "../OTHER/layer.tar".
+ * The file PATH in the tar. KIND is what the error calls it. A hard link leads to an earlier file,
+ * maybe of its own name: tar makes one of a file that it packs twice. Docker has saved a layer that
+ * it had written already as a symbolic link, such as "../OTHER/layer.tar".
  */
 static struct layer find(const struct source *source, const char *path, const char *kind)
 {
-    struct layer file;
-    struct tar_header header = find_name(source, path, &file);
-    char target[sizeof(header.link) + 1] = "";
+    const struct entry *entry = lookup(source->last, path);
 
-    for (int links = 0; (header.type == '1' || header.type == '2') && links < MAX_LINKS; links++) {
-        memcpy(target, header.link, sizeof(header.link));
-        header = find_name(source, target + (strncmp(target, "../", 3) == 0 ? 3 : 0), &file);
-    }
-    if (header.type != '0')
+    for (int links = 0; entry != NULL && links < MAX_LINKS; links++)
+        if (entry->type == '1' || entry->type == '2')
+            entry = lookup(entry->type == '1' ? entry->before : source->last,
+                           without("../", entry->target));
+    if (entry == NULL || entry->type != '0')
         fail("%s: %s%.80s is missing in it", source->path, kind, path);
-    return file;
+    return (struct layer){.file = source->file, .start = entry->start, .size = entry->size};
 }
 
 /*
@@ -281,11 +281,10 @@ static void read_images(struct source *source)
 
 void source_read(struct source *source, const char *path, int file)
 {
-    struct layer found;
-
     *source = (struct source){.path = path, .file = file, .room = MAX_JSON};
-    source->is_oci = find_name(source, "manifest.json", &found).type == 0;
-    if (source->is_oci && find_name(source, "index.json", &found).type == 0)
+    read_headers(source);
+    source->is_oci = lookup(source->last, "manifest.json") == NULL;
+    if (source->is_oci && lookup(source->last, "index.json") == NULL)
         fail("%s: not an image: it has neither manifest.json nor index.json", path);
     read_images(source);
 }

@@ -27,11 +27,12 @@ struct source_image {
 };
 
 struct source {
-    const char *path; /* of the tar, for errors */
-    int file;         /* the tar, not compressed */
-    bool is_oci;      /* an OCI layout: the names in it may be tags alone */
-    struct json json; /* manifest.json or index.json */
-    off_t room;       /* for how many bytes of JSON there is still room */
+    const char *path;   /* of the tar, for errors */
+    int file;           /* the tar, not compressed */
+    struct entry *last; /* the files in the tar */
+    bool is_oci;        /* an OCI layout: the names in it may be tags alone */
+    struct json json;   /* manifest.json or index.json */
+    off_t room;         /* for how many bytes of JSON there is still room */
     struct source_image *images;
     size_t count;
 };

@@ -174,6 +174,16 @@ image_with() {
     refused "too many images in it"
 }
 
+@test "more files in a tar than an image has" {
+    : >empty
+    tar -cf - empty | head -c 512 >image.tar
+    for _ in {1..17}; do
+        cat image.tar image.tar >twice
+        mv twice image.tar
+    done
+    refused "too many files in it"
+}
+
 @test "a name that is none: nothing is unpacked, and what it holds stays off the terminal" {
     layer tree file
     tar -C tree -cf 1.tar .
