@@ -12,7 +12,9 @@ void ipc_mount_queues(const struct root *root, const char *path)
 
     if (place == -1 && errno == ENOENT)
         return;
-    close(place); /* if it can't be opened for another reason, mount_inside() reports it */
+    if (place == -1)
+        die("look for %s", target_shown(root, path));
+    close(place);
     /* EXERCISE 5.2: the old /dev/mqueue shows the host's queues: mount a new one. mq_overview(7) */
     mount_inside(root, path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     /* END */

@@ -260,8 +260,10 @@ void claim_sweep(const char *home, bool all)
 static int undo_symlink(const char *target, char *path)
 {
     char now[PATH_MAX] = "";
+    ssize_t length = readlink(path, now, sizeof(now) - 1);
 
-    if (readlink(path, now, sizeof(now) - 1) > 0 && strcmp(now, target) == 0 && unlink(path) == -1)
+    if ((length == -1 && errno != ENOENT && errno != EINVAL) ||
+        (length > 0 && strcmp(now, target) == 0 && unlink(path) == -1))
         return report("remove %s", path);
     (void)rmdir(dirname(path));
     return 0;

@@ -52,8 +52,10 @@ static int pack_layer(const char *directory, const char *name, const char *label
     if (box.pid == 0)
         pack(label);
     work_wait(&box, 1, 0);
-    if (lseek(file, 0, SEEK_SET) == -1 || sha256_pump(file, -1, digest) < 0)
+    if (lseek(file, 0, SEEK_SET) == -1)
         die("%s", label);
+    if (sha256_pump(file, -1, digest) < 0)
+        exit(EXIT_TOOL);
     return file;
 }
 

@@ -136,12 +136,12 @@ static void open_temporary(void)
 {
     if (temporary.file != -1)
         return;
+    atexit(clean_up);
     if (claim_take(&temporary, store_claims(), NULL, LOCK_EX) != 0 ||
         claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
         exit(EXIT_TOOL);
     if (mkdir(place("tmp", temporary.token), 0700) == -1)
         die("store: make %s", place("tmp", temporary.token));
-    atexit(clean_up);
 }
 
 const char *store_temporary(const char *name)

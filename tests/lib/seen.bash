@@ -100,15 +100,21 @@ started_or_ended() {
 }
 
 # Has the command itself been executed? Then the last descendant isn't one of the tools any more, nor what a
-# tool that is a script calls. A shell may be either: the command's line ends as the tool's does.
+# tool that is a script calls. A shell may be either.
 box_runs() {
-    local exe pid line
-    pid=$(last_descendant "$1")
-    exe=$(readlink "/proc/$pid/exe") || return 1
+    is_command "$(last_descendant "$1")" "$1"
+}
+
+# is_command PID TOOL: that process of the tool's is the command, or was started by it. A shell is the command
+# if its line ends as the tool's does.
+is_command() {
+    local exe line
+    exe=$(readlink "/proc/$1/exe") || return 1
     case $exe in
     */dash)
-        line=$(tr '\0\n' '  ' <"/proc/$pid/cmdline")
-        [[ -z $BOX_LINE || ${BOX_LINE//$'\n'/ } == *" ${line% }" || $line != *@(" -c "|"$BIN_DIR/")* ]]
+        line=$(tr '\0\n' '  ' <"/proc/$1/cmdline")
+        [[ -z $BOX_LINE || ${BOX_LINE//$'\n'/ } == *" ${line% }" || $line != *@(" -c "|"$BIN_DIR/")* ]] ||
+            { [ "$1" -ne "$2" ] && is_command "$(status_of "$1" PPid)" "$2"; }
         ;;
     */hostname | */mount | */ip) return 1 ;;
     "$BIN_DIR"/* | "$COURSE"/[01][0-9]-*/* | */stage | */on-host | */bash | */setpriv | */chroot | */unshare | *memfd:*) return 1 ;;
