@@ -125,10 +125,12 @@ static int begin(struct claim *claim, const struct stat *found)
         error = report("claim %s", path_of(claim));
     if (error == 0 && (error = claim_note(claim, "token %s", claim->token)) != 0)
         remove_claim(claim);
-    if (error != 0)
+    if (error != 0) {
         claim_close(claim);
+        return error;
+    }
     strcpy(own, claim->name);
-    return error == 0 && claim->shared ? CLAIM_UNMADE : error;
+    return claim->shared ? CLAIM_UNMADE : 0;
 }
 
 int claim_take(struct claim *claim, const char *home, const char *name, int how)

@@ -212,10 +212,9 @@ int setting_set(const char *family, const char *link, const char *setting, char 
 /* If IP_FORWARD is on by now, somebody else needs it (docker, say), and then all links forward. */
 int forwarding_stop(const char *link)
 {
-    int error = 0;
-
-    if (setting_read(IP_FORWARD) != '1')
-        error = setting_set("ipv4", link, "forwarding", '0');
+    if (setting_read(IP_FORWARD) == '1')
+        return 0;
+    int error = setting_set("ipv4", link, "forwarding", '0');
     /* Switched on between the two? Then this link has been switched on, and off again by us. */
     if (error == 0 && setting_read(IP_FORWARD) == '1')
         error = setting_set("ipv4", link, "forwarding", '1');

@@ -72,12 +72,10 @@ static int report_missing(const char *controller)
  */
 static int hand_down(const char *controller, const char *parent, bool needed)
 {
-    static char all[NAMES]; /* read once */
-    char list[NAMES], group[PATH_MAX];
+    char all[NAMES], list[NAMES], group[PATH_MAX];
     int error = 0;
 
-    if (all[0] == '\0')
-        group_read(tree_top(), "cgroup.controllers", all, sizeof(all));
+    group_read(tree_top(), "cgroup.controllers", all, sizeof(all));
     if (!is_listed(all, controller))
         return needed ? report_missing(controller) : 0;
     /* EXERCISE 8.1: have each group from the top of the tree to PARENT hand CONTROLLER down, unless

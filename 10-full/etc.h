@@ -1,6 +1,6 @@
 /*
- * The box's own /etc. The user that a command runs as is looked up in its passwd and group, and
- * files of ours stand for its hosts, see hosts(5), and resolv.conf.
+ * The box's own /etc. The user that a command runs as is looked up in its passwd and group. In
+ * place of its hosts(5) and resolv.conf(5), the box sees files that we make.
  *
  * libc's getpwnam(3) would read the host's files, and a static program may load the image's own
  * libraries for it. fgetpwent(3) only reads lines, which come from the image and aren't trusted.

@@ -142,7 +142,7 @@ int layers_receive(const struct spec *spec, const struct child *child, int trees
     int count, volumes = list_sources(spec, paths, &count);
 
     if (spec->mapped && descriptors_receive(child->sync, trees, count) != 0)
-        exit(EXIT_TOOL); /* who has failed reports why */
+        exit(EXIT_TOOL); /* the side that failed reports why */
     for (int i = 0; i < volumes && !spec->mapped; i++)
         trees[i] = mount_take(paths[i]);
     return volumes;

@@ -112,7 +112,7 @@ sees() {
 
 # bats test_tags=ex:3-4
 @test "PID 1 does not get SIGTERM from the host either; with --init the command gets it" {
-    # WINCH has the higher number, so that whoever has got it was passed TERM before.
+    # WINCH has the higher number: once it has arrived, TERM was passed on before.
     # shellcheck disable=SC2016 # that shell's variable
     start_box pid sh -c 'trap ": >\"$0\"" WINCH; while :; do sleep 0.1; done' "$BATS_TEST_TMPDIR/got"
     local init

@@ -116,8 +116,7 @@ is_command() {
         [[ -z $BOX_LINE || ${BOX_LINE//$'\n'/ } == *" ${line% }" || $line != *@(" -c "|"$BIN_DIR/")* ]] ||
             { [ "$1" -ne "$2" ] && is_command "$(status_of "$1" PPid)" "$2"; }
         ;;
-    */hostname | */mount | */ip) return 1 ;;
-    "$BIN_DIR"/* | "$COURSE"/[01][0-9]-*/* | */stage | */on-host | */bash | */setpriv | */chroot | */unshare | *memfd:*) return 1 ;;
+    */hostname | */mount | */ip | "$BIN_DIR"/* | "$COURSE"/[01][0-9]-*/* | */stage | */on-host | */bash | */setpriv | */chroot | */unshare | *memfd:*) return 1 ;;
     esac
 }
 
