@@ -162,7 +162,9 @@ int spawn_wait_exec(const struct child *child)
     do /* once ECONNRESET, if the other side has left something unread; its word comes after it */
         got = recv(child->sync, word, sizeof(word), 0);
     while (got == -1 && errno == ECONNRESET);
-    return got == -1 ? report("wait for the other side") : got > 0;
+    if (got == -1)
+        die("wait for the other side");
+    return got > 0;
 }
 
 void spawn_wait_go(const struct child *child)

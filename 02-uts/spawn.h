@@ -48,10 +48,8 @@ int spawn_wait(const struct child *child);
 /* Box. Die when the tool dies. A change of credentials clears that, spawn_exec() renews it. */
 void spawn_tie(const struct child *child);
 
-/*
- * Host. Wait until the box has executed its command. Returns 0 if it did or was killed; 1 if it
- * could not and has reported why; or, after report(), -errno.
- */
+/* Host. Wait until the box has executed its command. Returns 0 if it did or was killed; 1 if it
+ * could not, and has reported why. An error ends the tool. */
 int spawn_wait_exec(const struct child *child);
 
 /*

@@ -45,8 +45,6 @@ void init_stay_behind(struct child *box)
     close_all_but((int[]){box->sync, child.sync, child.pidfd, tool_errors()}, 4);
     spawn_go(&child);
     int failed = spawn_wait_exec(&child);
-    if (failed < 0)
-        exit(EXIT_TOOL);
     tool_errors_to(STDERR_FILENO);
     /* If the socket closes, the host knows that the command runs; a word on it means failure. */
     close_all_but((int[]){child.pidfd, box->sync}, failed ? 2 : 1);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
@@ -30,11 +31,11 @@ void idmap_add(struct id_map *map, const char *text)
 }
 
 /* The kernel accepts a map only once, and only as a whole in a single write(2). */
-static void write_once(pid_t pid, const char *name, const char *text)
+static void write_once(const struct child *child, const char *name, const char *text)
 {
     char path[64], shown[1024] = "";
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/%s", child->pid, name);
     for (const char *rest = text; *rest != '\0'; rest++)
         snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), *rest == '\n' ? "\\n" : "%c",
                  *rest);
@@ -42,6 +43,9 @@ static void write_once(pid_t pid, const char *name, const char *text)
 
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file == -1 || write(file, text, strlen(text)) != (ssize_t)strlen(text)) {
+        /* The box ends, too. One that failed first, and so has lost its files, has said why. */
+        if (child->sync != -1 && shutdown(child->sync, SHUT_WR) == 0 && spawn_wait_exec(child) == 1)
+            exit(EXIT_TOOL);
         if (errno == EINVAL)
             hint("a map must not be empty, nor overlap, nor go beyond the last id, %u",
                  MAX_IDS - 1);
@@ -54,7 +58,7 @@ static void write_once(pid_t pid, const char *name, const char *text)
     close(file);
 }
 
-static void write_map(pid_t pid, const char *name, const struct id_map *map)
+static void write_map(const struct child *child, const char *name, const struct id_map *map)
 {
     char text[1024] = "";
     size_t length = 0;
@@ -62,18 +66,19 @@ static void write_map(pid_t pid, const char *name, const struct id_map *map)
     for (const struct id_range *range = map->ranges; range < map->ranges + map->count; range++)
         length += (size_t)snprintf(text + length, sizeof(text) - length, "%u %u %u\n",
                                    range->inside, range->outside, range->count);
-    write_once(pid, name, text);
+    write_once(child, name, text);
 }
 
-void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups, bool setgroups)
+void idmap_write(const struct child *child, const struct id_map *users, const struct id_map *groups,
+                 bool setgroups)
 {
     if (proc_check() != 0)
         exit(EXIT_TOOL);
     /* EXERCISE 6.2: write the maps: deny setgroups, then uid_map, gid_map. user_namespaces(7) */
     if (!setgroups)
-        write_once(pid, "setgroups", "deny\n");
-    write_map(pid, "uid_map", users);
-    write_map(pid, "gid_map", groups);
+        write_once(child, "setgroups", "deny\n");
+    write_map(child, "uid_map", users);
+    write_map(child, "gid_map", groups);
     /* END */
 }
 

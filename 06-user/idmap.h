@@ -9,7 +9,8 @@
 #define IDMAP_H
 
 #include <stdbool.h>
-#include <sys/types.h>
+
+#include "../02-uts/spawn.h"
 
 /* Ids INSIDE to INSIDE+COUNT-1 map to OUTSIDE and up in the parent namespace. */
 struct id_range {
@@ -35,19 +36,14 @@ void first_line(const char *path, char *line, size_t size);
 /* Either side. Are we in a user namespace other than the initial one? See user_namespaces(7). */
 bool in_user_namespace(void);
 
-/*
- * Either side. Leave the supplementary groups, unless setgroups(2) is denied here. A box that is
- * denied it can't leave one, so root on the host does so before the box exists. An error ends the
- * tool.
- */
+/* Either side. Leave the supplementary groups, unless setgroups(2) is denied here. Root on the host
+ * does so before the box exists, where a box would be denied it. An error ends the tool. */
 void idmap_leave_groups(void);
 
-/*
- * Host. Write the maps of the process PID, which is in a new user namespace. Unless SETGROUPS is
- * true, deny it setgroups(2) first, which the kernel requires of an ordinary user. An error ends
- * the tool.
- */
-void idmap_write(pid_t pid, const struct id_map *users, const struct id_map *groups,
+/* Host. Write the maps of CHILD (any other process: .sync = -1) in its new user namespace. Unless
+ * SETGROUPS is true, deny it setgroups(2) first, which the kernel requires of an ordinary user. An
+ * error ends the tool. */
+void idmap_write(const struct child *child, const struct id_map *users, const struct id_map *groups,
                  bool setgroups);
 
 /*

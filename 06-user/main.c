@@ -74,7 +74,7 @@ int main(int argc, char **argv)
         view_in_place_of_command(); /* with --view */
         spawn_exec(&child, tool_command(argc, argv));
     }
-    idmap_write(child.pid, &users, &groups, allow); /* on the host */
+    idmap_write(&child, &users, &groups, allow); /* on the host */
     spawn_go(&child);
     return spawn_wait(&child);
 }

@@ -97,7 +97,7 @@ static struct options parse_options(int argc, char **argv)
 static void map_myself(uid_t user, gid_t group)
 {
     struct id_map users = {{{user, user, 1}}, 1}, groups = {{{group, group, 1}}, 1};
-    idmap_write(getpid(), &users, &groups, false);
+    idmap_write(&(struct child){.pid = getpid(), .sync = -1}, &users, &groups, false);
 }
 
 int main(int argc, char **argv)

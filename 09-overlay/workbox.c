@@ -61,7 +61,7 @@ struct child work_start(const char *directory, int input, int output)
 
     if (child.pid != 0) {
         if (ordinary) {
-            idmap_write(child.pid, &users, &groups, false);
+            idmap_write(&child, &users, &groups, false);
             spawn_go(&child);
         }
         spawn_hold_stops(false); /* several may be at work: spawn() has held them off for each */

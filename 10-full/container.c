@@ -114,8 +114,8 @@ static int attach_network(struct spec *spec)
 static int serve_box(struct spec *spec)
 {
     if (spec->user_namespace)
-        idmap_write(box.child.pid, &spec->user_map, &spec->group_map, spec->mapped); /* 06 */
-    int error = spec->linked ? attach_network(spec) : 0;                             /* 07 */
+        idmap_write(&box.child, &spec->user_map, &spec->group_map, spec->mapped); /* 06 */
+    int error = spec->linked ? attach_network(spec) : 0;                          /* 07 */
     if (error != 0)
         return error;
     spawn_go(&box.child);                                     /* 02 */
@@ -171,7 +171,7 @@ int container_run(struct spec *spec)
 
     int master = spec->tty ? terminal_receive(&child) : -1; /* 10 */
     int failed = spec->tty && master == -1 ? 1 : spawn_wait_exec(&child);
-    if (failed < 0 || note_started(spec, waiting, !failed) != 0)
+    if (note_started(spec, waiting, !failed) != 0)
         return EXIT_TOOL;
     streams_relay(master, &child);
     spec->status = spawn_wait(&child); /* 02 */
