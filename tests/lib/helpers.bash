@@ -85,6 +85,16 @@ random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
+# typed WORD…: a command as it would be typed.
+typed() {
+    local word line=
+    for word; do
+        [[ $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]] || word=${word@Q}
+        line+=" $word"
+    done
+    printf '$%s\n' "$line"
+}
+
 # bats records each command that a check runs, to name the line that failed. That takes longer than
 # the command itself, so it is off (set +T) in what run and wait_until call.
 #
@@ -97,7 +107,7 @@ run() {
         flags+=("$1")
         shift
     done
-    printf '$ %s\n' "$*"
+    typed "$@"
     if [ "$(type -t "$1")" = file ]; then
         # What a shell has started ends with it, or its output never would.
         [[ ! $1 =~ ^(ba)?sh$ ]] || how=(--signal=KILL)
