@@ -162,7 +162,7 @@ static const char *hint_for(int error)
         return geteuid() == 0
                    ? "'make doctor' finds out what root may not do here, and why"
                    : "this needs root: put sudo in front of it, or the tool of chapter 6 "
-                     "(user), which needs no root";
+                     "(user), which doesn't need root";
     case EACCES:
         return "'ls -ld' shows who has permission there; with sudo you are root";
     case ENOSPC:

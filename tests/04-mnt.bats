@@ -91,7 +91,7 @@ start_box_in_directory() {
 @test "--root: the old root is gone, nothing of the host is mounted any more" {
     make_bare_root
     start_box mnt --root "$ROOT" /bin/probe pause
-    assert_equal "$(wc -l <"/proc/$BOX_PID/mountinfo")" 1
+    assert_equal "mounts in the box: $(wc -l <"/proc/$BOX_PID/mountinfo")" "mounts in the box: 1"
     assert_equal "$(cut -d' ' -f5 "/proc/$BOX_PID/mountinfo")" /
     assert_equal "$(stat -L -c %d:%i "/proc/$BOX_PID/root")" "$(stat -c %d:%i "$ROOT")"
 }
