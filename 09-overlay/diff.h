@@ -2,32 +2,22 @@
 #ifndef DIFF_H
 #define DIFF_H
 
-#include <dirent.h>
 #include <stdbool.h>
 
 /*
  * Either side. Print a line to standard output for each path below UPPER, a descriptor of an upper
  * directory: "A /new", "C /changed", "D /deleted", as docker diff does; directories come before
  * what is in them. BELOW is what overlay_below() returns. Control characters in names are printed
- * as \\ooo. An error ends the tool.
+ * as "?". An error ends the tool.
  */
 void diff_print(int upper, int below);
-
-/* Either side. Is NAME in DIRECTORY a whiteout: a character device 0:0? */
-bool diff_is_whiteout(int directory, const char *name);
 
 /* Either side. Is the open directory marked opaque: does nothing show through from below? */
 bool diff_is_opaque(int directory);
 
 /*
- * Either side. Read the open DIRECTORY, which becomes the working one, without "." and "..", in the
- * order of the names' bytes, into allocated ENTRIES. Returns how many there are, or -1 with errno.
- */
-int diff_names(int directory, struct dirent ***entries);
-
-/*
- * whiteout.c: what is deleted, as images say it and as overlay does. In the tar of a layer an empty
- * file ".wh.NAME" stands for a NAME deleted below, and ".wh..wh..opq" for all that is below its
+ * What is deleted, as images say it and as overlay does. In the tar of a layer an empty file
+ * ".wh.NAME" stands for a NAME deleted below, and ".wh..wh..opq" for all that is below its
  * directory. Overlay has a character device 0:0 called NAME, and an attribute of the directory.
  *
  * Both ways lead through all directories of the layer that is the working directory; an error ends

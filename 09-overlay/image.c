@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +13,18 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../08-cgroup/group.h"
 #include "diff.h"
 #include "source.h"
 #include "store.h"
+#include "workbox.h"
 
 enum { MAX_NAME = 200, MIN_ID = 4 };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-int name_normal(const char *name, char normal[IMAGE_NAME])
+/* NAME as docker shows it: without "docker.io/library/", and with ":latest" unless it has a tag. */
+static int name_normal(const char *name, char normal[IMAGE_NAME])
 {
     static const char *const defaults[] = {"docker.io/", "library/"};
     const char *rest = name;
@@ -83,32 +88,28 @@ static const char *find(const char *text, char name[IMAGE_NAME])
 /* --- loading one ------------------------------------------------------------------------------ */
 
 /*
- * Give IMAGE the NAME or, if that is NULL, the names that the tar has for it; or only see that they
- * are good. In an OCI layout that is often a tag alone: before it, and in place of none, goes the
- * name of the file.
+ * The image's names: NAME or, if that is NULL, those that the tar has for it. In an OCI layout that
+ * is often a tag alone: before it, and in place of none, goes the name of the file.
  */
-static void name_image(const struct source *source, const struct source_image *image,
-                       const char *name, bool give, bool show)
+static void choose_names(const struct source *source, char **names, const char *name)
 {
     const char *slash = strrchr(source->path, '/');
     const char *file = slash != NULL ? slash + 1 : source->path, *end = strstr(file, ".t");
     int length = end != NULL ? (int)(end - file) : MAX_NAME;
-    char text[2 * IMAGE_NAME], normal[IMAGE_NAME];
-    char **each = image->names;
+    char text[2 * IMAGE_NAME];
 
+    if (name != NULL)
+        names[1] = NULL;
     do {
-        const char *own = name != NULL ? name : *each;
+        const char *own = name != NULL ? name : *names;
         if (own == NULL || (name == NULL && source->is_oci && strpbrk(own, ":/") == NULL))
             snprintf(text, sizeof(text), "%.*s%s%s", length, file, own ? ":" : "", own ? own : "");
         else
             snprintf(text, sizeof(text), "%s", own);
-        if (name_normal(text, normal) != 0)
+        *names = malloc(IMAGE_NAME);
+        if (*names == NULL || name_normal(text, *names) != 0)
             exit(EXIT_TOOL);
-        if (give)
-            store_give_name(normal, image->id);
-        if (give && show)
-            printf("%s  %.12s\n", normal, image->id);
-    } while (name == NULL && *each != NULL && *++each != NULL);
+    } while (*++names != NULL);
 }
 
 /* The image becomes visible once its layers are whole, and never half of it. */
@@ -117,10 +118,14 @@ static void load_one(const struct source *source, const struct source_image *ima
 {
     const struct config *config = &image->config;
 
-    name_image(source, image, name, false, false);
+    choose_names(source, image->names, name);
     int lock = import_layers(image->layers, config->layer_count);
     store_write(image->id, config->text, config->length);
-    name_image(source, image, name, true, show);
+    for (char **each = image->names; *each != NULL; each++) {
+        store_give_name(*each, image->id);
+        if (show)
+            printf("%s  %.12s\n", *each, image->id);
+    }
     store_unlock(lock);
 }
 
@@ -292,4 +297,118 @@ int image_remove(const char *name)
 
     store_unlock(lock);
     return error == 0 ? store_collect() : error;
+}
+
+/* --- commit ----------------------------------------------------------------------------------- */
+
+/* The upper layer is packed into a tar, which is then imported as any other. */
+void image_commit(const char *base, const char *upper, const char *frozen, const char *name,
+                  char id[SHA256_HEX + 1])
+{
+    struct image image;
+    char normal[IMAGE_NAME], digest[SHA256_HEX + 1];
+
+    if (name_normal(name, normal) != 0 || image_open(base, &image) != 0)
+        exit(EXIT_TOOL);
+    if (image.config.layer_count >= OVERLAY_MAX_LAYERS)
+        fail("image %s: has %d layers already, as many as overlay stacks", base,
+             OVERLAY_MAX_LAYERS);
+    int file = layer_pack(upper, "layer.tar", "the new layer", digest);
+    struct layer layer = {.digest = digest, .file = file, .size = lseek(file, 0, SEEK_END)};
+    if (frozen != NULL)
+        (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
+    char *text = config_with_layers(&image.config, image.config.layers, digest);
+    sha256_of(text, strlen(text), id);
+    int lock = import_layers(&layer, 1);
+    store_write(id, text, strlen(text));
+    store_give_name(normal, id);
+    store_unlock(lock);
+}
+
+/* --- save ------------------------------------------------------------------------------------- */
+
+static FILE *new_file(const char *name)
+{
+    const char *path = store_temporary(name);
+    FILE *file = fopen(path, "we");
+
+    if (file == NULL)
+        die("make %s", path);
+    return file;
+}
+
+/* The files of the image in the store's tmp/: the layers, bottom first, what says so, and a list of
+ * their names. */
+static void make_files(const struct image *image)
+{
+    const struct config *config = &image->config;
+    char **packed = calloc(config->layer_count + 1, sizeof(*packed));
+    FILE *manifest = new_file("manifest.json"), *file = new_file("config.json");
+    FILE *names = new_file("names");
+    const char *quote = image->name[0] != '\0' ? "\"" : "";
+    char name[32], label[32], digest[SHA256_HEX + 1];
+
+    fprintf(manifest, "[{\"Config\":\"config.json\",\"RepoTags\":[%s%s%s],\"Layers\":[", quote,
+            image->name, quote);
+    for (size_t i = 0; i < config->layer_count; i++) {
+        snprintf(name, sizeof(name), "%zu.tar", i + 1);
+        snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
+        close(layer_pack(store_path("layers", config->layers[i], "diff"), name, label, digest));
+        if (packed == NULL || (packed[i] = strdup(digest)) == NULL)
+            die("save");
+        fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
+        fprintf(names, "%s\n", name);
+    }
+    fprintf(manifest, "]}]\n");
+    fprintf(names, "config.json\nmanifest.json\n");
+    fputs(config_with_layers(config, packed, NULL), file);
+    if (fclose(manifest) != 0 || fclose(file) != 0 || fclose(names) != 0)
+        die("save");
+}
+
+/* A file without a name, so that nothing is left of it however we end, beside what is to be PATH.
+ */
+static int open_beside(const char *path)
+{
+    char directory[PATH_MAX];
+    struct stat status;
+
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        fail("save %s: not a file", path);
+    snprintf(directory, sizeof(directory), "%s", path);
+    int file = open(dirname(directory), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (file == -1)
+        die("save %s", path);
+    return file;
+}
+
+/* It is whole: let it be PATH. Only a file with a name can take another one's place: so it has
+ * another name for a moment. */
+static void give_path(int file, const char *path)
+{
+    char temporary[PATH_MAX], descriptor[32];
+
+    snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
+    snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", file);
+    if (linkat(AT_FDCWD, descriptor, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == -1 ||
+        rename(temporary, path) == -1) {
+        (void)report("save %s", path);
+        unlink(temporary);
+        exit(EXIT_TOOL);
+    }
+}
+
+void image_save(const char *name, const char *path)
+{
+    struct image image;
+    int file = path == NULL ? STDOUT_FILENO : open_beside(path); /* before the store has a umask */
+
+    if (image_open(name, &image) != 0)
+        exit(EXIT_TOOL);
+    make_files(&image);
+    work_run("tar --create --file=- --format=gnu --owner=0 --group=0 --numeric-owner --mode=0644 "
+             "--mtime=@0 --files-from=names",
+             store_temporary(""), -1, file, "save");
+    if (path != NULL)
+        give_path(file, path);
 }

@@ -13,8 +13,8 @@
  * docker's and the OCI's images. Its digest is the image's ID. --- */
 
 /*
- * Lists end with NULL, and are empty where the configuration has none. A field that is missing,
- * null or empty is as good as none: see json_is_empty().
+ * Lists end with NULL. A field that is missing, null or empty is as good as none: see
+ * json_is_empty().
  */
 struct config {
     char *text;
@@ -31,22 +31,18 @@ struct config {
     char *created;
 };
 
-/*
- * Either side. Take in LENGTH bytes of TEXT, which has to stay. LABEL is what errors begin with.
- * Returns 0, or -errno after report().
- */
+/* Either side. Take in LENGTH bytes of TEXT, which has to stay. LABEL is what errors begin with.
+ * Returns 0, or -errno after report(). */
 int config_read(struct config *config, char *text, size_t length, const char *label);
 
-/*
- * Either side. The same configuration with other LAYERS, and MORE on top, unless NULL, as of now.
- * The other members are as they were, byte for byte. To be freed.
- */
+/* Either side. The same configuration with other LAYERS, and MORE on top, unless NULL, as of now.
+ * The other members are as they were, byte for byte. */
 char *config_with_layers(const struct config *config, char *const *layers, const char *more);
 
 /* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
 char *digest_digits(char *digest);
 
-/* --- image.c, save.c --- */
+/* --- image.c --- */
 
 enum { IMAGE_NAME = 256 };
 
@@ -58,12 +54,6 @@ struct image {
 };
 
 /*
- * Either side. NAME as docker shows it goes into NORMAL: without "docker.io/library/", and with
- * ":latest" unless it has a tag. Returns 0, or -EINVAL after refuse().
- */
-int name_normal(const char *name, char normal[IMAGE_NAME]);
-
-/*
  * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
  * names that it brings along, or else the file's. ID gets the (last) image's; with SHOW, names and
  * IDs are printed. All or nothing. An error ends the tool.
@@ -73,35 +63,26 @@ void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], boo
 /* Host. Use an image. Returns 0, or -errno after report(). */
 int image_open(const char *name, struct image *image);
 
-/*
- * Host or box. Add the image's layers, which lie in the directory LAYERS, to STACK, each once, and
- * none that another one hides. The new strings are never freed.
- */
+/* Host or box. Add the image's layers, which lie in the directory LAYERS, to STACK, each once, and
+ * none that another one hides. */
 void image_stack(const struct image *image, const char *layers, struct stack *stack);
 
-/*
- * Host. The command to run: the image's Entrypoint, then COMMAND, or if that is empty the image's
- * Cmd; ends with NULL. The list is to be freed, the strings are not. An image that names no
- * command gives /bin/sh.
- */
+/* Host. The command to run: the image's Entrypoint, then COMMAND, or if that is empty the image's
+ * Cmd; ends with NULL. An image that names no command gives /bin/sh. */
 char **image_command(const struct image *image, char **command);
 
-/* Host. Print all images: name, ID, creation, number of layers, size. Returns 0, or -errno after
- * report(). */
-int image_list(void);
-
 /*
- * Host. Remove a name, and what no other name needs then. An ID that several names have is refused,
- * as is an image that a box runs on. Returns 0, or -errno after report().
+ * Host. Print all images: name, ID, creation, number of layers, size. Remove a name, and what no
+ * other name needs then; an ID that several names have is refused, as is an image that a box runs
+ * on. Both return 0, or -errno after report().
  */
+int image_list(void);
 int image_remove(const char *name);
 
-/*
- * Host. Write an image to FILE, or standard output if that is NULL, a tar that docker, podman and
- * skopeo load. Layers are packed again, so the image has the same files there, and other
- * digests. An error ends the tool.
- */
-void image_save(const char *name, const char *file);
+/* Host. Write an image to PATH, or standard output if that is NULL, a tar that docker, podman and
+ * skopeo load. Layers are packed again, so they have the same files and other digests. An error
+ * ends the tool. */
+void image_save(const char *name, const char *path);
 
 /*
  * Host. Make an image NAME out of BASE, a name or an ID, and one more layer: what is in the

@@ -8,6 +8,8 @@
 
 enum { MAX_DEPTH = 32 };
 
+static const char blanks[] = " \t\r\n";
+
 /* The text ends with a zero byte, which is right nowhere: none of these looks beyond it. */
 struct reader {
     struct json *json;
@@ -32,11 +34,6 @@ static bool skip_any(struct reader *reader, const char *characters)
 
     reader->at += length;
     return length > 0;
-}
-
-static void skip_blanks(struct reader *reader)
-{
-    (void)skip_any(reader, " \t\r\n");
 }
 
 static void put_utf8(char **to, uint32_t code)
@@ -108,7 +105,7 @@ static bool read_list(struct reader *reader, struct json_value *value, const cha
     bool good = true;
 
     reader->at++;
-    skip_blanks(reader);
+    skip_any(reader, blanks);
     if (skip(reader, closing))
         return true;
     do {
@@ -144,7 +141,7 @@ static bool read_value(struct reader *reader)
     struct json *json = reader->json;
     struct json_value *value = &json->values[json->count++];
 
-    skip_blanks(reader);
+    skip_any(reader, blanks);
     char first = *reader->at;
     enum json_kind kind = first && strchr("{[\"tfn", first) ? (enum json_kind)first : JSON_NUMBER;
     *value = (struct json_value){.kind = kind, .start = (uint32_t)(reader->at - json->text)};
@@ -153,7 +150,7 @@ static bool read_value(struct reader *reader)
     reader->depth--;
     value->end = (uint32_t)(reader->at - json->text);
     value->after = (uint32_t)json->count;
-    skip_blanks(reader);
+    skip_any(reader, blanks);
     return true;
 }
 

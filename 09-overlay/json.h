@@ -44,8 +44,7 @@ struct json {
 /*
  * Either side. Read LENGTH bytes of TEXT, less than 4 GiB, behind which stands a zero byte. True if
  * they are one JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the
- * first byte that can't be right. What is allocated lives as long as the process, which reads only
- * a few.
+ * first byte that can't be right. What is allocated is never freed.
  */
 bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
 
@@ -73,18 +72,13 @@ bool json_is_empty(const struct json *json, size_t index);
 /* Either side. The string at INDEX, which lives as long as JSON; NULL if it isn't one. */
 char *json_text(const struct json *json, size_t index);
 
-/*
- * Either side. The member NAME of OBJECT as a list of strings, or one string in its place. Ends
- * with NULL, is empty if the member, or the only string in it, says nothing; to be freed, without
- * the strings, which are JSON's. NULL if it is something else.
- */
+/* Either side. The member NAME of OBJECT as a list of strings, or one string in its place. Ends
+ * with NULL, is empty if the member, or the only string in it, says nothing. NULL if it is
+ * something else. The strings are JSON's. */
 char **json_list(const struct json *json, size_t object, const char *name);
 
-/*
- * Either side. Write TEXT as a string, quotes and all, or LIST, which ends with NULL or is NULL, as
- * an array of strings. Control characters are escaped, as a terminal would obey them, and bytes
- * that aren't UTF-8 become U+FFFD.
- */
+/* Either side. Write TEXT as a string, quotes and all, or LIST, which ends with NULL or is NULL, as
+ * an array of strings. Control characters are escaped: a terminal would obey them. */
 void json_put(FILE *file, const char *text);
 void json_put_list(FILE *file, char *const *list);
 

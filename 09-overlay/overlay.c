@@ -104,28 +104,19 @@ static char *make_options(const struct stack *stack)
     return text;
 }
 
-/* Let PATH be a link in the scratch directory, called by a NUMBER, that leads to what it was. */
-static void shorten(const char **path, const char *scratch, size_t number)
+/* An image may have a hundred layers with long names. Let each be a link in the scratch directory,
+ * called by a number, that leads to what it was. Docker gives them short ones, too. */
+static void shorten(struct stack *stack)
 {
-    char *whole = realpath(*path, NULL), *link;
-
-    if (whole == NULL || asprintf(&link, "%s/%zu", scratch, number) == -1)
-        die("%s", *path);
-    explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", whole, link, whole, link);
-    if (symlink(whole, link) == -1)
-        die("symlink %s", link);
-    free(whole);
-    *path = link;
-}
-
-/* An image may have a hundred layers with long names. Docker gives them short ones, too. */
-static void shorten_all(struct stack *stack)
-{
-    for (size_t i = 0; i < stack->count; i++)
-        shorten(&stack->lowers[i], stack->scratch, i);
-    if (stack->upper != NULL) {
-        shorten(&stack->upper, stack->scratch, stack->count);
-        shorten(&stack->work, stack->scratch, stack->count + 1);
+    for (size_t i = 0; i < stack->count; i++) {
+        char *whole = realpath(stack->lowers[i], NULL), *link;
+        if (whole == NULL || asprintf(&link, "%s/%zu", stack->scratch, i) == -1)
+            die("%s", stack->lowers[i]);
+        explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", whole, link, whole, link);
+        if (symlink(whole, link) == -1)
+            die("symlink %s", link);
+        free(whole);
+        stack->lowers[i] = link;
     }
 }
 
@@ -152,7 +143,7 @@ void overlay_mount(struct stack *stack, const char *target)
         copy_look(stack);
     if (strlen(options) > MAX_OPTIONS) {
         free(options);
-        shorten_all(stack);
+        shorten(stack);
         options = make_options(stack);
     }
     explain("mount -t overlay -o nodev,%s overlay %s\t"
@@ -165,11 +156,9 @@ void overlay_mount(struct stack *stack, const char *target)
     free(options);
     if (error == ENODEV)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
-    else if (error == EINVAL)
-        hint("upper and work must be on one file system, not an overlay, neither in the other; "
+    else if (error == EINVAL || error == ELOOP)
+        hint("upper and work must be on one file system, not an overlay, no directory in another; "
              "'sudo dmesg | grep overlay' has the kernel's own words");
-    else if (error == ELOOP)
-        hint("one of the directories lies in another");
     errno = error;
     if (error != 0)
         die("mount overlay on %s", target);

@@ -38,35 +38,31 @@ static inline void mix(uint32_t v[8], int round, uint32_t word)
     *h += (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
 }
 
-static void add_block(uint32_t state[8], const unsigned char *block)
+/* Add all whole blocks of the LENGTH bytes at DATA. */
+static void add(uint32_t state[8], const unsigned char *data, size_t length)
 {
     uint32_t w[64], v[8];
 
-    for (int i = 0; i < 16; i++, block += 4)
-        w[i] = (uint32_t)block[0] << 24 | block[1] << 16 | block[2] << 8 | block[3];
-    for (int i = 16; i < 64; i++) {
-        uint32_t near = w[i - 2], far = w[i - 15];
-        w[i] = w[i - 16] + (rotate(far, 7) ^ rotate(far, 18) ^ far >> 3) + w[i - 7] +
-               (rotate(near, 17) ^ rotate(near, 19) ^ near >> 10);
+    for (; length >= BLOCK; length -= BLOCK) {
+        for (int i = 0; i < 16; i++, data += 4)
+            w[i] = (uint32_t)data[0] << 24 | data[1] << 16 | data[2] << 8 | data[3];
+        for (int i = 16; i < 64; i++) {
+            uint32_t near = w[i - 2], far = w[i - 15];
+            w[i] = w[i - 16] + (rotate(far, 7) ^ rotate(far, 18) ^ far >> 3) + w[i - 7] +
+                   (rotate(near, 17) ^ rotate(near, 19) ^ near >> 10);
+        }
+        memcpy(v, state, sizeof(v));
+        for (int i = 0; i < 64; i += 8) /* eight in a row: so the compiler keeps v in registers */
+            for (int j = 0; j < 8; j++)
+                mix(v, j, constants[i + j] + w[i + j]);
+        for (int i = 0; i < 8; i++)
+            state[i] += v[i];
     }
-    memcpy(v, state, sizeof(v));
-    for (int i = 0; i < 64; i += 8) /* eight in a row: so the compiler keeps v in registers */
-        for (int j = 0; j < 8; j++)
-            mix(v, j, constants[i + j] + w[i + j]);
-    for (int i = 0; i < 8; i++)
-        state[i] += v[i];
 }
 
 /* The fractional parts of the square roots of the first 8 primes. */
 static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-
-/* Add all whole blocks of the LENGTH bytes at DATA. */
-static void add(uint32_t state[8], const unsigned char *data, size_t length)
-{
-    for (; length >= BLOCK; length -= BLOCK, data += BLOCK)
-        add_block(state, data);
-}
 
 /* Of TOTAL bytes those at REST fill no block. Behind them stand one bit, zeros up to a full block,
  * and the length in bits. */

@@ -14,7 +14,7 @@
 #include "store.h"
 #include "tar.h"
 
-enum { MAX_JSON = 4 << 20, MAX_IMAGES = 1000, MAX_FILES = 1 << 16, MAX_LINKS = 8 };
+enum { MAX_JSON = 4 << 20, MAX_FILES = 1 << 16, MAX_LINKS = 8 };
 
 /* What the OCI, following Go, calls this machine's architecture. */
 #ifdef __aarch64__
@@ -31,48 +31,28 @@ struct entry {
     off_t start, size;
 };
 
-/* Octal digits; but 8 GB and more don't fit, and GNU tar writes such a size as a binary number. */
-static off_t size_of(const struct tar_header *header)
-{
-    unsigned long long size = 0;
-
-    if ((unsigned char)header->size[0] != 0x80)
-        return sscanf(header->size, "%11llo", &size) == 1 ? (off_t)size : 0;
-    for (size_t i = 4; i < sizeof(header->size); i++)
-        size = size << 8 | (unsigned char)header->size[i];
-    return (off_t)(size & INT64_MAX);
-}
-
-/* Others write it in a file of type 'x' in front: lines such as "20 size=9000000000". */
-static off_t long_size(int file, off_t start)
-{
-    char text[1024] = "";
-
-    (void)!pread(file, text, sizeof(text) - 1, start);
-    const char *size = strstr(text, " size=");
-    return size != NULL ? (off_t)strtoull(size + 6, NULL, 10) : 0;
-}
-
-/* All headers, each read once. Nothing in an image has a name that doesn't fit into one. */
+/* All headers, each read once. Nothing in an image has a name that doesn't fit into one. Sizes of 8
+ * GB and more, which don't either, would stand elsewhere. */
 static void read_headers(struct source *source)
 {
-    off_t end = lseek(source->file, 0, SEEK_END), at = 0, size = 0;
+    off_t end = lseek(source->file, 0, SEEK_END), at = 0;
     struct tar_header header;
 
     for (size_t i = 0; pread(source->file, &header, TAR_BLOCK, at) > 0 && header.name[0]; i++) {
         struct entry *entry = calloc(1, sizeof(*entry));
+        unsigned long long size;
         if (entry == NULL || i == MAX_FILES)
             fail("%s: too many files in it for an image", source->path);
-        if (strtoul(header.checksum, NULL, 8) != tar_checksum(header))
-            fail("%s: not a tar, or damaged", source->path);
+        if (strtoul(header.checksum, NULL, 8) != tar_checksum(header) ||
+            sscanf(header.size, "%11llo", &size) != 1)
+            fail("%s: not a tar, damaged, or one with a file of 8 GB", source->path);
         memcpy(entry->name, header.name, sizeof(header.name));
         memcpy(entry->target, header.link, sizeof(header.link));
         entry->type = header.type != '\0' ? header.type : '0';
         entry->start = at + TAR_BLOCK;
-        entry->size = size > 0 ? size : size_of(&header);
+        entry->size = (off_t)size;
         if (entry->size < 0 || entry->size > end - entry->start)
             fail("%s: cut off: its end is missing", source->path);
-        size = header.type == 'x' ? long_size(source->file, entry->start) : 0;
         at = entry->start + (entry->size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
         entry->before = source->last;
         source->last = entry;
@@ -196,21 +176,19 @@ static void read_image(struct source *source, const struct json *json, size_t ob
     }
 }
 
-/* Is the member NAME of PLATFORM what we need? If it says nothing, it may be. */
-static bool suits(const struct json *json, size_t platform, const char *name, const char *ours)
-{
-    size_t member = json_member(json, platform, name);
-    const char *text = json_text(json, member);
-
-    return json_is_empty(json, member) || (text != NULL && strcmp(text, ours) == 0);
-}
-
+/* Is what DESCRIPTOR points to for this machine? If it says nothing of that, it may be. */
 static bool is_for_us(const struct json *json, size_t descriptor)
 {
+    const char *const ours[][2] = {{"os", "linux"}, {"architecture", architecture}};
     size_t platform = json_member(json, descriptor, "platform");
+    bool good = true;
 
-    return suits(json, platform, "os", "linux") &&
-           suits(json, platform, "architecture", architecture);
+    for (size_t i = 0; i < 2 && good; i++) {
+        size_t member = json_member(json, platform, ours[i][0]);
+        const char *text = json_text(json, member);
+        good = json_is_empty(json, member) || (text != NULL && strcmp(text, ours[i][1]) == 0);
+    }
+    return good;
 }
 
 /*
@@ -258,8 +236,6 @@ static void read_images(struct source *source)
 
     source->json = read_json(source, file);
     size_t list = source->is_oci ? json_member(json, 0, "manifests") : 0;
-    if (json_length(json, list) > MAX_IMAGES)
-        fail("%s: too many images in it", path);
     source->images = calloc(json_length(json, list) + 1, sizeof(*source->images));
     if (source->images == NULL)
         die("%s", path);

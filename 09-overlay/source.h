@@ -45,7 +45,7 @@ void source_open(struct source *source, const char *path);
 void source_read(struct source *source, const char *path, int file);
 
 /*
- * import.c: layers on their way into the store. The machine's own tar unpacks them in boxes
+ * layer.c: layers on their way into the store. The machine's own tar unpacks them in boxes
  * (workbox.h) into this process's directory in tmp/; they are moved to their places when all of
  * them are whole.
  *
@@ -58,5 +58,10 @@ int import_layers(const struct layer *layers, size_t count);
  * else a file without a name. LABEL is what errors begin with.
  */
 int import_plain(int file, const char *label);
+
+/* The way back: the tar of the layer in DIRECTORY, as the file NAME in the store's tmp/, which is
+ * returned open, and its DIGEST. */
+int layer_pack(const char *directory, const char *name, const char *label,
+               char digest[SHA256_HEX + 1]);
 
 #endif

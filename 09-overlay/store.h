@@ -22,30 +22,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * The store's directory, made if it isn't there. From here on the umask is 022, so that what is
- * made doesn't depend on who makes it.
- */
+/* The store's directory, made if it isn't there, or NULL without an error. From here on the umask is
+ * 022, so that what is made doesn't depend on who makes it. */
 const char *store_open(void);
-
-/* The same, but NULL, without an error, if it isn't there yet. */
 const char *store_find(void);
 
 /* Where the claims about what is on the store's disk lie (claim.h). */
 const char *store_claims(void);
 
-/* The path of KIND ("layers", "configs", "images", "tmp") / NAME / REST; good for seven calls.
- */
+/* The path of KIND ("layers", "configs", "images", "tmp") / NAME / REST; good for seven calls. */
 const char *store_path(const char *kind, const char *name, const char *rest);
 
 /* Hold the store, and Ctrl-Z off meanwhile. Returns a descriptor for store_unlock(). */
 int store_lock(void);
 void store_unlock(int lock);
 
-/*
- * What else is to be undone when this process ends: a line of the claim on its temporary files
- * (chapter 7). Returns 0, or -errno after report().
- */
+/* What else is to be undone when this process ends: a line of the claim on its temporary files.
+ * Returns 0, or -errno after report(). */
 int store_note(const char *verb, const char *path);
 
 /*
@@ -61,10 +54,8 @@ void store_forget(void);
 /* A new file on the store's disk, without a name: nothing is left of it, however we end. */
 int store_file(void);
 
-/*
- * Holding the store. Hold the configuration at PATH beyond that, until the descriptor that is
- * returned is closed. Does somebody hold it?
- */
+/* Holding the store. Hold the configuration at PATH beyond that, until the descriptor that is
+ * returned is closed. Does somebody hold it? */
 int store_hold(const char *path);
 bool store_is_held(const char *path);
 
@@ -85,10 +76,8 @@ void store_give_name(const char *name, const char *id);
 /* What is in KIND/, sorted; entries and list are to be freed. Returns how many there are. */
 int store_list(const char *kind, struct dirent ***entries);
 
-/*
- * The garbage collector. Removes what no name needs and nobody holds: configurations, layers, and
- * what was left half done. Returns 0, or -errno after report().
- */
+/* The garbage collector. Removes what no name needs and nobody holds: configurations, layers, and
+ * what was left half done. Returns 0, or -errno after report(). */
 int store_collect(void);
 
 #endif

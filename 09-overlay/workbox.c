@@ -82,9 +82,8 @@ struct child work_start(const char *directory, int input, int output)
     return child;
 }
 
-/* The box has ended: pass on what it has written to its standard error. -errno if that can't be
- * read. */
-static int close_box(struct child *child)
+/* The box has ended: pass on what it has written to its standard error. */
+static void close_box(struct child *child)
 {
     char text[4096];
     ssize_t got;
@@ -92,13 +91,9 @@ static int close_box(struct child *child)
     while ((got = recv(child->sync, text, sizeof(text), MSG_DONTWAIT)) > 0)
         if (text[got - 1] == '\n') /* and not what spawn() sends */
             (void)!write(tool_errors(), text, (size_t)got);
-    int error = got == -1 && errno != EAGAIN && errno != ECONNRESET
-                    ? report("read the errors of a box")
-                    : 0;
     close(child->pidfd);
     close(child->sync);
     child->pid = 0;
-    return error;
 }
 
 /* Before what they write to is removed, all of them have to be gone. */
@@ -119,7 +114,8 @@ void work_wait(struct child *boxes, size_t count, size_t limit)
         size_t running = 0;
         for (size_t i = 0; i < count; i++) {
             if (boxes[i].pid != 0 && waitpid(boxes[i].pid, &status, WNOHANG) > 0) {
-                if (close_box(&boxes[i]) != 0 || status != 0)
+                close_box(&boxes[i]);
+                if (status != 0)
                     end_all(boxes, count, EXIT_TOOL);
             }
             running += boxes[i].pid != 0;

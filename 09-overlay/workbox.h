@@ -22,15 +22,11 @@
  */
 struct child work_start(const char *directory, int input, int output);
 
-/*
- * Host. Wait until at most LIMIT of COUNT boxes are still at work; those that have ended have the
- * pid 0. A signal ends all of them, and then the tool; so does the first one that fails, with its
- * error.
- */
+/* Host. Wait until at most LIMIT of COUNT boxes are still at work; those that have ended have the
+ * pid 0. A signal ends all of them and the tool; so does the first one that fails. */
 void work_wait(struct child *boxes, size_t count, size_t limit);
 
-/* Host. Run COMMAND, words with blanks between them, in such a box, and wait for its end. LABEL is
- * what errors begin with. */
+/* Host. Run COMMAND, words separated by blanks, in such a box. LABEL is what errors begin with. */
 void work_run(const char *command, const char *directory, int input, int output, const char *label);
 
 /* Box. A close-on-exec pipe with a large buffer. An error ends the box. */

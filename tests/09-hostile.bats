@@ -6,9 +6,9 @@ load lib/layers
 @test "files that are not images" {
     expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true
     echo hello >text
-    refused "text: not a tar, or damaged" text
+    refused "text: not a tar, damaged" text
     head -c 100000 /dev/urandom >noise
-    refused "noise: not a tar, or damaged" noise
+    refused "noise: not a tar, damaged" noise
     refused "Is a directory" .
     tar -cf other.tar text
     refused "neither manifest.json nor index.json" other.tar
@@ -167,11 +167,6 @@ image_with() {
 @test "a path of a million parts costs no more than reading it" {
     image_with '.[0].Layers = [("a/" * 1000000) + "../1.tar"]'
     expect_error 125 "the layer a/a/a/a/" timeout 30 "$overlay" --image image.tar --mount merged true
-}
-
-@test "more images in one manifest than anybody saves" {
-    image_with '[.[0] as $image | range(1001) | $image]'
-    refused "too many images in it"
 }
 
 @test "more files in a tar than an image has" {

@@ -20,33 +20,31 @@
 
 enum { MAX_AT_ONCE = 8 }; /* layers being unpacked, with up to four processes each */
 
-/* The program that decompresses FILE, as the bytes at START tell. NULL: it is a plain tar. */
+/* The command that decompresses FILE, going by its bytes at START. NULL: it is a plain tar. */
 static const char *decompressor(int file, off_t start)
 {
     static const struct {
-        const char *program, *magic;
-    } kinds[] = {{"gzip", "\x1f\x8b"},
-                 {"zstd", "\x28\xb5\x2f\xfd"},
-                 {"xz", "\xfd\x37zXZ"},
-                 {"bzip2", "BZh"}};
+        const char *command, *magic;
+    } kinds[] = {{"gzip -dc", "\x1f\x8b"},
+                 {"zstd -dc", "\x28\xb5\x2f\xfd"},
+                 {"xz -dc", "\xfd\x37zXZ"},
+                 {"bzip2 -dc", "BZh"}};
     char magic[8] = "";
 
     (void)!pread(file, magic, sizeof(magic), start);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strncmp(magic, kinds[i].magic, strlen(kinds[i].magic)) == 0)
-            return kinds[i].program;
+            return kinds[i].command;
     return NULL;
 }
 
 int import_plain(int file, const char *label)
 {
-    const char *program = decompressor(file, 0);
-    char command[16];
+    const char *command = decompressor(file, 0);
 
-    if (program == NULL)
+    if (command == NULL)
         return file;
     int plain = store_file();
-    snprintf(command, sizeof(command), "%s -dc", program);
     work_run(command, store_temporary(""), file, plain, label);
     return plain;
 }
@@ -73,15 +71,15 @@ static int start_reading(off_t start, off_t size)
 }
 
 /*
- * In the box. The layer in standard input through PROGRAM, unless it is NULL, and this process to
- * tar. Of several errors the one that explains the others is reported. The file "size" says that
+ * In the box. The layer in standard input through DECOMPRESS, unless it is NULL, and this process
+ * to tar. Of several errors the one that explains the others is reported. The file "size" says that
  * the layer is whole, so it comes last.
  *
  * For tar, names of users are not looked up, only numbers count, and those that can't exist here
  * are left out. Attributes that overlay itself would read are not for an image to set. Records of
  * 64 KiB: read from a pipe, tar's own 10 are slow.
  */
-static noreturn void unpack(const char *program, const struct layer *layer, const char *label)
+static noreturn void unpack(const char *decompress, const struct layer *layer, const char *label)
 {
     struct worker before;
     char command[512], digest[SHA256_HEX + 1];
@@ -89,10 +87,9 @@ static noreturn void unpack(const char *program, const struct layer *layer, cons
 
     if (mkdir("diff", 0755) == -1 || chdir("diff") == -1)
         die("%s", label);
-    if (program != NULL) {
+    if (decompress != NULL) {
         work_pipe(through);
-        snprintf(command, sizeof(command), "%s -dc", program);
-        before = worker_start(command, from, through[1]);
+        before = worker_start(decompress, from, through[1]);
         from = through[0];
     }
     bool keep_owners = chown(".", 65534, 65534) == 0 && chown(".", 0, 0) == 0;
@@ -105,7 +102,7 @@ static noreturn void unpack(const char *program, const struct layer *layer, cons
     struct worker tar = worker_start(command, to[0], STDOUT_FILENO);
     off_t size = sha256_pump(from, to[1], digest);
     close(to[1]);
-    if (program != NULL)
+    if (decompress != NULL)
         worker_end(&before, label);
     if (size < 0)
         exit(EXIT_TOOL);
@@ -130,10 +127,10 @@ static struct child start(const struct layer *layer, const char *label)
             die("make %s", directory);
         return (struct child){.pid = 0};
     }
-    const char *program = decompressor(layer->file, layer->start);
+    const char *decompress = decompressor(layer->file, layer->start);
     struct child box = work_start(directory, layer->file, -1);
     if (box.pid == 0)
-        unpack(program, layer, label);
+        unpack(decompress, layer, label);
     return box;
 }
 
@@ -172,4 +169,42 @@ int import_layers(const struct layer *layers, size_t count)
         }
         work_wait(boxes, count, 0);
     }
+}
+
+/* --- the way back ----------------------------------------------------------------------------- */
+
+/* In the box. No time or number of this run goes into the tar: what is packed twice is the same. */
+static noreturn void pack(const char *label)
+{
+    static const char command[] =
+        "tar --create --file=- --format=posix --numeric-owner --sparse "
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --xattrs "
+        "--xattrs-include=* --xattrs-exclude=user.overlay.* --warning=none --no-recursion --null "
+        "--files-from=-";
+    int names = whiteouts_write(STDOUT_FILENO);
+
+    if (chdir("/layer") == -1)
+        die("%s", label);
+    struct worker tar = worker_start(command, names, STDOUT_FILENO);
+    worker_end(&tar, label);
+    _exit(EXIT_SUCCESS);
+}
+
+int layer_pack(const char *directory, const char *name, const char *label,
+               char digest[SHA256_HEX + 1])
+{
+    const char *path = store_temporary(name);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (file == -1)
+        die("make %s", path);
+    struct child box = work_start(directory, -1, file);
+    if (box.pid == 0)
+        pack(label);
+    work_wait(&box, 1, 0);
+    if (lseek(file, 0, SEEK_SET) == -1)
+        die("%s", label);
+    if (sha256_pump(file, -1, digest) < 0)
+        exit(EXIT_TOOL);
+    return file;
 }
