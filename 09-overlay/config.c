@@ -65,21 +65,19 @@ static int read_fields(struct config *config, const char *label)
 
 int config_read(struct config *config, char *text, size_t length, const char *label)
 {
-    size_t wrong;
-
     *config = (struct config){.text = text, .length = length};
-    if (!json_read(&config->json, text, length, &wrong))
-        return refuse("%s: its configuration is not JSON from byte %zu on", label, wrong);
+    if (!json_read(&config->json, text, length))
+        return refuse("%s: its configuration is not JSON", label);
     int error = read_fields(config, label);
     return error != 0 ? error : read_layers(config, label);
 }
 
 /* Written member by member: those that change come last. */
-char *config_with_layers(const struct config *config, char *const *layers, const char *more)
+char *config_write(const struct config *config, bool now)
 {
     const struct json_value *values = config->json.values;
     char *text = NULL, created[32];
-    time_t now = time(NULL);
+    time_t seconds = time(NULL);
     struct tm date;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
@@ -89,18 +87,17 @@ char *config_with_layers(const struct config *config, char *const *layers, const
     fputc('{', stream);
     for (size_t i = 1; i < values[0].after; i = values[i + 1].after) {
         const char *name = values[i].string != NULL ? values[i].string : "";
-        if (strcmp(name, "rootfs") != 0 && (more == NULL || strcmp(name, "created") != 0))
+        if (strcmp(name, "rootfs") != 0 && (!now || strcmp(name, "created") != 0))
             fprintf(stream, "%.*s,", (int)(values[i + 1].end - values[i].start),
                     config->text + values[i].start);
     }
-    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &date)); /* RFC 3339 */
-    if (more != NULL)
+    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ",
+             gmtime_r(&seconds, &date)); /* RFC 3339 */
+    if (now)
         fprintf(stream, "\"created\":\"%s\",", created);
     fprintf(stream, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
-    for (char *const *layer = layers; *layer != NULL; layer++)
-        fprintf(stream, "%s\"sha256:%s\"", layer == layers ? "" : ",", *layer);
-    if (more != NULL)
-        fprintf(stream, ",\"sha256:%s\"", more);
+    for (size_t i = 0; config->layers[i] != NULL; i++)
+        fprintf(stream, "%s\"sha256:%s\"", i > 0 ? "," : "", config->layers[i]);
     fprintf(stream, "]}}");
     if (fclose(stream) != 0)
         die("configuration");

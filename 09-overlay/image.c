@@ -19,19 +19,17 @@
 #include "store.h"
 #include "workbox.h"
 
-enum { MAX_NAME = 200, MIN_ID = 4 };
+enum { MAX_NAME = 200 };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
 /* NAME as docker shows it: without "docker.io/library/", and with ":latest" unless it has a tag. */
 static int name_normal(const char *name, char normal[IMAGE_NAME])
 {
-    static const char *const defaults[] = {"docker.io/", "library/"};
     const char *rest = name;
 
-    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-        if (strncmp(rest, defaults[i], strlen(defaults[i])) == 0)
-            rest += strlen(defaults[i]);
+    rest += strncmp(rest, "docker.io/", 10) == 0 ? 10 : 0;
+    rest += strncmp(rest, "library/", 8) == 0 ? 8 : 0;
     bool begins = true, good = strlen(rest) <= MAX_NAME;
     const char *tag = NULL, *each;
     for (each = rest; *each != '\0' && good; each++) {
@@ -49,14 +47,11 @@ static int name_normal(const char *name, char normal[IMAGE_NAME])
  * none or several do. */
 static void find_id(const char *text, char id[SHA256_HEX + 1])
 {
-    size_t length = strlen(text);
     struct dirent **ids = NULL;
     int matches = 0;
 
-    if (length < MIN_ID || strspn(text, "0123456789abcdef") != length)
-        return;
     for (int count = store_list("configs", &ids), i = 0; i < count; free(ids[i++]))
-        if (strncmp(ids[i]->d_name, text, length) == 0 && sha256_is_hex(ids[i]->d_name, '\0'))
+        if (strncmp(ids[i]->d_name, text, strlen(text)) == 0)
             strcpy(id, matches++ == 0 ? ids[i]->d_name : "");
     free(ids);
 }
@@ -316,8 +311,9 @@ void image_commit(const char *base, const char *upper, const char *frozen, const
     int file = layer_pack(upper, "layer.tar", "the new layer", digest);
     struct layer layer = {.digest = digest, .file = file, .size = lseek(file, 0, SEEK_END)};
     if (frozen != NULL)
-        (void)group_write(frozen, "cgroup.freeze", "0"); /* if it fails: again when we end */
-    char *text = config_with_layers(&image.config, image.config.layers, digest);
+        (void)group_write(frozen, "cgroup.freeze", "0");    /* if it fails: again when we end */
+    image.config.layers[image.config.layer_count] = digest; /* where its NULL was */
+    char *text = config_write(&image.config, true);
     sha256_of(text, strlen(text), id);
     int lock = import_layers(&layer, 1);
     store_write(id, text, strlen(text));
@@ -339,10 +335,9 @@ static FILE *new_file(const char *name)
 
 /* The files of the image in the store's tmp/: the layers, bottom first, what says so, and a list of
  * their names. */
-static void make_files(const struct image *image)
+static void make_files(struct image *image)
 {
-    const struct config *config = &image->config;
-    char **packed = calloc(config->layer_count + 1, sizeof(*packed));
+    struct config *config = &image->config;
     FILE *manifest = new_file("manifest.json"), *file = new_file("config.json");
     FILE *names = new_file("names");
     const char *quote = image->name[0] != '\0' ? "\"" : "";
@@ -354,14 +349,14 @@ static void make_files(const struct image *image)
         snprintf(name, sizeof(name), "%zu.tar", i + 1);
         snprintf(label, sizeof(label), "layer %.12s", config->layers[i]);
         close(layer_pack(store_path("layers", config->layers[i], "diff"), name, label, digest));
-        if (packed == NULL || (packed[i] = strdup(digest)) == NULL)
+        if ((config->layers[i] = strdup(digest)) == NULL)
             die("save");
         fprintf(manifest, "%s\"%s\"", i > 0 ? "," : "", name);
         fprintf(names, "%s\n", name);
     }
     fprintf(manifest, "]}]\n");
     fprintf(names, "config.json\nmanifest.json\n");
-    fputs(config_with_layers(config, packed, NULL), file);
+    fputs(config_write(config, false), file);
     if (fclose(manifest) != 0 || fclose(file) != 0 || fclose(names) != 0)
         die("save");
 }

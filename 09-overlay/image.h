@@ -20,7 +20,7 @@ struct config {
     char *text;
     size_t length;
     struct json json;
-    char **layers; /* digests of the layers' tars ("diff_ids"), bottom first, without "sha256:" */
+    char **layers; /* digests of the layers' tars, bottom first; there is room for one more */
     size_t layer_count;
     char **environment;
     char **entrypoint;
@@ -35,9 +35,9 @@ struct config {
  * Returns 0, or -errno after report(). */
 int config_read(struct config *config, char *text, size_t length, const char *label);
 
-/* Either side. The same configuration with other LAYERS, and MORE on top, unless NULL, as of now.
- * The other members are as they were, byte for byte. */
-char *config_with_layers(const struct config *config, char *const *layers, const char *more);
+/* Either side. The text of a configuration whose layers may have been changed, made NOW or when it
+ * was. The other members are as they were, byte for byte. */
+char *config_write(const struct config *config, bool now);
 
 /* Either side. "sha256:" and 64 digits: the digits, or NULL for anything else. */
 char *digest_digits(char *digest);

@@ -110,8 +110,8 @@ static bool read_list(struct reader *reader, struct json_value *value, const cha
         return true;
     do {
         size_t name = json->count;
-        if (value->kind == JSON_OBJECT)
-            good = read_value(reader) && json_is(json, name, JSON_STRING) && skip(reader, ":");
+        if (value->kind == '{')
+            good = read_value(reader) && json_is(json, name, '"') && skip(reader, ":");
         good = good && read_value(reader);
         value->size++;
     } while (good && skip(reader, ","));
@@ -121,13 +121,13 @@ static bool read_list(struct reader *reader, struct json_value *value, const cha
 static bool read_kind(struct reader *reader, struct json_value *value)
 {
     switch (value->kind) {
-    case JSON_OBJECT:
+    case '{':
         return read_list(reader, value, "}");
-    case JSON_ARRAY:
+    case '[':
         return read_list(reader, value, "]");
-    case JSON_STRING:
+    case '"':
         return read_string(reader, value);
-    case JSON_NULL:
+    case 'n':
         return skip(reader, "null");
     default:
         value->size = 1; /* a number is only looked at if somebody asks for it */
@@ -143,7 +143,7 @@ static bool read_value(struct reader *reader)
 
     skip_any(reader, blanks);
     char first = *reader->at;
-    enum json_kind kind = first && strchr("{[\"tfn", first) ? (enum json_kind)first : JSON_NUMBER;
+    char kind = first && strchr("{[\"tfn", first) ? first : '0';
     *value = (struct json_value){.kind = kind, .start = (uint32_t)(reader->at - json->text)};
     if (reader->depth++ == MAX_DEPTH || !read_kind(reader, value))
         return false;
@@ -154,7 +154,7 @@ static bool read_value(struct reader *reader)
     return true;
 }
 
-bool json_read(struct json *json, const char *text, size_t length, size_t *wrong)
+bool json_read(struct json *json, const char *text, size_t length)
 {
     size_t count = 1; /* at most: each value but the first has one of these in front */
 
@@ -165,15 +165,11 @@ bool json_read(struct json *json, const char *text, size_t length, size_t *wrong
                           .strings = malloc(length + 1)};
     struct reader reader = {.json = json, .at = text, .string = json->strings};
 
-    if (json->values != NULL && json->strings != NULL && read_value(&reader) &&
-        reader.at == text + length)
-        return true;
-    if (wrong != NULL)
-        *wrong = (size_t)(reader.at - text);
-    return false;
+    return json->values != NULL && json->strings != NULL && read_value(&reader) &&
+           reader.at == text + length;
 }
 
-bool json_is(const struct json *json, size_t index, enum json_kind kind)
+bool json_is(const struct json *json, size_t index, char kind)
 {
     return index < json->count && json->values[index].kind == kind;
 }
@@ -185,7 +181,7 @@ bool json_is_empty(const struct json *json, size_t index)
 
 size_t json_length(const struct json *json, size_t array)
 {
-    return json_is(json, array, JSON_ARRAY) ? json->values[array].size : 0;
+    return json_is(json, array, '[') ? json->values[array].size : 0;
 }
 
 size_t json_next(const struct json *json, size_t array, size_t element)
@@ -200,7 +196,7 @@ size_t json_member(const struct json *json, size_t object, const char *name)
 {
     const struct json_value *values = json->values;
 
-    if (!json_is(json, object, JSON_OBJECT))
+    if (!json_is(json, object, '{'))
         return JSON_NONE;
     for (size_t i = object + 1; i < values[object].after; i = values[i + 1].after)
         if (values[i].string != NULL && strcmp(values[i].string, name) == 0)
@@ -217,11 +213,11 @@ char **json_list(const struct json *json, size_t object, const char *name)
 {
     static char nothing[] = "";
     size_t index = json_member(json, object, name), count = 0;
-    bool single = json_is(json, index, JSON_STRING);
+    bool single = json_is(json, index, '"');
 
-    if (!single && !json_is(json, index, JSON_ARRAY) && !json_is_empty(json, index))
+    if (!single && !json_is(json, index, '[') && !json_is_empty(json, index))
         return NULL;
-    char **list = calloc(json_length(json, index) + 2, sizeof(*list));
+    char **list = calloc(json_length(json, index) + 3, sizeof(*list)); /* one, one more, NULL */
     size_t each = single ? index : json_next(json, index, JSON_NONE);
     while (list != NULL && each != JSON_NONE) {
         list[count] = json_is_empty(json, each) ? nothing : json_text(json, each);

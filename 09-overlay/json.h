@@ -13,20 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* By the character that each begins with; a number by any other. */
-enum json_kind {
-    JSON_NULL = 'n',
-    JSON_FALSE = 'f',
-    JSON_TRUE = 't',
-    JSON_NUMBER = '0',
-    JSON_STRING = '"',
-    JSON_ARRAY = '[',
-    JSON_OBJECT = '{'
-};
-
 /* In an object, each member is a string, its name, followed by its value. */
 struct json_value {
-    enum json_kind kind;
+    char kind;     /* what it begins with: { [ " t f n, or 0 for any number */
     char *string;  /* without its escapes; NULL for other kinds, and if a zero byte is in it */
     uint32_t size; /* characters, elements or members; null 0, a number, true, false 1 */
     uint32_t start, end; /* its first byte in the text and the one behind its last */
@@ -43,10 +32,9 @@ struct json {
 
 /*
  * Either side. Read LENGTH bytes of TEXT, less than 4 GiB, behind which stands a zero byte. True if
- * they are one JSON value and nothing else. Otherwise WRONG, unless NULL, gets the place of the
- * first byte that can't be right. What is allocated is never freed.
+ * they are one JSON value and nothing else. What is allocated is never freed.
  */
-bool json_read(struct json *json, const char *text, size_t length, size_t *wrong);
+bool json_read(struct json *json, const char *text, size_t length);
 
 /*
  * Either side. The value of the member NAME of the object at index OBJECT; the element of an array
@@ -60,8 +48,8 @@ size_t json_next(const struct json *json, size_t array, size_t element);
 /* Either side. The number of elements of an array; 0 for anything else. */
 size_t json_length(const struct json *json, size_t array);
 
-/* Either side. Is the value at INDEX, which may be JSON_NONE, of KIND? */
-bool json_is(const struct json *json, size_t index, enum json_kind kind);
+/* Either side. Is the value at INDEX, which may be JSON_NONE, of KIND? A string is of '"'. */
+bool json_is(const struct json *json, size_t index, char kind);
 
 /*
  * Either side. Does INDEX say nothing? So do JSON_NONE, null, and a string, array or object that is
@@ -73,8 +61,8 @@ bool json_is_empty(const struct json *json, size_t index);
 char *json_text(const struct json *json, size_t index);
 
 /* Either side. The member NAME of OBJECT as a list of strings, or one string in its place. Ends
- * with NULL, is empty if the member, or the only string in it, says nothing. NULL if it is
- * something else. The strings are JSON's. */
+ * with NULL, with room for one more; is empty if the member, or the only string in it, says
+ * nothing. NULL if it is something else. The strings are JSON's. */
 char **json_list(const struct json *json, size_t object, const char *name);
 
 /* Either side. Write TEXT as a string, quotes and all, or LIST, which ends with NULL or is NULL, as

@@ -119,12 +119,12 @@ static char *read_file(struct source *source, const char *path, size_t *length,
 static struct json read_json(struct source *source, const char *path)
 {
     char digest[SHA256_HEX + 1];
-    size_t length, wrong;
+    size_t length;
     char *text = read_file(source, path, &length, digest);
     struct json json;
 
-    if (!json_read(&json, text, length, &wrong))
-        fail("%s: %s is not JSON from byte %zu on", source->path, path, wrong);
+    if (!json_read(&json, text, length))
+        fail("%s: %s is not JSON", source->path, path);
     free(text);
     return json;
 }

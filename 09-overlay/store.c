@@ -127,16 +127,16 @@ void store_unlock(int lock)
     spawn_hold_stops(false);
 }
 
-static void clean_up(void)
+void store_clean(void)
 {
-    (void)store_clean();
+    (void)claim_end(&temporary);
 }
 
 static void open_temporary(void)
 {
     if (temporary.file != -1)
         return;
-    atexit(clean_up);
+    atexit(store_clean);
     if (claim_take(&temporary, store_claims(), NULL, LOCK_EX) != 0 ||
         claim_note(&temporary, "tree %s", place("tmp", temporary.token)) != 0)
         exit(EXIT_TOOL);
@@ -163,11 +163,6 @@ int store_note(const char *verb, const char *path)
 {
     open_temporary();
     return claim_note(&temporary, "%s %s", verb, path);
-}
-
-int store_clean(void)
-{
-    return claim_end(&temporary);
 }
 
 void store_forget(void)
@@ -308,5 +303,5 @@ int store_collect(void)
     store_unlock(lock);
     (void)fclose(needed);
     free(text);
-    return store_clean(); /* which may take long */
+    return claim_end(&temporary); /* which may take long */
 }

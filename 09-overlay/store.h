@@ -22,8 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The store's directory, made if it isn't there, or NULL without an error. From here on the umask is
- * 022, so that what is made doesn't depend on who makes it. */
+/* The store's directory, made if it isn't there, or NULL without an error. From here on the umask
+ * is 022, so that what is made doesn't depend on who makes it. */
 const char *store_open(void);
 const char *store_find(void);
 
@@ -44,11 +44,11 @@ int store_note(const char *verb, const char *path);
 /*
  * The path of NAME in this process's own directory in tmp/, as store_path(). What is to stay is
  * renamed out of it. What is still there at store_clean(), at the latest when the process ends, is
- * removed: returns 0, or -errno after report(). After a kill -9 the next command does it. A child
- * that is to end by exit(3) calls store_forget().
+ * removed; after a kill -9 by the next command. A child that is to end by exit(3) calls
+ * store_forget().
  */
 const char *store_temporary(const char *name);
-int store_clean(void);
+void store_clean(void);
 void store_forget(void);
 
 /* A new file on the store's disk, without a name: nothing is left of it, however we end. */

@@ -90,7 +90,7 @@ void spec_write(const struct spec *spec, FILE *file)
 static void parse_field(const struct field *field, void *place, const struct json *json)
 {
     size_t value = json_member(json, 0, field->name);
-    long long number = json_is(json, value, JSON_NULL) ? -1 : 0;
+    long long number = json_is(json, value, 'n') ? -1 : 0;
 
     if (field->kind == TEXT) {
         char *text = json_text(json, value);
@@ -98,9 +98,9 @@ static void parse_field(const struct field *field, void *place, const struct jso
     } else if (field->kind == LIST) {
         *(char ***)place = json_list(json, 0, field->name);
     } else if (field->kind == FLAG) {
-        *(bool *)place = json_is(json, value, JSON_TRUE);
+        *(bool *)place = json_is(json, value, 't');
     } else {
-        if (json_is(json, value, JSON_NUMBER))
+        if (json_is(json, value, '0'))
             number = strtoll(json->text + json->values[value].start, NULL, 10);
         memcpy(place, &number, field->size); /* the low bytes come first on all our machines */
     }
@@ -119,8 +119,7 @@ int spec_read(struct spec *spec, const char *path)
     if (file == NULL || ferror(file))
         return report("read %s", path);
     fclose(file);
-    if ((length <= 0 || !json_read(&json, text, (size_t)length, NULL)) &&
-        !json_read(&json, "{}", 2, NULL))
+    if ((length <= 0 || !json_read(&json, text, (size_t)length)) && !json_read(&json, "{}", 2))
         die("read JSON");
     for (size_t i = 1; i < FIELDS; i++) /* all but the name, which is the directory's */
         parse_field(&fields[i], (char *)spec + fields[i].place, &json);

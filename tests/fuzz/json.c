@@ -116,11 +116,11 @@ static void try_all(const uint8_t *data, size_t size)
         return;
     memcpy(text, data, size);
     text[size] = '\0';
-    if (json_read(&json, text, size, NULL))
+    if (json_read(&json, text, size))
         ask(&json);
     if (config_read(&config, text, size, "fuzz") == 0) {
-        char *other = config_with_layers(&config, config.layers, "0");
-        if (other == NULL || !json_read(&json, other, strlen(other), NULL))
+        char *other = config_write(&config, true);
+        if (other == NULL || !json_read(&json, other, strlen(other)))
             abort();
         free(other);
     }
