@@ -51,7 +51,7 @@ static void find_id(const char *text, char id[SHA256_HEX + 1])
     int matches = 0;
 
     for (int count = store_list("configs", &ids), i = 0; i < count; free(ids[i++]))
-        if (strncmp(ids[i]->d_name, text, strlen(text)) == 0)
+        if (strncmp(ids[i]->d_name, text, strlen(text)) == 0 && sha256_is_hex(ids[i]->d_name, '\0'))
             strcpy(id, matches++ == 0 ? ids[i]->d_name : "");
     free(ids);
 }
@@ -267,10 +267,8 @@ static int remove_name(const char *text)
     struct dirent **names = NULL;
     const char *path = find(text, name);
 
-    if (path == NULL)
+    if (path == NULL || stat(path, &config) == -1)
         return -ENOENT;
-    if (stat(path, &config) == -1)
-        return report("%s", path);
     if (name[0] == '\0' && config.st_nlink > 2)
         return refuse("image %s has several names: say which one to remove", text);
     if (config.st_nlink <= 2 && store_is_held(path))

@@ -45,7 +45,7 @@ static void read_headers(struct source *source)
             fail("%s: too many files in it for an image", source->path);
         if (strtoul(header.checksum, NULL, 8) != tar_checksum(header) ||
             sscanf(header.size, "%11llo", &size) != 1)
-            fail("%s: not a tar, damaged, or one with a file of 8 GB", source->path);
+            fail("%s: not a tar, damaged, or with a file of 8 GB or more", source->path);
         memcpy(entry->name, header.name, sizeof(header.name));
         memcpy(entry->target, header.link, sizeof(header.link));
         entry->type = header.type != '\0' ? header.type : '0';
@@ -81,10 +81,9 @@ static struct layer find(const struct source *source, const char *path, const ch
 {
     const struct entry *entry = lookup(source->last, path);
 
-    for (int links = 0; entry != NULL && links < MAX_LINKS; links++)
-        if (entry->type == '1' || entry->type == '2')
-            entry = lookup(entry->type == '1' ? entry->before : source->last,
-                           without("../", entry->target));
+    for (int links = 0; entry != NULL && entry->type != '0' && links < MAX_LINKS; links++)
+        entry = lookup(entry->type == '1' ? entry->before : source->last,
+                       without("../", entry->target));
     if (entry == NULL || entry->type != '0')
         fail("%s: %s%.80s is missing in it", source->path, kind, path);
     return (struct layer){.file = source->file, .start = entry->start, .size = entry->size};
@@ -115,7 +114,7 @@ static char *read_file(struct source *source, const char *path, size_t *length,
     return text;
 }
 
-/* The JSON in the file PATH; after json_read() only its strings are needed. */
+/* The JSON in the file PATH. */
 static struct json read_json(struct source *source, const char *path)
 {
     char digest[SHA256_HEX + 1];
@@ -125,7 +124,6 @@ static struct json read_json(struct source *source, const char *path)
 
     if (!json_read(&json, text, length))
         fail("%s: %s is not JSON", source->path, path);
-    free(text);
     return json;
 }
 

@@ -179,7 +179,7 @@ image_with() {
     refused "too many files in it"
 }
 
-@test "a name that is none: nothing is unpacked, and what it holds stays off the terminal" {
+@test "an invalid name: nothing is unpacked, and control characters stay off the terminal" {
     layer tree file
     tar -C tree -cf 1.tar .
     image_of 1.tar

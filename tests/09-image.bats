@@ -63,7 +63,7 @@ same_as_umoci() {
     refused "no image in it is for linux/$machine" several.tar
 }
 
-@test "an index that says null or nothing of platform and name: one image, with the file's name" {
+@test "an index with null or nothing as platform and name: one image, with the file's name" {
     make_images
     cp -r "$IMAGES/layout" odd
     local odd='.manifests[0] |= (.platform = {os: $nothing, architecture: $nothing} |

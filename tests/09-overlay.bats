@@ -144,7 +144,7 @@ stacked() {
 }
 
 # bats test_tags=ex:9-3
-@test "--diff tells what was added, changed and deleted" {
+@test "--diff lists what was added, changed and deleted" {
     layer top dir/x dir/sub/y 'kept/k'
     layer bottom dir/z dir/deleted gone changed
     mknod top/dir/deleted c 0 0
@@ -162,7 +162,7 @@ stacked() {
 }
 
 # bats test_tags=core,ex:9-3
-@test "--diff tells what somebody outside has changed in the stack" {
+@test "--diff lists what somebody outside has changed in the stack" {
     layer below gone changed kept
     mkfifo go
     new=$(random_name)
@@ -283,14 +283,14 @@ tmpfs_keeps_marks() {
     assert_contains "$stderr" 'workdir=/mnt/work,redirect_dir=nofollow,metacopy=off overlay merged'
 }
 
-@test "--explain says what is mounted" {
+@test "--explain shows what is mounted" {
     layer below a
     run -0 --separate-stderr "$overlay" --explain --lower below --mount merged true
     assert_contains "$stderr" 'mount -t overlay -o nodev,lowerdir=below,upperdir=/mnt/upper,workdir=/mnt/work'
     assert_contains "$stderr" 'mount("overlay", "merged", "overlay", MS_NODEV, "lowerdir=below,'
 }
 
-@test "one line says what is wrong with a stack, or the kernel's word and a hint" {
+@test "one line reports what is wrong with a stack, or the kernel's error and a hint" {
     layer below sub/a
     mkdir upper work other
     echo >file
