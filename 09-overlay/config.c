@@ -9,12 +9,9 @@
 
 char *digest_digits(char *digest)
 {
-    static const char start[] = "sha256:";
+    bool good = digest != NULL && strncmp(digest, "sha256:", 7) == 0;
 
-    if (digest == NULL || strncmp(digest, start, strlen(start)) != 0)
-        return NULL;
-    digest += strlen(start);
-    return sha256_is_hex(digest, '\0') ? digest : NULL;
+    return good && sha256_is_hex(digest + 7, '\0') ? digest + 7 : NULL;
 }
 
 static int read_layers(struct config *config, const char *label)

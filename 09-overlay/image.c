@@ -159,10 +159,10 @@ int image_open(const char *text, struct image *image)
 {
     int lock = store_lock(), error = -ENOENT;
 
-    *image = (struct image){.hold = -1};
+    *image = (struct image){.name = ""};
     const char *path = find(text, image->name);
     if (path != NULL) {
-        image->hold = store_hold(path);
+        store_hold(path);
         error = read_config(path, text, &image->config, image->id);
     }
     store_unlock(lock);

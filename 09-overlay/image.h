@@ -50,7 +50,6 @@ enum { IMAGE_NAME = 256 };
 struct image {
     char id[SHA256_HEX + 1], name[IMAGE_NAME]; /* the name is "" if its ID was given */
     struct config config;                      /* Env, Entrypoint, Cmd, WorkingDir, User */
-    int hold;                                  /* the lock on it */
 };
 
 /*

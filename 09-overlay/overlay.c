@@ -75,7 +75,7 @@ static void add_directory(FILE *options, const char *before, const char *path)
 }
 
 /*
- * Options for mount(2), to be freed.
+ * Options for mount(2).
  *
  * Some kernels are set to let overlay record in the upper layer, by an attribute, from where a
  * directory was moved, or that only the owner or mode of a file changed. Such a layer is not whole:
@@ -142,7 +142,6 @@ void overlay_mount(struct stack *stack, const char *target)
     if (stack->is_fresh)
         copy_look(stack);
     if (strlen(options) > MAX_OPTIONS) {
-        free(options);
         shorten(stack);
         options = make_options(stack);
     }
@@ -153,7 +152,6 @@ void overlay_mount(struct stack *stack, const char *target)
     if (mount("overlay", target, "overlay", MS_NODEV, options) == -1)
         error = errno;
     /* END */
-    free(options);
     if (error == ENODEV)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
     else if (error == EINVAL || error == ELOOP)

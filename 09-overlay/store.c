@@ -170,13 +170,12 @@ void store_forget(void)
     claim_close(&temporary);
 }
 
-int store_hold(const char *path)
+void store_hold(const char *path)
 {
     int held = open(path, O_RDONLY | O_CLOEXEC);
 
     if (held == -1 || flock(held, LOCK_SH) == -1)
         die("hold %s", path);
-    return held;
 }
 
 bool store_is_held(const char *path)

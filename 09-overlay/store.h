@@ -54,9 +54,9 @@ void store_forget(void);
 /* A new file on the store's disk, without a name: nothing is left of it, however we end. */
 int store_file(void);
 
-/* Holding the store. Hold the configuration at PATH beyond that, until the descriptor that is
- * returned is closed. Does somebody hold it? */
-int store_hold(const char *path);
+/* Holding the store. Hold the configuration at PATH until the process ends. Does somebody hold it?
+ */
+void store_hold(const char *path);
 bool store_is_held(const char *path);
 
 /*
