@@ -38,9 +38,11 @@ const char *claim_home(void)
     static char home[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
+    if (home[0] != '\0')
+        return home;
     if (geteuid() == 0)
-        return "/run/ten-steps";
-    if (runtime != NULL && runtime[0] == '/')
+        strcpy(home, "/run/ten-steps");
+    else if (runtime != NULL && runtime[0] == '/')
         snprintf(home, sizeof(home), "%s/ten-steps", runtime);
     else
         snprintf(home, sizeof(home), "/tmp/ten-steps-%u", geteuid());
@@ -59,20 +61,18 @@ static const char *path_of(const struct claim *claim)
  * just removed the home with its last claim. */
 static int open_claim(struct claim *claim, int create)
 {
+    const int flags = create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
     struct stat home;
-    bool new_home = create && mkdir(claim->home, 0700) == 0;
 
-    if (create && !new_home && errno != EEXIST)
+    if ((create && mkdir(claim->home, 0700) == -1 && errno != EEXIST) ||
+        lstat(claim->home, &home) == -1)
         return -errno;
-    if (lstat(claim->home, &home) == 0) {
-        errno = EPERM;
-        if (S_ISDIR(home.st_mode) && home.st_uid == geteuid() && !(home.st_mode & 077))
-            claim->file =
-                open(path_of(claim), create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
-    }
+    if (!S_ISDIR(home.st_mode) || home.st_uid != geteuid() || (home.st_mode & 077))
+        return -EPERM;
+    claim->file = open(path_of(claim), flags, UNMADE);
     int error = claim->file == -1 ? -errno : 0;
-    if (error != 0 && new_home)
-        (void)rmdir(claim->home);
+    if (error != 0)
+        (void)rmdir(claim->home); /* in case it is new */
     return error;
 }
 
@@ -262,10 +262,9 @@ void claim_sweep(const char *home, bool all)
 static int undo_symlink(const char *target, char *path)
 {
     char now[PATH_MAX] = "";
-    ssize_t length = readlink(path, now, sizeof(now) - 1);
 
-    if ((length == -1 && errno != ENOENT && errno != EINVAL) ||
-        (length > 0 && strcmp(now, target) == 0 && unlink(path) == -1))
+    if (readlink(path, now, sizeof(now) - 1) != -1 && strcmp(now, target) == 0 &&
+        unlink(path) == -1)
         return report("remove %s", path);
     (void)rmdir(dirname(path));
     return 0;
@@ -300,12 +299,13 @@ static int remove_group(const char *path)
     return error;
 }
 
-int file_write(const char *path, const char *value)
+int file_write(const char *directory, const char *name, const char *value)
 {
     const char *quote = strpbrk(value, " *?[$;&|<>'\"\\") != NULL ? "'" : "";
+    char path[PATH_MAX];
 
-    explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path,
-            strrchr(path, '/') + 1, value);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    explain("echo %s%s%s > %s\twrite(\"%s\", \"%s\")", quote, value, quote, path, name, value);
     int file = open(path, O_WRONLY | O_CLOEXEC);
     int error = file == -1 || write(file, value, strlen(value)) == -1 ? -errno : 0;
     if (file != -1)
@@ -317,11 +317,10 @@ int file_write(const char *path, const char *value)
 /* Write VALUE to FILE of the group PATH, which may be gone. */
 static int write_group(const char *path, const char *file, const char *value)
 {
-    char name[PATH_MAX + 16];
+    int error = file_write(path, file, value);
 
-    snprintf(name, sizeof(name), "%s/%s", path, file);
-    int error = file_write(name, value);
-    return error == 0 || error == -ENOENT || error == -ENODEV ? 0 : report("write %s", name);
+    return error == 0 || error == -ENOENT || error == -ENODEV ? 0
+                                                              : report("write %s/%s", path, file);
 }
 
 /* With its processes; and with the last of our groups their parent. cgroups(7) */
@@ -408,8 +407,10 @@ static int undo_line(char *line, const char *token, int patience)
         return undo_tree(line);
     if (strcmp(verb, "bridge") == 0)
         return link_remove_bridge(line, token);
-    if (strcmp(verb, "forwarding") == 0)
-        return forwarding_stop(line);
+    if (strcmp(verb, "forwarding") == 0) /* all links may do so by now, for docker, say */
+        return setting_read("ipv4", "all", "forwarding") == '1'
+                   ? 0
+                   : setting_set("ipv4", line, "forwarding", '0');
     word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
         return nat_remove(word, line, token);

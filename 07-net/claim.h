@@ -65,7 +65,7 @@ void claim_close(struct claim *claim);
 bool claim_lives(const char *home, const char *name);
 void claim_sweep(const char *home, bool all);
 
-/* Write VALUE to the file PATH, as echo does. Returns -errno without report(). */
-int file_write(const char *path, const char *value);
+/* Write VALUE to the file NAME in DIRECTORY, as echo does. Returns -errno without report(). */
+int file_write(const char *directory, const char *name, const char *value);
 
 #endif

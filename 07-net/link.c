@@ -23,11 +23,13 @@ enum { MAKE = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK };
                      sizeof(struct ifinfomsg), __VA_ARGS__),                                       \
      netlink_put_string(IFLA_IFNAME, name))
 
-char *link_address_text(uint32_t address, char *text)
+const char *link_address_text(uint32_t address)
 {
-    struct in_addr in = {.s_addr = htonl(address)};
-    inet_ntop(AF_INET, &in, text, LINK_ADDRESS_TEXT);
-    return text;
+    static char texts[2][INET_ADDRSTRLEN];
+    static unsigned next;
+    const struct in_addr in = {.s_addr = htonl(address)};
+
+    return inet_ntop(AF_INET, &in, texts[next++ % 2], INET_ADDRSTRLEN);
 }
 
 uint32_t link_mask(int prefix)
@@ -38,26 +40,25 @@ uint32_t link_mask(int prefix)
 int link_addresses(struct address **addresses)
 {
     const struct nlmsghdr *message;
-    int count, error;
+    int count = 0;
 
     *addresses = NULL;
-    do {
-        count = 0;
-        netlink_message(RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){.ifa_family = AF_INET},
-                        sizeof(struct ifaddrmsg), "ip -4 address show\tRTM_GETADDR all");
-        netlink_ask(NETLINK_ROUTE);
-        while ((message = netlink_next()) != NULL) {
-            const struct ifaddrmsg *header = NLMSG_DATA(message);
-            *addresses = reallocarray(*addresses, (size_t)count + 1, sizeof(**addresses));
-            if (*addresses == NULL)
-                return report("reallocarray");
-            struct address *new = &(*addresses)[count++];
-            *new = (struct address){(int)header->ifa_index, header->ifa_prefixlen, 0};
-            netlink_read(message, sizeof(*header), &new->address, 4, IFA_LOCAL, 0);
-            new->address = ntohl(new->address);
-        }
-        error = netlink_end(-EAGAIN, 0);
-    } while (error == -EAGAIN);
+    netlink_message(RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){.ifa_family = AF_INET},
+                    sizeof(struct ifaddrmsg), "ip -4 address show\tRTM_GETADDR all");
+    netlink_ask(NETLINK_ROUTE);
+    while ((message = netlink_next()) != NULL) {
+        const struct ifaddrmsg *header = NLMSG_DATA(message);
+        *addresses = reallocarray(*addresses, (size_t)count + 1, sizeof(**addresses));
+        if (*addresses == NULL)
+            return report("reallocarray");
+        struct address *new = &(*addresses)[count++];
+        *new = (struct address){.prefix = header->ifa_prefixlen};
+        netlink_read(message, sizeof(*header), new->link, IF_NAMESIZE - 1, IFA_LABEL, 0);
+        new->link[strcspn(new->link, ":")] = '\0'; /* the label of a second address */
+        netlink_read(message, sizeof(*header), &new->address, 4, IFA_LOCAL, 0);
+        new->address = ntohl(new->address);
+    }
+    int error = netlink_end(0, 0);
     return error == 0 ? count : error;
 }
 
@@ -108,17 +109,6 @@ void link_add_pair(const char *name, const char *bridge, int name_space, uint32_
     /* END */
 }
 
-void link_set_hairpin(const char *name)
-{
-    link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
-                 "ip link set %s type bridge_slave hairpin on\tRTM_NEWLINK %s hairpin on", name,
-                 name);
-    netlink_open_nest(IFLA_LINKINFO);
-    netlink_put_string(IFLA_INFO_SLAVE_KIND, "bridge");
-    netlink_open_nest(IFLA_INFO_SLAVE_DATA);
-    netlink_put(IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
-}
-
 int link_remove_bridge(const char *name, const char *token)
 {
     const struct nlmsghdr *message;
@@ -159,10 +149,9 @@ void link_up(const char *name, bool without_ipv6)
 void link_add_address(const char *name, uint32_t address, int prefix)
 {
     struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix};
-    char text[LINK_ADDRESS_TEXT];
+    const char *text = link_address_text(address);
 
     header.ifa_index = if_nametoindex(name);
-    link_address_text(address, text);
     netlink_message(RTM_NEWADDR, MAKE, &header, sizeof(header),
                     "ip address add %s/%d broadcast + dev %s\tRTM_NEWADDR %s/%d dev %s", text,
                     prefix, name, text, prefix, name);
@@ -177,9 +166,8 @@ void link_add_default_route(uint32_t gateway)
                            .rtm_table = RT_TABLE_MAIN,
                            .rtm_protocol = RTPROT_BOOT,
                            .rtm_type = RTN_UNICAST};
-    char text[LINK_ADDRESS_TEXT];
+    const char *text = link_address_text(gateway);
 
-    link_address_text(gateway, text);
     netlink_message(RTM_NEWROUTE, MAKE, &header, sizeof(header),
                     "ip route add default via %s\tRTM_NEWROUTE default via %s", text, text);
     netlink_put_big_endian(RTA_GATEWAY, gateway);
@@ -187,10 +175,11 @@ void link_add_default_route(uint32_t gateway)
 
 /* --- settings --------------------------------------------------------------------------------- */
 
-char setting_read(const char *path)
+char setting_read(const char *family, const char *link, const char *setting)
 {
-    char line[8];
+    char path[96], line[8];
 
+    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, setting);
     first_line(path, line, sizeof(line));
     return line[0];
 }
@@ -198,25 +187,14 @@ char setting_read(const char *path)
 /* A setting that is missing is not an error: it went with its link. */
 int setting_set(const char *family, const char *link, const char *setting, char value)
 {
-    char path[96], now;
+    const char now = setting_read(family, link, setting);
+    char directory[64];
 
-    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, link, setting);
-    if ((now = setting_read(path)) == value || now == '\0')
+    if (now == value || now == '\0')
         return 0;
-    int error = file_write(path, (char[]){value, '\0'});
+    snprintf(directory, sizeof(directory), "/proc/sys/net/%s/conf/%s", family, link);
+    int error = file_write(directory, setting, (char[]){value, '\0'});
     if (error == -EROFS)
         hint("/proc/sys is read-only, as in a container: start that one with --privileged");
-    return error == 0 || error == -ENOENT ? 0 : report("write %s", path);
-}
-
-/* If IP_FORWARD is on by now, somebody else needs it (docker, say), and then all links forward. */
-int forwarding_stop(const char *link)
-{
-    if (setting_read(IP_FORWARD) == '1')
-        return 0;
-    int error = setting_set("ipv4", link, "forwarding", '0');
-    /* Switched on between the two? Then this link has been switched on, and off again by us. */
-    if (error == 0 && setting_read(IP_FORWARD) == '1')
-        error = setting_set("ipv4", link, "forwarding", '1');
-    return error;
+    return error == 0 || error == -ENOENT ? 0 : report("write %s/%s", directory, setting);
 }

@@ -7,21 +7,17 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
-
-enum { LINK_ADDRESS_TEXT = 16 };
-
 struct address {
-    int link; /* index */
+    char link[IF_NAMESIZE];
     int prefix;
     uint32_t address;
 };
 
-/* All IPv4 addresses of this network namespace, in memory that is the caller's. Returns how many.
- */
+/* All IPv4 addresses of this network namespace, in allocated memory. Returns how many. */
 int link_addresses(struct address **addresses);
 
 /* Add a bridge, up, whose hardware address is made of TOKEN. Remove the link NAME if it has it. */
@@ -30,24 +26,21 @@ int link_remove_bridge(const char *name, const char *token);
 
 /* A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the network
  * namespace open as NAME_SPACE. Its hardware address is made of its ADDRESS, for neighbours that
- * have known the last box there. / Let packets leave the bridge by the port that they came in by.
- */
+ * have known the last box there. */
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address);
-void link_set_hairpin(const char *name);
 
 /* Set the link NAME up, WITHOUT_IPV6 address of its own. Give it one. Add a default route. */
 void link_up(const char *name, bool without_ipv6);
 void link_add_address(const char *name, uint32_t address, int prefix);
 void link_add_default_route(uint32_t gateway);
 
-/* ADDRESS as "172.27.0.1" in TEXT, of LINK_ADDRESS_TEXT bytes. The mask of PREFIX bits. */
-char *link_address_text(uint32_t address, char *text);
+/* ADDRESS as "172.27.0.1", until the second call after this. The mask of PREFIX bits. */
+const char *link_address_text(uint32_t address);
 uint32_t link_mask(int prefix);
 
-/* The first letter of the setting PATH, or '\0'. Set FAMILY/conf/LINK/SETTING to VALUE. For
- * claim.c: let LINK no longer forward. */
-char setting_read(const char *path);
+/* The first letter of FAMILY/conf/LINK/SETTING, or '\0'. LINK "all" has the switch for forwarding,
+ * ip_forward. / Set it to VALUE. */
+char setting_read(const char *family, const char *link, const char *setting);
 int setting_set(const char *family, const char *link, const char *setting, char value);
-int forwarding_stop(const char *link);
 
 #endif

@@ -70,7 +70,7 @@ static char **parse_options(struct network *network, int argc, char **argv)
         else if (option == BRIDGE_ADDRESS)
             network_read_bridge_address(network, optarg);
         else if (option == 'a')
-            network_read_address(optarg, "address", &network->address);
+            network_read_address(optarg, "address", &network->lease->address);
         else if (option == NO_NAT)
             network->nat = false;
         else if (option == 'p')
@@ -82,7 +82,7 @@ static char **parse_options(struct network *network, int argc, char **argv)
         else
             tool_option(option);
     }
-    if (!linked && (network->port_count > 0 || network->address != 0))
+    if (!linked && (network->port_count > 0 || network->lease->address != 0))
         fail("none: a box without a link has neither an address nor ports");
     if (!linked)
         network->bridge = NULL;
@@ -115,9 +115,7 @@ int main(int argc, char **argv)
         run_box(&network, own_resolv ? resolv : NULL, &child, command);
     /* On the host. From now on there is something to undo, so an error doesn't end the tool:
      * functions report and return it, and what was done is undone in a straight line below. */
-    int error = linked ? network_attach(&network, child.pid) : 0;
-    if (error == 0 && network.name != NULL)
-        error = network_name(&network, child.pid);
+    int error = linked || network.name != NULL ? network_attach(&network, child.pid) : 0;
     for (int i = 0; i < network.port_count && error == 0; i++)
         if (network.ports[i].chosen) /* nothing else says which ports were free */
             fprintf(stderr, "net: publish %s\n", network_write_publish(&network.ports[i], port));

@@ -20,9 +20,8 @@
 #include "nat.h"
 #include "netlink.h"
 
-#define NAMES          "/run/netns"
-#define RESOLV_CONF    "/etc/resolv.conf"
-#define BRIDGE_FILTERS "/proc/sys/net/bridge/bridge-nf-call-iptables"
+#define NAMES       "/run/netns"
+#define RESOLV_CONF "/etc/resolv.conf"
 
 enum {
     DEFAULT_ADDRESS = 0xac1b0001, /* 172.27.0.1 */
@@ -78,9 +77,9 @@ void network_read_bridge_address(struct network *network, const char *text)
     char copy[64], *prefix = copy;
 
     snprintf(copy, sizeof(copy), "%s", text);
-    network_read_address(strsep(&prefix, "/"), "bridge-address", &network->bridge_address);
+    network_read_address(strsep(&prefix, "/"), "bridge-address", &network->lease->gateway);
     if (prefix != NULL)
-        network->bridge_prefix = (int)tool_number(prefix, "prefix of the bridge address", 1, 30);
+        network->lease->prefix = (int)tool_number(prefix, "prefix of the bridge address", 1, 30);
 }
 
 void network_read_dns(struct network *network, const char *text)
@@ -95,27 +94,24 @@ void network_read_dns(struct network *network, const char *text)
 /* ADDRESS, which WHAT names, must be one for a host of the bridge's network. */
 static int check_address(const struct network *network, uint32_t address, const char *what)
 {
-    uint32_t mask = link_mask(network->bridge_prefix), host = address & ~mask;
-    char text[LINK_ADDRESS_TEXT], own[LINK_ADDRESS_TEXT];
+    uint32_t mask = link_mask(network->lease->prefix), host = address & ~mask;
 
-    if ((address & mask) == (network->bridge_address & mask) && host != 0 && host != ~mask)
+    if ((address & mask) == (network->lease->gateway & mask) && host != 0 && host != ~mask)
         return 0;
     return refuse("%s %s is not one of the bridge's network %s/%d", what,
-                  link_address_text(address, text), link_address_text(network->bridge_address, own),
-                  network->bridge_prefix);
+                  link_address_text(address), link_address_text(network->lease->gateway),
+                  network->lease->prefix);
 }
 
 /* Another link whose network overlaps would leave the host not knowing where to send. */
 static int check_overlap(const struct network *network)
 {
-    char text[LINK_ADDRESS_TEXT];
-
     for (const struct address *other = addresses; other < addresses + address_count; other++)
-        if (((network->bridge_address ^ other->address) & link_mask(other->prefix) &
-             link_mask(network->bridge_prefix)) == 0) {
+        if (((network->lease->gateway ^ other->address) & link_mask(other->prefix) &
+             link_mask(network->lease->prefix)) == 0) {
             hint("choose another network, such as --bridge-address 172.28.0.1/16, or that bridge");
             return refuse("the bridge's network overlaps this host's %s/%d",
-                          link_address_text(other->address, text), other->prefix);
+                          link_address_text(other->address), other->prefix);
         }
     return 0;
 }
@@ -126,9 +122,9 @@ static int make_bridge(struct network *network)
     struct claim *claim = &network->claims[BRIDGE];
     int error;
 
-    network->bridge_address = network->bridge_address ?: DEFAULT_ADDRESS;
-    network->bridge_prefix = network->bridge_prefix ?: DEFAULT_PREFIX;
-    if ((error = check_address(network, network->bridge_address, "bridge address")) != 0 ||
+    network->lease->gateway = network->lease->gateway ?: DEFAULT_ADDRESS;
+    network->lease->prefix = network->lease->prefix ?: DEFAULT_PREFIX;
+    if ((error = check_address(network, network->lease->gateway, "bridge address")) != 0 ||
         (error = check_overlap(network)) != 0 ||
         (error = claim_note(claim, "bridge %s", network->bridge)) != 0)
         return error;
@@ -136,7 +132,7 @@ static int make_bridge(struct network *network)
     if ((error = netlink_send(NETLINK_ROUTE, 0)) != 0 ||
         (error = setting_set("ipv6", network->bridge, "disable_ipv6", '1')) != 0)
         return error;
-    link_add_address(network->bridge, network->bridge_address, network->bridge_prefix);
+    link_add_address(network->bridge, network->lease->gateway, network->lease->prefix);
     error = netlink_send(NETLINK_ROUTE, 0);
     return error == 0 ? claim_made(claim) : error;
 }
@@ -144,14 +140,12 @@ static int make_bridge(struct network *network)
 /* Others are on it: its network is what the first one wanted. */
 static int use_bridge(struct network *network)
 {
-    const int index = (int)if_nametoindex(network->bridge);
-
     for (const struct address *own = addresses; own < addresses + address_count; own++)
-        if (own->link == index &&
-            (network->bridge_address == 0 || network->bridge_address == own->address) &&
-            (network->bridge_prefix == 0 || network->bridge_prefix == own->prefix)) {
-            network->bridge_address = own->address;
-            network->bridge_prefix = own->prefix;
+        if (strcmp(own->link, network->bridge) == 0 &&
+            (network->lease->gateway == 0 || network->lease->gateway == own->address) &&
+            (network->lease->prefix == 0 || network->lease->prefix == own->prefix)) {
+            network->lease->gateway = own->address;
+            network->lease->prefix = own->prefix;
             return 0;
         }
     return refuse("bridge %s has another network: see 'ip address show dev %s'", network->bridge,
@@ -184,9 +178,9 @@ static int take_address(struct network *network, uint32_t address, int tries)
 {
     int error;
 
-    if (address == network->bridge_address)
+    if (address == network->lease->gateway)
         return -EEXIST;
-    network->address = address;
+    network->lease->address = address;
     snprintf(pair, sizeof(pair), "box-%08x", address);
     do {
         link_add_pair(pair, network->bridge, name_space, address);
@@ -199,21 +193,21 @@ static int take_address(struct network *network, uint32_t address, int tries)
 /* The one asked for; or the first free one, from a random one on if many boxes are there. */
 static int find_address(struct network *network)
 {
-    uint32_t mask = link_mask(network->bridge_prefix), count = ~mask - 1, number = 0;
+    uint32_t mask = link_mask(network->lease->prefix), count = ~mask - 1, number = 0;
     /* The first on the bridge is alone there: a box that still has the address is going. */
     int tries = first ? MAX_TRIES : 1, error;
-    char text[LINK_ADDRESS_TEXT];
 
-    if (network->address != 0) {
-        if ((error = check_address(network, network->address, "address")) == 0)
-            error = take_address(network, network->address, MAX_TRIES);
-        link_address_text(network->address, text);
-        return error == -EEXIST ? refuse("address %s is in use", text) : error;
+    if (network->lease->address != 0) {
+        if ((error = check_address(network, network->lease->address, "address")) == 0)
+            error = take_address(network, network->lease->address, MAX_TRIES);
+        return error != -EEXIST
+                   ? error
+                   : refuse("address %s is in use", link_address_text(network->lease->address));
     }
     for (uint32_t i = 0; i < IN_ORDER + count; i++, number++) {
         if (i == IN_ORDER)
             number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
-        uint32_t address = (network->bridge_address & mask) + 1 + number % count;
+        uint32_t address = (network->lease->gateway & mask) + 1 + number % count;
         if ((error = take_address(network, address, tries)) != -EEXIST)
             return error;
     }
@@ -230,13 +224,6 @@ static int add_pair(struct network *network, pid_t box)
     if (name_space == -1)
         return errno == ENOENT ? -ENOENT : report("open %s", path); /* the box has ended */
     int error = find_address(network);
-    *network->lease =
-        (struct lease){network->address, network->bridge_address, network->bridge_prefix};
-    /* If the bridge's packets pass iptables(8), it sends none back by the port it came from. */
-    if (error == 0 && network->port_count > 0 && setting_read(BRIDGE_FILTERS) == '1') {
-        link_set_hairpin(pair);
-        error = netlink_send(NETLINK_ROUTE, 0);
-    }
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, it leaves to its ports. */
     return error == 0 ? setting_set("ipv6", pair, "disable_ipv6", '1') : error;
 }
@@ -272,56 +259,33 @@ static int join_rules(struct network *network)
 static int join_uplinks(struct network *network)
 {
     struct claim *claim = &network->claims[TABLE];
-    char link[IF_NAMESIZE], path[64];
     int error = 0;
 
-    if (setting_read(IP_FORWARD) != '0')
+    if (setting_read("ipv4", "all", "forwarding") != '0')
         return 0; /* all links forward */
-    for (int i = 0; i < address_count && error == 0; i++) {
-        if (if_indextoname((unsigned)addresses[i].link, link) == NULL || strcmp(link, "lo") == 0)
-            continue;
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", link);
-        if (setting_read(path) != '0')
+    for (const struct address *own = addresses; own < addresses + address_count; own++) {
+        if (error != 0 || strcmp(own->link, "lo") == 0 ||
+            setting_read("ipv4", own->link, "forwarding") != '0')
             continue; /* it does, as our bridge */
         /* Without a line: it goes with the table. */
-        error = nat_add("uplinks", link, NULL, claim->token);
+        error = nat_add("uplinks", own->link, NULL, claim->token);
         if ((error == 0 || error == -EEXIST) &&
-            (error = claim_note(claim, "forwarding %s", link)) == 0)
-            error = setting_set("ipv4", link, "forwarding", '1');
+            (error = claim_note(claim, "forwarding %s", own->link)) == 0)
+            error = setting_set("ipv4", own->link, "forwarding", '1');
     }
     return error;
 }
 
-int network_attach(struct network *network, pid_t box)
-{
-    int error = proc_check();
-
-    if (error != 0)
-        return error;
-    if (in_user_namespace())
-        hint("a link to the host takes root on the host; without, there is 'user net --none'");
-    if ((error = join_bridge(network)) == 0 && (error = add_pair(network, box)) == 0 &&
-        (network->nat || network->port_count > 0) && (error = join_rules(network)) == 0 &&
-        (error = join_uplinks(network)) == 0)
-        error = network_publish(network);
-    return error;
-}
-
-/* --- name, box, and end ----------------------------------------------------------------------- */
-
 /* The name is a link to /proc/PID/ns/net, which keeps nothing alive, and is made in one step or not
  * at all: ip-netns(8). */
-int network_name(struct network *network, pid_t box)
+static int add_name(const struct network *network, struct claim *claim, pid_t box)
 {
     char path[sizeof(NAMES) + NAME_MAX + 1], target[64];
-    struct claim *claim = &network->claims[OWN];
-    int error = proc_check();
 
     snprintf(path, sizeof(path), NAMES "/%s", network->name);
     snprintf(target, sizeof(target), "/proc/%d/ns/net", box);
-    if (error == 0 && claim->file == -1)
-        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
-    if (error != 0 || (error = claim_note(claim, "symlink %s %s", target, path)) != 0)
+    int error = claim_note(claim, "symlink %s %s", target, path);
+    if (error != 0)
         return error;
     (void)mkdir(NAMES, 0755); /* without it there can't be the link */
     explain("ln -s %s %s\tsymlink(\"%s\", \"%s\")", target, path, target, path);
@@ -330,6 +294,27 @@ int network_name(struct network *network, pid_t box)
     claim_sweep(claim_home(), true); /* a dead box may have the name */
     return symlink(target, path) == -1 ? report("name %s", network->name) : 0;
 }
+
+int network_attach(struct network *network, pid_t box)
+{
+    struct claim *claim = &network->claims[OWN];
+    const bool linked = network->bridge != NULL;
+    int error = proc_check();
+
+    if (error != 0)
+        return error;
+    if (linked && in_user_namespace())
+        hint("a link to the host takes root on the host; without, there is 'user net --none'");
+    if (network->name != NULL || network->port_count > 0)
+        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
+    if (linked && error == 0 && (error = join_bridge(network)) == 0 &&
+        (error = add_pair(network, box)) == 0 && (network->nat || network->port_count > 0) &&
+        (error = join_rules(network)) == 0 && (error = join_uplinks(network)) == 0)
+        error = network_publish(network);
+    return error == 0 && network->name != NULL ? add_name(network, claim, box) : error;
+}
+
+/* --- the box, and the end --------------------------------------------------------------------- */
 
 void network_configure(const struct network *network)
 {
@@ -361,14 +346,12 @@ int network_release(struct network *network)
 
 bool resolv_compose(const uint32_t *dns, int count, char *text)
 {
-    char address[LINK_ADDRESS_TEXT];
-
     file_read(RESOLV_CONF, text, RESOLV_TEXT);
     bool local = strstr(text, "nameserver 127.0.0.53") != NULL;
     if (local)
         file_read("/run/systemd/resolve/resolv.conf", text, RESOLV_TEXT);
     for (int i = 0; i < count; i++)
-        text += sprintf(text, "nameserver %s\n", link_address_text(dns[i], address));
+        text += sprintf(text, "nameserver %s\n", link_address_text(dns[i]));
     return count > 0 || local;
 }
 

@@ -36,18 +36,16 @@ struct publish {
     bool chosen;  /* by the kernel, a free one; 0 until then */
 };
 
-/* What the box gets. */
+/* What the box gets, and before that what is asked for. */
 struct lease {
-    uint32_t address, gateway;
-    int prefix;
+    uint32_t address; /* 0: the first free one */
+    uint32_t gateway; /* the bridge; 0: as it is, or 172.27.0.1 */
+    int prefix;       /* 0: as it is, or 16 */
 };
 
 struct network {
-    /* What is asked for: set by network_start(), then by the options. */
-    const char *bridge;
-    uint32_t bridge_address; /* 0: the bridge's own, or 172.27.0.1 */
-    int bridge_prefix;
-    uint32_t address; /* 0: the first free one */
+    const char *bridge;  /* NULL: none, and so no link */
+    struct lease *lease; /* in memory that both sides share */
     bool nat;
     struct publish ports[NAT_PORTS];
     int port_count;
@@ -55,8 +53,6 @@ struct network {
     int dns_count;
     const char *name; /* for 'ip netns'; NULL: none */
 
-    /* What has been done. */
-    struct lease *lease; /* in memory that both sides share */
     struct claim claims[NETWORK_CLAIMS];
 };
 
@@ -77,7 +73,6 @@ char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
  * after report(), -errno. If the box has ended already, -ENOENT: spawn_wait() has its status. */
 int network_attach(struct network *network, pid_t box);
 int network_publish(struct network *network);
-int network_name(struct network *network, pid_t box);
 
 /* Box. Links up, address and default route; if NETWORK is NULL, loopback alone. An error ends it.
  */

@@ -59,11 +59,9 @@ void network_read_publish(struct network *network, const char *text)
 
 char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
 {
-    char address[LINK_ADDRESS_TEXT + 1] = "";
-
-    if (port->address != 0)
-        strcat(link_address_text(port->address, address), ":");
-    snprintf(text, PUBLISH_TEXT, "%s%d:%d%s", address, port->port, port->box_port,
+    snprintf(text, PUBLISH_TEXT, "%s%s%d:%d%s",
+             port->address != 0 ? link_address_text(port->address) : "",
+             port->address != 0 ? ":" : "", port->port, port->box_port,
              port->protocol == IPPROTO_UDP ? "/udp" : "");
     return text;
 }
@@ -78,7 +76,6 @@ static int hold_port(struct publish *port)
     socklen_t size = sizeof(address);
     const bool tcp = port->protocol == IPPROTO_TCP;
     const int reuse = tcp && port->port != 0;
-    char text[LINK_ADDRESS_TEXT];
 
     port->socket = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
     if (port->socket == -1 ||
@@ -89,22 +86,11 @@ static int hold_port(struct publish *port)
         if (errno == EADDRINUSE)
             hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
                  port->port);
-        return report("publish %s:%d/%s", link_address_text(port->address, text), port->port,
+        return report("publish %s:%d/%s", link_address_text(port->address), port->port,
                       tcp ? "tcp" : "udp");
     }
     port->port = ntohs(address.sin_port);
     return 0;
-}
-
-/* The same port at all addresses of this host is published too, and its socket holds this one. */
-static bool is_covered(const struct network *network, const struct publish *port)
-{
-    for (const struct publish *other = network->ports; other < network->ports + network->port_count;
-         other++)
-        if (port->address != 0 && port->port != 0 && other->address == 0 &&
-            other->port == port->port && other->protocol == port->protocol)
-            return true;
-    return false;
 }
 
 /* Is the FLOW, as the kernel lists it, one of UDP to PORT? */
@@ -159,12 +145,12 @@ static int forget_flows(const struct publish *port)
 /* Hold PORT, and lead it into the box by the map of nat.h. */
 static int publish_port(const struct network *network, struct publish *port, struct claim *claim)
 {
-    char key[64], data[64], address[LINK_ADDRESS_TEXT];
-    int error = is_covered(network, port) ? 0 : hold_port(port);
+    char key[64], data[64];
+    int error = hold_port(port);
 
-    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address, address),
+    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address),
              port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
-    snprintf(data, sizeof(data), "%s . %d", link_address_text(network->address, address),
+    snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
              port->box_port);
     if (error != 0 || (error = claim_note(claim, "element ports %s", key)) != 0)
         return error;
@@ -182,8 +168,6 @@ int network_publish(struct network *network)
     struct claim *claim = &network->claims[OWN];
     int error = 0;
 
-    if (network->port_count > 0 && claim->file == -1)
-        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
     for (int i = 0; i < network->port_count && error == 0; i++)
         error = publish_port(network, &network->ports[i], claim);
     return error;

@@ -35,10 +35,7 @@ int group_read(const char *group, const char *file, char *text, size_t size)
 
 int group_write(const char *group, const char *file, const char *value)
 {
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s/%s", group, file);
-    return file_write(path, value);
+    return file_write(group, file, value);
 }
 
 long long group_number(const char *group, const char *file, const char *key)

@@ -1,6 +1,5 @@
 #include "box.h"
 
-#include <arpa/inet.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "../01-chroot/tool.h"
+#include "../07-net/link.h"
 #include "background.h"
 #include "state.h"
 #include "streams.h"
@@ -96,13 +96,12 @@ static int begin(struct spec *spec)
 /* Link the box to the bridge, and note its address and ports. */
 static int attach_network(struct spec *spec)
 {
-    static char text[INET_ADDRSTRLEN], ports[NAT_PORTS][PUBLISH_TEXT];
+    static char ports[NAT_PORTS][PUBLISH_TEXT];
     int error = network_attach(&spec->net, box.child.pid);
 
     if (error != 0)
         return error;
-    struct in_addr address = {htonl(spec->net.lease->address)};
-    spec->address = inet_ntop(AF_INET, &address, text, sizeof(text));
+    spec->address = strdup(link_address_text(spec->net.lease->address));
     for (int i = 0; i < spec->net.port_count; i++) {
         network_write_publish(&spec->net.ports[i], ports[i]);
         list_add(&spec->ports, ports[i]);

@@ -171,14 +171,13 @@ const char *hosts_check(const char *text)
 /* The text of /etc/hosts: localhost, then lines for ADDED, then the box's own NAME at ADDRESS. */
 static char *compose(char *const *added, const char *name, uint32_t address, uint32_t gateway)
 {
-    char own[LINK_ADDRESS_TEXT], outside[LINK_ADDRESS_TEXT], *text = NULL;
+    const char *own = link_address_text(address), *outside = link_address_text(gateway);
+    char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
 
     if (file == NULL)
         die("open_memstream");
-    link_address_text(address, own);
-    link_address_text(gateway, outside);
     fprintf(file, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
     for (; added != NULL && *added != NULL; added++) {
         int length = (int)strcspn(*added, ":=");

@@ -258,7 +258,7 @@ static void take_resource(struct spec *spec, const char *name)
     if (is(name, "publish"))
         network_read_publish(&spec->net, optarg);
     else if (is(name, "ip"))
-        network_read_address(optarg, "ip", &spec->net.address);
+        network_read_address(optarg, "ip", &spec->net.lease->address);
     else if (is(name, "dns"))
         network_read_dns(&spec->net, optarg);
     else if (is(name, "cpuset-cpus"))
@@ -330,7 +330,7 @@ static void check_network(const struct spec *spec)
         fail("invalid network '%s': expected bridge, none or host", spec->network);
     if (bridge && geteuid() != 0)
         fail("network bridge: only root can make links on the host; an ordinary user has 'none'");
-    if (!bridge && (spec->net.port_count > 0 || spec->net.address != 0))
+    if (!bridge && (spec->net.port_count > 0 || spec->net.lease->address != 0))
         fail("--publish and --ip need --network bridge");
 }
 
