@@ -82,18 +82,25 @@ static bool lock(int file, int how, struct stat *status)
     return flock(file, how | LOCK_NB) == 0 && fstat(file, status) == 0 && status->st_nlink > 0;
 }
 
-/* Undo the lines of FILE, which we alone have locked, last first. */
-static int undo_lines(int file, int patience)
+static void remove_claim(const struct claim *claim)
+{
+    (void)unlink(path_of(claim));
+    (void)rmdir(claim->home); /* with the last claim */
+}
+
+/* The claim is locked by us alone: undo its lines, last first, and remove it. What can't be undone
+ * now stays, with all lines. */
+static int undo(const struct claim *claim, int patience)
 {
     char token[CLAIM_TOKEN] = "", *text, *end;
     struct stat status;
     int error = 0;
 
-    if (fstat(file, &status) == -1 || (text = calloc(1, (size_t)status.st_size + 1)) == NULL)
+    if (fstat(claim->file, &status) == -1 || (text = calloc(1, (size_t)status.st_size + 1)) == NULL)
         return report("read a claim");
     /* From now on nobody may take it for made, even if we are killed. */
-    if (pread(file, text, (size_t)status.st_size, 0) == -1 ||
-        ((status.st_mode & S_IXUSR) && fchmod(file, UNMADE) == -1))
+    if (pread(claim->file, text, (size_t)status.st_size, 0) == -1 ||
+        ((status.st_mode & S_IXUSR) && fchmod(claim->file, UNMADE) == -1))
         error = report("read a claim");
     sscanf(text, " token %16s", token);
     end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon, even */
@@ -106,26 +113,18 @@ static int undo_lines(int file, int patience)
         error = error != 0 ? error : failed;
     }
     free(text);
+    if (error == 0)
+        remove_claim(claim);
     return error;
 }
 
-static void remove_claim(const struct claim *claim)
+/* The claim is new, and locked. */
+static int begin(struct claim *claim)
 {
-    (void)unlink(path_of(claim));
-    (void)rmdir(claim->home); /* with the last claim */
-}
+    int error = claim_note(claim, "token %s", claim->token);
 
-/* The claim is locked: undo what a dead owner has left, and begin it again. */
-static int begin(struct claim *claim, const struct stat *found)
-{
-    int error = 0;
-
-    if (found->st_size > 0 && (error = undo_lines(claim->file, PASSING)) == 0 &&
-        ftruncate(claim->file, 0) == -1)
-        error = report("claim %s", path_of(claim));
-    if (error == 0 && (error = claim_note(claim, "token %s", claim->token)) != 0)
-        remove_claim(claim);
     if (error != 0) {
+        remove_claim(claim);
         claim_close(claim);
         return error;
     }
@@ -147,10 +146,16 @@ int claim_take(struct claim *claim, const char *home, const char *name, int how)
     for (int tries = claim->shared ? SHARED_TRIES : OWN_TRIES; tries > 0; tries--) {
         if ((error = open_claim(claim, O_CREAT)) != 0 && error != -ENOENT)
             break;
-        if (lock(claim->file, LOCK_EX, &found))
-            return begin(claim, &found);
-        if (claim->shared && lock(claim->file, LOCK_SH, &found) && (found.st_mode & S_IXUSR) &&
-            pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("\ttoken ")) > 0)
+        if (lock(claim->file, LOCK_EX, &found)) {
+            if (found.st_size == 0)
+                return begin(claim);
+            if ((error = undo(claim, PASSING)) != 0) {
+                claim_close(claim);
+                return error;
+            }
+        } else if (claim->shared && lock(claim->file, LOCK_SH, &found) &&
+                   (found.st_mode & S_IXUSR) &&
+                   pread(claim->file, claim->token, CLAIM_TOKEN - 1, strlen("\ttoken ")) > 0)
             return 0;       /* it is made, and so its token is ours as well */
         claim_close(claim); /* another tool is just making it, or undoing it */
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
@@ -197,12 +202,10 @@ int claim_end(struct claim *claim)
     if (claim->file == -1)
         return 0;
     /* If two that leave at once raised their locks, both could fail. So let go first. */
-    if (!claim->shared ||
-        (flock(claim->file, LOCK_UN) == 0 && lock(claim->file, LOCK_EX, &status))) {
-        error = undo_lines(claim->file, PATIENCE);
-        if (error == 0 || undo_lines(claim->file, PATIENCE) == 0) /* may have been transient */
-            remove_claim(claim);
-    }
+    if (!claim->shared || (flock(claim->file, LOCK_UN) == 0 && lock(claim->file, LOCK_EX, &status)))
+        error = undo(claim, PATIENCE);
+    if (error != 0)
+        (void)undo(claim, PATIENCE); /* it may have been transient */
     claim_close(claim);
     return error;
 }
@@ -229,8 +232,8 @@ bool claim_lives(const char *home, const char *name)
         return false;
     errno = 0;
     bool dead = lock(claim.file, LOCK_EX, &status), alive = !dead && errno == EWOULDBLOCK;
-    if (dead && undo_lines(claim.file, PASSING) == 0)
-        remove_claim(&claim); /* what can't be undone now stays */
+    if (dead)
+        (void)undo(&claim, PASSING);
     claim_close(&claim);
     return alive;
 }

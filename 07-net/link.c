@@ -62,19 +62,21 @@ int link_addresses(struct address **addresses)
     return error == 0 ? count : error;
 }
 
-/* The text of a hardware address that begins with 02: none that a manufacturer gives. */
-static char *token_mac(const char *token, char text[18])
+/* The text of a hardware address that begins with 02: none that a manufacturer gives. Ten digits of
+ * HEX follow. */
+static const char *mac_text(const char *hex)
 {
-    snprintf(text, 18, "02:%.2s:%.2s:%.2s:%.2s:%.2s", token, token + 2, token + 4, token + 6,
-             token + 8);
+    static char text[18];
+
+    snprintf(text, sizeof(text), "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6,
+             hex + 8);
     return text;
 }
 
 void link_add_bridge(const char *name, const char *token)
 {
-    char address[18];
+    const char *address = mac_text(token);
 
-    token_mac(token, address);
     link_message(RTM_NEWLINK, MAKE, name, IFF_UP,
                  "ip link add %s address %s up type bridge\tRTM_NEWLINK bridge %s", name, address,
                  name);
@@ -86,10 +88,10 @@ void link_add_bridge(const char *name, const char *token)
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address)
 {
     struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
-    char mac[18];
+    char hex[11];
 
-    snprintf(mac, sizeof(mac), "02:10:%02x:%02x:%02x:%02x", address >> 24, address >> 16 & 255,
-             address >> 8 & 255, address & 255);
+    snprintf(hex, sizeof(hex), "10%08x", address);
+    const char *mac = mac_text(hex);
     link_message(RTM_NEWLINK, MAKE, name, IFF_UP,
                  "ip link add %s master %s up type veth peer eth0 address %s netns BOX"
                  "\tRTM_NEWLINK veth %s",
@@ -113,15 +115,13 @@ int link_remove_bridge(const char *name, const char *token)
 {
     const struct nlmsghdr *message;
     struct ether_addr found;
-    char text[18];
     bool same = false;
 
     link_message(RTM_GETLINK, 0, name, 0, "ip link show %s\tRTM_GETLINK %s", name, name);
-    netlink_put_number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     netlink_ask(NETLINK_ROUTE);
     while ((message = netlink_next()) != NULL) {
         netlink_read(message, sizeof(struct ifinfomsg), &found, sizeof(found), IFLA_ADDRESS, 0);
-        same = memcmp(&found, ether_aton(token_mac(token, text)), sizeof(found)) == 0;
+        same = memcmp(&found, ether_aton(mac_text(token)), sizeof(found)) == 0;
     }
     int error = netlink_end(-ENODEV, 0);
     if (error == 0 && same) {

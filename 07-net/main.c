@@ -106,7 +106,7 @@ static noreturn void run_box(const struct network *network, const char *resolv,
 int main(int argc, char **argv)
 {
     static struct network network;
-    char **command = parse_options(&network, argc, argv), port[PUBLISH_TEXT], resolv[RESOLV_TEXT];
+    char **command = parse_options(&network, argc, argv), resolv[RESOLV_TEXT];
     const bool linked = network.bridge != NULL;
     const bool own_resolv = linked && resolv_compose(network.dns, network.dns_count, resolv);
 
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
     int error = linked || network.name != NULL ? network_attach(&network, child.pid) : 0;
     for (int i = 0; i < network.port_count && error == 0; i++)
         if (network.ports[i].chosen) /* nothing else says which ports were free */
-            fprintf(stderr, "net: publish %s\n", network_write_publish(&network.ports[i], port));
+            fprintf(stderr, "net: publish %s\n", network.ports[i].text);
     if (error == 0)
         spawn_go(&child);
     else

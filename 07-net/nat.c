@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "nat.h"
 
 #include <arpa/inet.h>
@@ -30,9 +31,6 @@ enum { ADD = NLM_F_CREATE | NLM_F_ACK };
 /* Types of keys as nft(8) numbers them; those of several parts have six bits for each. */
 enum { ADDRESS = 7, PROTOCOL = 12, PORT = 13, LINK = 41, BITS = 6 };
 
-/* A comment, as nft(8) keeps it in user data: type, size and text. Here it is a claim's token. */
-enum { COMMENT_TEXT = 2, COMMENT = COMMENT_TEXT + CLAIM_TOKEN };
-
 /* Messages that change something stand between two of these: they take effect as a whole. */
 static void batch(int type)
 {
@@ -55,11 +53,12 @@ static void put_data(int type, const void *value, size_t size)
     netlink_close_nests(outer);
 }
 
+/* A comment, as nft(8) keeps it in user data: type, size and text. */
 static void put_comment(int type, const char *token)
 {
-    char comment[COMMENT] = {0, CLAIM_TOKEN};
+    char comment[2 + CLAIM_TOKEN] = {0, CLAIM_TOKEN};
 
-    memcpy(comment + COMMENT_TEXT, token, CLAIM_TOKEN);
+    memcpy(comment + 2, token, CLAIM_TOKEN);
     netlink_put(type, comment, sizeof(comment));
 }
 
@@ -285,20 +284,21 @@ static size_t encode(const char *set, const char *text, char *bytes)
 enum { NEW, GET, DELETE }; /* the order of the types of messages */
 
 /* A message about the element KEY of SET, WORDS in nft(8), or if SET is NULL about the table. */
-static void object(int what, int flags, const char *set, const char *key, const char *words)
+static void object(int what, const char *set, const char *key, const char *words)
 {
     const char *verb = what == NEW ? "add" : what == GET ? "get" : "delete";
     const char *call = what == NEW ? "NEW" : what == GET ? "GET" : "DEL";
+    const int flags = NLM_F_ACK | (what == NEW ? NLM_F_CREATE | NLM_F_EXCL : 0);
     char bytes[2 * IF_NAMESIZE];
 
     if (set == NULL) {
-        nft_message(NFT_MSG_NEWTABLE + what, flags | NLM_F_ACK,
+        nft_message(NFT_MSG_NEWTABLE + what, flags,
                     "nft %s table ip " TABLE "\tNFT_MSG_%sTABLE " TABLE,
                     what == GET ? "list" : verb, call);
         netlink_put_string(NFTA_TABLE_NAME, TABLE);
         return;
     }
-    nft_message(NFT_MSG_NEWSETELEM + what, flags | NLM_F_ACK,
+    nft_message(NFT_MSG_NEWSETELEM + what, flags,
                 "nft %s element ip " TABLE " %s '{ %s }'\tNFT_MSG_%sSETELEM %s", verb, set, words,
                 call, set);
     netlink_put_string(NFTA_SET_ELEM_LIST_TABLE, TABLE);
@@ -315,7 +315,7 @@ int nat_add(const char *set, const char *key, const char *data, const char *toke
     snprintf(words, sizeof(words), "%s comment \"%s\"%s%s", key, token, data != NULL ? " : " : "",
              data != NULL ? data : "");
     batch(NFNL_MSG_BATCH_BEGIN);
-    object(NEW, NLM_F_CREATE | NLM_F_EXCL, set, key, words);
+    object(NEW, set, key, words);
     if (data != NULL)
         put_data(NFTA_SET_ELEM_DATA, bytes, encode(set, data, bytes));
     put_comment(NFTA_SET_ELEM_USERDATA, token);
@@ -324,19 +324,13 @@ int nat_add(const char *set, const char *key, const char *data, const char *toke
 
 int nat_has(const char *set, const char *key, const char *token)
 {
-    const size_t header = sizeof(struct nfgenmsg);
     const struct nlmsghdr *message;
-    char comment[COMMENT];
     bool found = false;
 
-    object(GET, 0, set, key, key);
+    object(GET, set, key, key);
     netlink_ask(NETLINK_NETFILTER);
-    while ((message = netlink_next()) != NULL) {
-        if (netlink_read(message, header, comment, COMMENT, NFTA_TABLE_USERDATA, 0) == 0)
-            netlink_read(message, header, comment, COMMENT, NFTA_SET_ELEM_LIST_ELEMENTS,
-                         NFTA_LIST_ELEM, NFTA_SET_ELEM_USERDATA, 0);
-        found = memcmp(comment + COMMENT_TEXT, token, CLAIM_TOKEN) == 0;
-    }
+    while ((message = netlink_next()) != NULL) /* no name or address is as long as a token */
+        found = memmem(message, message->nlmsg_len, token, CLAIM_TOKEN) != NULL;
     int error = netlink_end(-ENOENT, -EINVAL); /* or all of nf_tables isn't there */
     return error == 0 ? found : error == -ENOENT || error == -EINVAL ? 0 : error;
 }
@@ -348,7 +342,7 @@ int nat_remove(const char *set, const char *key, const char *token)
     if (error != 1)
         return error;
     batch(NFNL_MSG_BATCH_BEGIN);
-    object(DELETE, 0, set, key, key);
+    object(DELETE, set, key, key);
     error = commit(-ENOENT); /* it may have gone by itself */
     return error == -ENOENT ? 0 : error;
 }

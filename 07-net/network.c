@@ -193,25 +193,22 @@ static int take_address(struct network *network, uint32_t address, int tries)
 /* The one asked for; or the first free one, from a random one on if many boxes are there. */
 static int find_address(struct network *network)
 {
-    uint32_t mask = link_mask(network->lease->prefix), count = ~mask - 1, number = 0;
+    const uint32_t mask = link_mask(network->lease->prefix), count = ~mask - 1;
+    const uint32_t asked = network->lease->address;
     /* The first on the bridge is alone there: a box that still has the address is going. */
-    int tries = first ? MAX_TRIES : 1, error;
+    const int tries = first || asked != 0 ? MAX_TRIES : 1;
+    int error = asked != 0 ? check_address(network, asked, "address") : -EEXIST;
 
-    if (network->lease->address != 0) {
-        if ((error = check_address(network, network->lease->address, "address")) == 0)
-            error = take_address(network, network->lease->address, MAX_TRIES);
-        return error != -EEXIST
-                   ? error
-                   : refuse("address %s is in use", link_address_text(network->lease->address));
-    }
-    for (uint32_t i = 0; i < IN_ORDER + count; i++, number++) {
+    if (error == 0 && (error = take_address(network, asked, tries)) == -EEXIST)
+        return refuse("address %s is in use", link_address_text(asked));
+    for (uint32_t i = 0, number = 0; error == -EEXIST && i < IN_ORDER + count; i++, number++) {
         if (i == IN_ORDER)
             number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
-        uint32_t address = (network->lease->gateway & mask) + 1 + number % count;
-        if ((error = take_address(network, address, tries)) != -EEXIST)
-            return error;
+        error = take_address(network, (network->lease->gateway & mask) + 1 + number % count, tries);
     }
-    return refuse("no address is free in the network of bridge %s", network->bridge);
+    return error != -EEXIST
+               ? error
+               : refuse("no address is free in the network of bridge %s", network->bridge);
 }
 
 /* Link the box to the bridge, with an address of its own. */

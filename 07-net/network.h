@@ -19,8 +19,7 @@ struct root;
 enum {
     NAT_PORTS = 32, /* that a box can publish */
     RESOLV_TEXT = 4096,
-    NETWORK_DNS = 3,  /* more nameservers are not asked: resolv.conf(5) */
-    PUBLISH_TEXT = 40 /* for a published port, such as 192.168.100.100:65535:65535/udp */
+    NETWORK_DNS = 3 /* more nameservers are not asked: resolv.conf(5) */
 };
 
 /* Claims, in the order of undoing: on the box's name and ports; on the table of rules with the
@@ -31,9 +30,10 @@ enum { OWN, TABLE, BRIDGE, NETWORK_CLAIMS };
 struct publish {
     uint32_t address; /* of this host; 0 means all of them */
     uint16_t port, box_port;
-    int protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-    int socket;   /* holds the port on this host */
-    bool chosen;  /* by the kernel, a free one; 0 until then */
+    const char *protocol; /* "tcp" or "udp" */
+    bool chosen;          /* by the kernel, a free one; 0 until then */
+    int socket;           /* holds the port on this host */
+    char text[40];        /* and then as options say it: 192.168.1.1:8080:80/udp */
 };
 
 /* What the box gets, and before that what is asked for. */
@@ -64,9 +64,6 @@ void network_read_bridge_address(struct network *network, const char *text);
 void network_read_publish(struct network *network, const char *text);
 void network_read_dns(struct network *network, const char *text);
 const char *network_check_name(const char *what, const char *name, size_t max);
-
-/* A published port as network_read_publish() takes it, with the port that was chosen, in TEXT. */
-char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT]);
 
 /* Host. Link the box, whose process BOX waits in spawn_wait_go(), to the bridge, and set up
  * forwarding, masquerade and, by network_publish(), its ports; name it for 'ip netns'. Return 0 or,

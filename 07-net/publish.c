@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 /* The ports of this host that a box publishes. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,19 +26,16 @@ static int read_range(char *text, const char *what, uint16_t *first)
 
 void network_read_publish(struct network *network, const char *text)
 {
-    struct publish port = {.socket = -1, .protocol = IPPROTO_TCP};
-    char copy[64], *protocol = copy, *rest, *parts[3];
+    char *word = strdupa(text), *rest = strsep(&word, "/"), *parts[3];
+    const bool udp = word != NULL && strcmp(word, "udp") == 0;
+    struct publish port = {.socket = -1, .protocol = udp ? "udp" : "tcp"};
     int count = 0, last = 0;
 
-    snprintf(copy, sizeof(copy), "%s", text);
-    rest = strsep(&protocol, "/");
-    if (protocol != NULL && strcmp(protocol, "udp") == 0)
-        port.protocol = IPPROTO_UDP;
-    else if (protocol != NULL && strcmp(protocol, "tcp") != 0)
+    if (word != NULL && strcmp(word, port.protocol) != 0)
         fail("publish: '%s': the protocol is tcp or udp", text);
     while (rest != NULL && count < 3)
         parts[count++] = strsep(&rest, ":");
-    if (rest != NULL || strlen(text) >= sizeof(copy))
+    if (rest != NULL)
         fail("publish: '%s' is not [[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]", text);
     if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
         network_read_address(parts[0], "publish", &port.address);
@@ -57,15 +55,6 @@ void network_read_publish(struct network *network, const char *text)
     }
 }
 
-char *network_write_publish(const struct publish *port, char text[PUBLISH_TEXT])
-{
-    snprintf(text, PUBLISH_TEXT, "%s%s%d:%d%s",
-             port->address != 0 ? link_address_text(port->address) : "",
-             port->address != 0 ? ":" : "", port->port, port->box_port,
-             port->protocol == IPPROTO_UDP ? "/udp" : "");
-    return text;
-}
-
 /* A bound socket keeps a second box and any server off the port, until the tool ends. SO_REUSEADDR:
  * connections in TIME_WAIT don't count. Nor does a second box, until one listens. socket(7) */
 static int hold_port(struct publish *port)
@@ -74,22 +63,24 @@ static int hold_port(struct publish *port)
                                   .sin_port = htons(port->port),
                                   .sin_addr.s_addr = htonl(port->address)};
     socklen_t size = sizeof(address);
-    const bool tcp = port->protocol == IPPROTO_TCP;
-    const int reuse = tcp && port->port != 0;
+    const bool udp = strcmp(port->protocol, "udp") == 0, all = port->address == 0;
+    const int reuse = !udp && port->port != 0;
+    const char *text = link_address_text(port->address);
 
-    port->socket = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+    port->socket = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (port->socket == -1 ||
         setsockopt(port->socket, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == -1 ||
         bind(port->socket, (struct sockaddr *)&address, size) == -1 ||
-        (tcp && listen(port->socket, 0) == -1) ||
+        (!udp && listen(port->socket, 0) == -1) ||
         getsockname(port->socket, (struct sockaddr *)&address, &size) == -1) {
         if (errno == EADDRINUSE)
             hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
                  port->port);
-        return report("publish %s:%d/%s", link_address_text(port->address), port->port,
-                      tcp ? "tcp" : "udp");
+        return report("publish %s:%d/%s", text, port->port, port->protocol);
     }
     port->port = ntohs(address.sin_port);
+    snprintf(port->text, sizeof(port->text), "%s%s%d:%d%s", all ? "" : text, all ? "" : ":",
+             port->port, port->box_port, udp ? "/udp" : "");
     return 0;
 }
 
@@ -148,8 +139,8 @@ static int publish_port(const struct network *network, struct publish *port, str
     char key[64], data[64];
     int error = hold_port(port);
 
-    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address),
-             port->protocol == IPPROTO_TCP ? "tcp" : "udp", port->port);
+    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address), port->protocol,
+             port->port);
     snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
              port->box_port);
     if (error != 0 || (error = claim_note(claim, "element ports %s", key)) != 0)
@@ -160,7 +151,7 @@ static int publish_port(const struct network *network, struct publish *port, str
     }
     if (error == -EEXIST)
         return refuse("publish: the rules already have %s", key);
-    return error == 0 && port->protocol == IPPROTO_UDP ? forget_flows(port) : error;
+    return error == 0 && strcmp(port->protocol, "udp") == 0 ? forget_flows(port) : error;
 }
 
 int network_publish(struct network *network)

@@ -96,16 +96,13 @@ static int begin(struct spec *spec)
 /* Link the box to the bridge, and note its address and ports. */
 static int attach_network(struct spec *spec)
 {
-    static char ports[NAT_PORTS][PUBLISH_TEXT];
     int error = network_attach(&spec->net, box.child.pid);
 
     if (error != 0)
         return error;
     spec->address = strdup(link_address_text(spec->net.lease->address));
-    for (int i = 0; i < spec->net.port_count; i++) {
-        network_write_publish(&spec->net.ports[i], ports[i]);
-        list_add(&spec->ports, ports[i]);
-    }
+    for (int i = 0; i < spec->net.port_count; i++)
+        list_add(&spec->ports, spec->net.ports[i].text);
     return 0;
 }
 
