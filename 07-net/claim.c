@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -82,12 +81,6 @@ static bool lock(int file, int how, struct stat *status)
     return flock(file, how | LOCK_NB) == 0 && fstat(file, status) == 0 && status->st_nlink > 0;
 }
 
-static void remove_claim(const struct claim *claim)
-{
-    (void)unlink(path_of(claim));
-    (void)rmdir(claim->home); /* with the last claim */
-}
-
 /* The claim is locked by us alone: undo its lines, last first, and remove it. What can't be undone
  * now stays, with all lines. */
 static int undo(const struct claim *claim, int patience)
@@ -96,14 +89,14 @@ static int undo(const struct claim *claim, int patience)
     struct stat status;
     int error = 0;
 
-    if (fstat(claim->file, &status) == -1 || (text = calloc(1, (size_t)status.st_size + 1)) == NULL)
-        return report("read a claim");
-    /* From now on nobody may take it for made, even if we are killed. */
-    if (pread(claim->file, text, (size_t)status.st_size, 0) == -1 ||
+    if (fstat(claim->file, &status) == -1 ||
+        (text = calloc(1, (size_t)status.st_size + 1)) == NULL ||
+        pread(claim->file, text, (size_t)status.st_size, 0) == -1 ||
+        /* From now on nobody may take it for made, even if we are killed. */
         ((status.st_mode & S_IXUSR) && fchmod(claim->file, UNMADE) == -1))
-        error = report("read a claim");
+        return report("read a claim");
     sscanf(text, " token %16s", token);
-    end = error == 0 ? strrchr(text, '\n') : NULL; /* what has no end was never acted upon, even */
+    end = strrchr(text, '\n'); /* what has no end was never acted upon, even */
     while (end != NULL) {
         *end = '\0';
         end = strrchr(text, '\n');
@@ -113,8 +106,8 @@ static int undo(const struct claim *claim, int patience)
         error = error != 0 ? error : failed;
     }
     free(text);
-    if (error == 0)
-        remove_claim(claim);
+    if (error == 0 && unlink(path_of(claim)) == 0)
+        (void)rmdir(claim->home); /* with the last claim */
     return error;
 }
 
@@ -123,13 +116,10 @@ static int begin(struct claim *claim)
 {
     int error = claim_note(claim, "token %s", claim->token);
 
-    if (error != 0) {
-        remove_claim(claim);
-        claim_close(claim);
-        return error;
-    }
     strcpy(own, claim->name);
-    return claim->shared ? CLAIM_UNMADE : 0;
+    if (error != 0)
+        (void)claim_end(claim);
+    return error == 0 && claim->shared ? CLAIM_UNMADE : error;
 }
 
 int claim_take(struct claim *claim, const char *home, const char *name, int how)
@@ -411,9 +401,7 @@ static int undo_line(char *line, const char *token, int patience)
     if (strcmp(verb, "bridge") == 0)
         return link_remove_bridge(line, token);
     if (strcmp(verb, "forwarding") == 0) /* all links may do so by now, for docker, say */
-        return setting_read("ipv4", "all", "forwarding") == '1'
-                   ? 0
-                   : setting_set("ipv4", line, "forwarding", '0');
+        return setting_set("ipv4", line, "forwarding", setting_read("ipv4", "all", "forwarding"));
     word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
         return nat_remove(word, line, token);

@@ -48,9 +48,8 @@ const char *claim_home(void);
 
 /* Lock the claim NAME (or one called by its token: NULL) below HOME; what a dead owner has left is
  * undone first. With LOCK_EX, as in flock(2), for oneself alone: -EBUSY without report() if another
- * owner lives. With LOCK_SH it is on what others use, too: CLAIM_UNMADE if nobody does. Then the
- * caller makes it, and calls claim_made(). Before each step, write a line: it must have succeeded.
- */
+ * owner lives. With LOCK_SH it is on what others use, too: CLAIM_UNMADE if nobody does. Then make
+ * it, and call claim_made(). Before each step, write a line, and go on only if that succeeds. */
 int claim_take(struct claim *claim, const char *home, const char *name, int how);
 int claim_made(struct claim *claim);
 int claim_note(struct claim *claim, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -57,14 +57,13 @@ static char **parse_options(struct network *network, int argc, char **argv)
         {"dns", required_argument, NULL, DNS},
         {"name", required_argument, NULL, NAME},
         TOOL_OPTIONS};
-    bool linked = true;
     int option;
 
     tool_start(argv, "net", usage);
     network_start(network);
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "b:a:p:", long_options, NULL)) != -1) {
         if (option == NONE)
-            linked = false;
+            network->bridge = NULL;
         else if (option == 'b')
             network->bridge = network_check_name("bridge", optarg, IF_NAMESIZE - 1);
         else if (option == BRIDGE_ADDRESS)
@@ -82,10 +81,8 @@ static char **parse_options(struct network *network, int argc, char **argv)
         else
             tool_option(option);
     }
-    if (!linked && (network->port_count > 0 || network->lease->address != 0))
+    if (network->bridge == NULL && (network->port_count > 0 || network->lease->address != 0))
         fail("none: a box without a link has neither an address nor ports");
-    if (!linked)
-        network->bridge = NULL;
     return tool_command(argc, argv);
 }
 

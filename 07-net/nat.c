@@ -8,15 +8,12 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../01-chroot/tool.h"
 #include "claim.h"
-#include "netlink.h"
+#include "link.h"
 
 #define TABLE "ten-steps"
 
@@ -328,8 +325,8 @@ int nat_has(const char *set, const char *key, const char *token)
     bool found = false;
 
     object(GET, set, key, key);
-    netlink_ask(NETLINK_NETFILTER);
-    while ((message = netlink_next()) != NULL) /* no name or address is as long as a token */
+    while ((message = netlink_next(NETLINK_NETFILTER)) !=
+           NULL) /* no name or address is as long as a token */
         found = memmem(message, message->nlmsg_len, token, CLAIM_TOKEN) != NULL;
     int error = netlink_end(-ENOENT, -EINVAL); /* or all of nf_tables isn't there */
     return error == 0 ? found : error == -ENOENT || error == -EINVAL ? 0 : error;

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +17,6 @@
 #include "../06-user/idmap.h"
 #include "link.h"
 #include "nat.h"
-#include "netlink.h"
 
 #define NAMES       "/run/netns"
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -44,11 +42,10 @@ void network_start(struct network *network)
         .nat = true,
         .lease = mmap(NULL, sizeof(struct lease), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+        .claims = {{.file = -1}, {.file = -1}, {.file = -1}},
     };
     if (network->lease == MAP_FAILED)
         die("mmap");
-    for (int i = 0; i < NETWORK_CLAIMS; i++)
-        network->claims[i].file = -1;
 }
 
 const char *network_check_name(const char *what, const char *name, size_t max)
@@ -194,7 +191,7 @@ static int take_address(struct network *network, uint32_t address, int tries)
 static int find_address(struct network *network)
 {
     const uint32_t mask = link_mask(network->lease->prefix), count = ~mask - 1;
-    const uint32_t asked = network->lease->address;
+    const uint32_t begin = (network->lease->gateway & mask) + 1, asked = network->lease->address;
     /* The first on the bridge is alone there: a box that still has the address is going. */
     const int tries = first || asked != 0 ? MAX_TRIES : 1;
     int error = asked != 0 ? check_address(network, asked, "address") : -EEXIST;
@@ -204,11 +201,9 @@ static int find_address(struct network *network)
     for (uint32_t i = 0, number = 0; error == -EEXIST && i < IN_ORDER + count; i++, number++) {
         if (i == IN_ORDER)
             number = (uint32_t)getpid() * 2654435761U; /* another one for each tool */
-        error = take_address(network, (network->lease->gateway & mask) + 1 + number % count, tries);
+        error = take_address(network, begin + number % count, tries);
     }
-    return error != -EEXIST
-               ? error
-               : refuse("no address is free in the network of bridge %s", network->bridge);
+    return error != -EEXIST ? error : refuse("no address is free on bridge %s", network->bridge);
 }
 
 /* Link the box to the bridge, with an address of its own. */

@@ -1,9 +1,6 @@
 /*
- * The network of a box: what the user asks for, and doing it on both sides.
- *
- * On the host spawn(CLONE_NEWNET | …), network_attach(), spawn_go(), spawn_wait(),
- * network_release(); in the box spawn_wait_go(), network_configure(). Addresses are in host byte
- * order.
+ * The network of a box: what the user asks for, and doing it on both sides. IPv4 addresses are in
+ * host byte order.
  */
 #ifndef NETWORK_H
 #define NETWORK_H
@@ -52,7 +49,6 @@ struct network {
     uint32_t dns[NETWORK_DNS];
     int dns_count;
     const char *name; /* for 'ip netns'; NULL: none */
-
     struct claim claims[NETWORK_CLAIMS];
 };
 
@@ -71,8 +67,8 @@ const char *network_check_name(const char *what, const char *name, size_t max);
 int network_attach(struct network *network, pid_t box);
 int network_publish(struct network *network);
 
-/* Box. Links up, address and default route; if NETWORK is NULL, loopback alone. An error ends it.
- */
+/* Box, after spawn_wait_go(). Links up, address and default route; if NETWORK is NULL, loopback
+ * alone. An error ends the tool. */
 void network_configure(const struct network *network);
 
 /* Host. Undo that, as far as it came; not 0 if something is left. The pair goes with the box's
@@ -81,8 +77,7 @@ void network_configure(const struct network *network);
 int network_release(struct network *network);
 
 /* Host. What the box's /etc/resolv.conf is to say: COUNT nameservers at DNS, or the host's, or
- * those that its systemd-resolved, out of a box's reach, asks. False if it is what the host's says.
- */
+ * those that its systemd-resolved, out of a box's reach, asks. False if the host's own will do. */
 bool resolv_compose(const uint32_t *dns, int count, char *text);
 
 /* Box, after mounts_make_private(). An error ends the tool. Let the file at PATH in ROOT say TEXT,

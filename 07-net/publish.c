@@ -2,17 +2,15 @@
 /* The ports of this host that a box publishes. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
-#include "netlink.h"
 #include "network.h"
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
@@ -37,7 +35,7 @@ void network_read_publish(struct network *network, const char *text)
         parts[count++] = strsep(&rest, ":");
     if (rest != NULL)
         fail("publish: '%s' is not [[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]", text);
-    if (count == 3 && strcmp(parts[0], "0.0.0.0") != 0) /* that means all, as does none */
+    if (count == 3) /* 0.0.0.0 means all, as does none */
         network_read_address(parts[0], "publish", &port.address);
     int last_box = read_range(parts[count - 1], "port of the box", &port.box_port);
     if (count > 1 && parts[count - 2][0] != '\0')
@@ -112,8 +110,7 @@ static int forget_flows(const struct publish *port)
 
     netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
                     sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
-    netlink_ask(NETLINK_NETFILTER);
-    while ((flow = netlink_next()) != NULL)
+    while ((flow = netlink_next(NETLINK_NETFILTER)) != NULL)
         if (count < AT_ONCE && is_to(port, flow)) {
             sizes[count] = netlink_read(flow, sizeof(header), tuples[count], sizeof(tuples[0]),
                                         CTA_TUPLE_ORIG, 0);
@@ -127,39 +124,36 @@ static int forget_flows(const struct publish *port)
                         sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");
         netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
     }
-    error = netlink_send(NETLINK_NETFILTER, -ENOENT);
-    if (error != 0 && error != -ENOENT) /* some end by themselves */
+    error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* some end by themselves */
+    if (error != 0 && error != -ENOENT)
         return error;
     return count == AT_ONCE ? forget_flows(port) : 0;
-}
-
-/* Hold PORT, and lead it into the box by the map of nat.h. */
-static int publish_port(const struct network *network, struct publish *port, struct claim *claim)
-{
-    char key[64], data[64];
-    int error = hold_port(port);
-
-    snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address), port->protocol,
-             port->port);
-    snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
-             port->box_port);
-    if (error != 0 || (error = claim_note(claim, "element ports %s", key)) != 0)
-        return error;
-    if ((error = nat_add("ports", key, data, claim->token)) == -EEXIST) {
-        claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
-        error = nat_add("ports", key, data, claim->token);
-    }
-    if (error == -EEXIST)
-        return refuse("publish: the rules already have %s", key);
-    return error == 0 && strcmp(port->protocol, "udp") == 0 ? forget_flows(port) : error;
 }
 
 int network_publish(struct network *network)
 {
     struct claim *claim = &network->claims[OWN];
+    char key[64], data[64];
     int error = 0;
 
-    for (int i = 0; i < network->port_count && error == 0; i++)
-        error = publish_port(network, &network->ports[i], claim);
+    for (int i = 0; error == 0 && i < network->port_count; i++) {
+        struct publish *port = &network->ports[i];
+        if ((error = hold_port(port)) != 0)
+            break;
+        snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address), port->protocol,
+                 port->port);
+        snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
+                 port->box_port);
+        if ((error = claim_note(claim, "element ports %s", key)) != 0)
+            break;
+        if ((error = nat_add("ports", key, data, claim->token)) == -EEXIST) {
+            claim_sweep(claim_home(), true); /* of a dead box: nobody living holds the port */
+            error = nat_add("ports", key, data, claim->token);
+        }
+        if (error == -EEXIST)
+            return refuse("publish: the rules already have %s", key);
+        if (error == 0 && strcmp(port->protocol, "udp") == 0)
+            error = forget_flows(port);
+    }
     return error;
 }
