@@ -28,7 +28,7 @@ enum {
     PASSING = 100        /* ... and of a dead one's */
 };
 
-static char own[NAME_MAX + 1]; /* the claim that was taken last: it lives */
+static char own[4 * NAME_MAX]; /* the claims that were taken, as "/NAME//NAME/": they live */
 
 static int undo_line(char *line, const char *token, int patience);
 
@@ -116,7 +116,7 @@ static int begin(struct claim *claim)
 {
     int error = claim_note(claim, "token %s", claim->token);
 
-    strcpy(own, claim->name);
+    snprintf(own + strlen(own), sizeof(own) - strlen(own), "/%s/", claim->name);
     if (error != 0)
         (void)claim_end(claim);
     return error == 0 && claim->shared ? CLAIM_UNMADE : error;
@@ -230,7 +230,10 @@ bool claim_lives(const char *home, const char *name)
 
 static int is_claim(const struct dirent *entry)
 {
-    return entry->d_type == DT_REG && strcmp(entry->d_name, own) != 0;
+    char name[NAME_MAX + 3];
+
+    snprintf(name, sizeof(name), "/%s/", entry->d_name);
+    return entry->d_type == DT_REG && strstr(own, name) == NULL;
 }
 
 /* A tmpfs lists the newest first, so the dead would hide behind the living: begin at random. */

@@ -361,8 +361,6 @@ void link_add_default_route(uint32_t gateway)
     netlink_put_big_endian(RTA_GATEWAY, gateway);
 }
 
-/* --- settings --------------------------------------------------------------------------------- */
-
 char setting_read(const char *family, const char *link, const char *setting)
 {
     char path[96], line[8];
