@@ -14,6 +14,7 @@
 #include "../01-chroot/tool.h"
 #include "claim.h"
 #include "link.h"
+#include "netlink.h"
 
 #define TABLE "ten-steps"
 

@@ -17,6 +17,7 @@
 #include "../06-user/idmap.h"
 #include "link.h"
 #include "nat.h"
+#include "netlink.h"
 
 #define NAMES       "/run/netns"
 #define RESOLV_CONF "/etc/resolv.conf"

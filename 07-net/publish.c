@@ -11,6 +11,7 @@
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
+#include "netlink.h"
 #include "network.h"
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
