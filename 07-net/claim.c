@@ -403,8 +403,8 @@ static int undo_line(char *line, const char *token, int patience)
         return undo_tree(line);
     if (strcmp(verb, "bridge") == 0)
         return link_remove_bridge(line, token);
-    if (strcmp(verb, "forwarding") == 0) /* all links may do so by now, for docker, say */
-        return setting_set("ipv4", line, "forwarding", setting_read("ipv4", "all", "forwarding"));
+    if (strcmp(verb, "forwarding") == 0)
+        return forwarding_stop(line);
     word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
         return nat_remove(word, line, token);

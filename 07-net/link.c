@@ -95,7 +95,7 @@ void link_add_pair(const char *name, const char *bridge, int name_space, uint32_
                  name, bridge, mac, name);
     netlink_put_number(IFLA_MASTER, if_nametoindex(bridge));
     /* EXERCISE 7.1: say that this is one end of a veth pair, and describe the other: eth0, with the
-       address MAC, born in the box's namespace. PEER holds its fixed part. rtnetlink(7), netlink.h */
+       address MAC, born in the box's namespace. PEER holds its fixed part. rtnetlink(7) */
     netlink_open_nest(IFLA_LINKINFO);
     netlink_put_string(IFLA_INFO_KIND, "veth");
     netlink_open_nest(IFLA_INFO_DATA);
@@ -106,6 +106,17 @@ void link_add_pair(const char *name, const char *bridge, int name_space, uint32_
     netlink_put(IFLA_ADDRESS, ether_aton(mac), ETH_ALEN);
     netlink_put_number(IFLA_NET_NS_FD, (uint32_t)name_space);
     /* END */
+}
+
+void link_set_hairpin(const char *name)
+{
+    link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
+                 "ip link set %s type bridge_slave hairpin on\tRTM_NEWLINK %s hairpin on", name,
+                 name);
+    netlink_open_nest(IFLA_LINKINFO);
+    netlink_put_string(IFLA_INFO_SLAVE_KIND, "bridge");
+    netlink_open_nest(IFLA_INFO_SLAVE_DATA);
+    netlink_put(IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
 }
 
 int link_remove_bridge(const char *name, const char *token)
@@ -191,4 +202,16 @@ int setting_set(const char *family, const char *link, const char *setting, char 
     if (error == -EROFS)
         hint("/proc/sys is read-only, as in a container: start that one with --privileged");
     return error == 0 || error == -ENOENT ? 0 : report("write %s/%s", directory, setting);
+}
+
+/* If ip_forward is on by now, somebody else needs it (docker, say), and then all links forward. */
+int forwarding_stop(const char *link)
+{
+    if (setting_read("ipv4", "all", "forwarding") == '1')
+        return 0;
+    int error = setting_set("ipv4", link, "forwarding", '0');
+    /* Switched on between the two? Then this link has been switched on, and off again by us. */
+    if (error == 0 && setting_read("ipv4", "all", "forwarding") == '1')
+        error = setting_set("ipv4", link, "forwarding", '1');
+    return error;
 }

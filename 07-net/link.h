@@ -25,8 +25,10 @@ int link_remove_bridge(const char *name, const char *token);
 
 /* A veth pair: the end NAME here, up, a port of BRIDGE; the other end "eth0", born in the network
  * namespace open as NAME_SPACE. Its hardware address is made of its ADDRESS, for neighbours that
- * have known the last box there. */
+ * have known the last box there. / Let packets leave the bridge by the port that they came in by.
+ */
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address);
+void link_set_hairpin(const char *name);
 
 /* Set the link NAME up, WITHOUT_IPV6 address of its own. Give it one. Add a default route. */
 void link_up(const char *name, bool without_ipv6);
@@ -37,8 +39,10 @@ void link_add_default_route(uint32_t gateway);
 const char *link_address_text(uint32_t address);
 uint32_t link_mask(int prefix);
 
-/* The first letter of FAMILY/conf/LINK/SETTING, or '\0'; LINK may be "all". Set it to VALUE. */
+/* The first letter of FAMILY/conf/LINK/SETTING, or '\0'; LINK may be "all". Set it to VALUE. For
+ * claim.c: let LINK no longer forward. */
 char setting_read(const char *family, const char *link, const char *setting);
 int setting_set(const char *family, const char *link, const char *setting, char value);
+int forwarding_stop(const char *link);
 
 #endif

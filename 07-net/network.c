@@ -19,8 +19,9 @@
 #include "nat.h"
 #include "netlink.h"
 
-#define NAMES       "/run/netns"
-#define RESOLV_CONF "/etc/resolv.conf"
+#define NAMES          "/run/netns"
+#define RESOLV_CONF    "/etc/resolv.conf"
+#define BRIDGE_FILTERS "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 enum {
     DEFAULT_ADDRESS = 0xac1b0001, /* 172.27.0.1 */
@@ -210,13 +211,19 @@ static int find_address(struct network *network)
 /* Link the box to the bridge, with an address of its own. */
 static int add_pair(struct network *network, pid_t box)
 {
-    char path[64];
+    char path[64], filters[8];
 
     snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
     name_space = open(path, O_RDONLY | O_CLOEXEC);
     if (name_space == -1)
         return errno == ENOENT ? -ENOENT : report("open %s", path); /* the box has ended */
     int error = find_address(network);
+    /* If the bridge's packets pass iptables(8), it sends none back by the port it came from. */
+    first_line(BRIDGE_FILTERS, filters, sizeof(filters));
+    if (error == 0 && network->port_count > 0 && filters[0] == '1') {
+        link_set_hairpin(pair);
+        error = netlink_send(NETLINK_ROUTE, 0);
+    }
     /* Not on the bridge alone: some frames, as to 01:80:c2:00:00:0e, it leaves to its ports. */
     return error == 0 ? setting_set("ipv6", pair, "disable_ipv6", '1') : error;
 }

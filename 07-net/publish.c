@@ -62,9 +62,8 @@ static int hold_port(struct publish *port)
                                   .sin_port = htons(port->port),
                                   .sin_addr.s_addr = htonl(port->address)};
     socklen_t size = sizeof(address);
-    const bool udp = strcmp(port->protocol, "udp") == 0, all = port->address == 0;
+    const bool udp = strcmp(port->protocol, "udp") == 0;
     const int reuse = !udp && port->port != 0;
-    const char *text = link_address_text(port->address);
 
     port->socket = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (port->socket == -1 ||
@@ -75,12 +74,22 @@ static int hold_port(struct publish *port)
         if (errno == EADDRINUSE)
             hint("another box or a server on this host has port %d: 'ss -lntup' lists servers",
                  port->port);
-        return report("publish %s:%d/%s", text, port->port, port->protocol);
+        return report("publish %s:%d/%s", link_address_text(port->address), port->port,
+                      port->protocol);
     }
     port->port = ntohs(address.sin_port);
-    snprintf(port->text, sizeof(port->text), "%s%s%d:%d%s", all ? "" : text, all ? "" : ":",
-             port->port, port->box_port, udp ? "/udp" : "");
     return 0;
+}
+
+/* The same port at all addresses of this host is published too, and its socket holds this one. */
+static bool is_covered(const struct network *network, const struct publish *port)
+{
+    for (const struct publish *other = network->ports; other < network->ports + network->port_count;
+         other++)
+        if (port->address != 0 && port->port != 0 && other->address == 0 &&
+            other->port == port->port && strcmp(other->protocol, port->protocol) == 0)
+            return true;
+    return false;
 }
 
 /* Is the FLOW, as the kernel lists it, one of UDP to PORT? */
@@ -139,10 +148,13 @@ int network_publish(struct network *network)
 
     for (int i = 0; error == 0 && i < network->port_count; i++) {
         struct publish *port = &network->ports[i];
-        if ((error = hold_port(port)) != 0)
+        const char *address = link_address_text(port->address);
+        if (!is_covered(network, port) && (error = hold_port(port)) != 0)
             break;
-        snprintf(key, sizeof(key), "%s . %s . %d", link_address_text(port->address), port->protocol,
-                 port->port);
+        snprintf(port->text, sizeof(port->text), "%s%s%d:%d%s", port->address ? address : "",
+                 port->address ? ":" : "", port->port, port->box_port,
+                 port->protocol[0] == 'u' ? "/udp" : "");
+        snprintf(key, sizeof(key), "%s . %s . %d", address, port->protocol, port->port);
         snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
                  port->box_port);
         if ((error = claim_note(claim, "element ports %s", key)) != 0)

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "../../07-net/link.h"
+#include "../../07-net/netlink.h"
 #include "../../10-full/capability.h"
 #include "../../10-full/seccomp.h"
 

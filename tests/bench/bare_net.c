@@ -23,6 +23,7 @@
 
 #include "../../07-net/link.h"
 #include "../../07-net/nat.h"
+#include "../../07-net/netlink.h"
 
 #define TOKEN "0123456789abcdef"
 
