@@ -62,6 +62,13 @@ load lib/network
     end_box
     assert_equal "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/{all,wan}/forwarding | xargs)" "1 1 1"
     echo 0 >/proc/sys/net/ipv4/ip_forward
+    # The same, but for one link.
+    start_box net sleep 60
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    echo 0 >/proc/sys/net/ipv4/conf/wan/forwarding
+    end_box
+    assert_equal "$(cat /proc/sys/net/ipv4/conf/{all,wan}/forwarding | xargs)" "1 0"
+    echo 0 >/proc/sys/net/ipv4/ip_forward
 }
 
 @test "/proc/sys is read-only, as in a container: an error, and nothing is left" {
