@@ -240,6 +240,11 @@ build() {
     assert_equal "$output" ""
     BIN_DIR=$starter run -1 tests/bin/check 9.4
     assert_contains "$output" "not checked: needs 3.2, 4.2, 6.2, 6.3, 9.1, 9.2, 9.3"
+    local number
+    for number in 1 2 3; do
+        BIN_DIR=$starter run -0 "$starter/tests/bin/hint"
+        assert_contains "$output" "Hint $number of 3 for 1.1: "
+    done
     # What is written there is not done before its checks have passed.
     sed -i 's,^.*/\* END \*/,;\n&,' "$starter"/[01][0-9]-*/*.c
     assert_equal "$(tests/bin/exercises --open "$starter")" ""
