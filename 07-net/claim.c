@@ -60,18 +60,20 @@ static const char *path_of(const struct claim *claim)
  * just removed the home with its last claim. */
 static int open_claim(struct claim *claim, int create)
 {
-    const int flags = create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
     struct stat home;
+    bool new_home = create && mkdir(claim->home, 0700) == 0;
 
-    if ((create && mkdir(claim->home, 0700) == -1 && errno != EEXIST) ||
-        lstat(claim->home, &home) == -1)
+    if (create && !new_home && errno != EEXIST)
         return -errno;
-    if (!S_ISDIR(home.st_mode) || home.st_uid != geteuid() || (home.st_mode & 077))
-        return -EPERM;
-    claim->file = open(path_of(claim), flags, UNMADE);
+    if (lstat(claim->home, &home) == 0) {
+        errno = EPERM;
+        if (S_ISDIR(home.st_mode) && home.st_uid == geteuid() && !(home.st_mode & 077))
+            claim->file =
+                open(path_of(claim), create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
+    }
     int error = claim->file == -1 ? -errno : 0;
-    if (error != 0)
-        (void)rmdir(claim->home); /* in case it is new */
+    if (error != 0 && new_home)
+        (void)rmdir(claim->home);
     return error;
 }
 
@@ -258,9 +260,10 @@ void claim_sweep(const char *home, bool all)
 static int undo_symlink(const char *target, char *path)
 {
     char now[PATH_MAX] = "";
+    ssize_t length = readlink(path, now, sizeof(now) - 1);
 
-    if (readlink(path, now, sizeof(now) - 1) != -1 && strcmp(now, target) == 0 &&
-        unlink(path) == -1)
+    if ((length == -1 && errno != ENOENT && errno != EINVAL) ||
+        (length > 0 && strcmp(now, target) == 0 && unlink(path) == -1))
         return report("remove %s", path);
     (void)rmdir(dirname(path));
     return 0;
