@@ -146,6 +146,13 @@ END
     run -0 tests/bin/unsolved --stale
 }
 
+@test "no file of checks takes the name of a helper for something else" {
+    local lib="tests/lib/helpers.bash tests/lib/asserts.bash tests/lib/seen.bash tests/lib/host.bash"
+    # shellcheck disable=SC2086 # several files
+    run -0 comm -12 <(grep -hoE '^[a-z_]+\(\)' $lib | sort -u) <(grep -hoE '^[a-z_]+\(\)' tests/*.bats | sort -u)
+    assert_equal "$(grep -vE '^(setup|teardown)(_file)?\(' <<<"$output")" ""
+}
+
 @test "every public function says what it does" {
     run -0 awk '
         # A declaration has a comment above it, or another declaration that has one.

@@ -85,8 +85,8 @@ random_name() {
     printf '%s%04x%04x\n' "${1:-r}" "$RANDOM" "$RANDOM"
 }
 
-# typed WORD…: a command as it would be typed.
-typed() {
+# show_command WORD…: after "$", quoted as it would be typed.
+show_command() {
     local word line=
     for word; do
         [[ $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]] || word=${word@Q}
@@ -107,7 +107,7 @@ run() {
         flags+=("$1")
         shift
     done
-    typed "$@"
+    show_command "$@"
     if [ "$(type -t "$1")" = file ]; then
         # What a shell has started ends with it, or its output never would.
         [[ ! $1 =~ ^(ba)?sh$ ]] || how=(--signal=KILL)

@@ -54,7 +54,7 @@ start_box() {
 # The same for any command line, such as a chain of tools or one that begins with as_user.
 start_command() {
     BOX_OUT=$BATS_TEST_TMPDIR/box.$((++BOX_COUNT)).out
-    echo "$(typed "$@") &"
+    echo "$(show_command "$@") &"
     [ "$1" != as_user ] || set -- "${AS_USER[@]}" "${@:2}"
     BOX_LINE=$*
     "$@" </dev/null >"$BOX_OUT" 2>&1 3>&- 4>&- &
@@ -76,7 +76,7 @@ BOX_COUNT=0
 # start_job COMMAND…: the same as a job of its own, as a shell at a terminal starts it: SIGTSTP
 # stops only such jobs. Its pid is TOOL_PID; nothing waits for its command.
 start_job() {
-    echo "$(typed "$@") &"
+    echo "$(show_command "$@") &"
     BOX_LINE=$*
     set -m
     "$@" </dev/null >"$BATS_TEST_TMPDIR/job.out" 2>&1 3>&- 4>&- &
