@@ -179,11 +179,11 @@ on_terminal() {
 # job COMMAND PROGRAM: PROGRAM in a box reads the terminal from the background, by COMMAND.
 job() {
     type_in "clear; $1 $2 &" Enter
-    wait_until 10 is_stopped
+    wait_until 10 job_is_stopped
     type_in 'echo went $((40 + 2))' Enter
     wait_until 5 sees 'went 42'
     type_in 'clear; bg' Enter
-    wait_until 5 is_stopped
+    wait_until 5 job_is_stopped
     wait_until 5 runs_in_box "$2"
     type_in 'clear; fg' Enter
     wait_until 5 sees "$2\$"
@@ -196,7 +196,7 @@ job() {
 }
 
 # The shell says so before its next prompt.
-is_stopped() {
+job_is_stopped() {
     type_in '' Enter
     sees 'Stopped'
 }
