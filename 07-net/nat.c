@@ -326,8 +326,8 @@ int nat_has(const char *set, const char *key, const char *token)
     bool found = false;
 
     object(GET, set, key, key);
-    while ((message = netlink_next(NETLINK_NETFILTER)) !=
-           NULL) /* no name or address is as long as a token */
+    while ((message = netlink_next(NETLINK_NETFILTER)) != NULL)
+        /* Anywhere in it: no name or address is as long as a token. */
         found = memmem(message, message->nlmsg_len, token, CLAIM_TOKEN) != NULL;
     int error = netlink_end(-ENOENT, -EINVAL); /* or all of nf_tables isn't there */
     return error == 0 ? found : error == -ENOENT || error == -EINVAL ? 0 : error;

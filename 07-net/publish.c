@@ -149,11 +149,11 @@ int network_publish(struct network *network)
     for (int i = 0; error == 0 && i < network->port_count; i++) {
         struct publish *port = &network->ports[i];
         const char *address = link_address_text(port->address);
+        const bool udp = strcmp(port->protocol, "udp") == 0;
         if (!is_covered(network, port) && (error = hold_port(port)) != 0)
             break;
         snprintf(port->text, sizeof(port->text), "%s%s%d:%d%s", port->address ? address : "",
-                 port->address ? ":" : "", port->port, port->box_port,
-                 port->protocol[0] == 'u' ? "/udp" : "");
+                 port->address ? ":" : "", port->port, port->box_port, udp ? "/udp" : "");
         snprintf(key, sizeof(key), "%s . %s . %d", address, port->protocol, port->port);
         snprintf(data, sizeof(data), "%s . %d", link_address_text(network->lease->address),
                  port->box_port);
@@ -165,7 +165,7 @@ int network_publish(struct network *network)
         }
         if (error == -EEXIST)
             return refuse("publish: the rules already have %s", key);
-        if (error == 0 && strcmp(port->protocol, "udp") == 0)
+        if (error == 0 && udp)
             error = forget_flows(port);
     }
     return error;
