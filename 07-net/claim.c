@@ -19,7 +19,7 @@
 
 enum {
     UNMADE = 0600,       /* the mode of a claim ... */
-    MADE = 0700,         /* ... and of a shared one while all that its lines are about exists */
+    MADE = 0700,         /* ... and of a shared one while its bridge, or the table, exists */
     PAUSE = 5,           /* milliseconds between two tries */
     OWN_TRIES = 20,      /* until a claim that is just being undone counts as in use */
     SHARED_TRIES = 6000, /* until one that is just being made does */
@@ -28,7 +28,7 @@ enum {
     PASSING = 100        /* ... and of a dead one's */
 };
 
-static char own[4 * NAME_MAX]; /* the claims that were taken, as "/NAME//NAME/": they live */
+static char own[4 * NAME_MAX]; /* the claims begun here, as "/NAME//NAME/": not to be swept */
 
 static int undo_line(char *line, const char *token, int patience);
 

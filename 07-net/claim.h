@@ -6,7 +6,7 @@
  * undoes the lines, last first, and removes the file. After a kill -9 the kernel has released the
  * lock, and the next tool that looks at the claim does the same.
  *
- *   token 0123456789abcdef    these 64 random bits are also in what the lines are about
+ *   token 0123456789abcdef    64 random bits, which mark what the lines are about
  *   table                     the table of rules: nat.h
  *   element SET KEY           one element of a set or map in it
  *   bridge NAME               a bridge, whose hardware address is made of the token
@@ -17,12 +17,13 @@
  *   tree PATH                 a directory with all that is in it
  *   status NUMBER             how a box has ended, for those that wait for it
  *
- * What has a predictable name bears the token, and undoing compares it: it may be somebody else's.
- * What several boxes use (the bridge, the table) has a claim that each of them locks *shared*; the
- * last one undoes it. Its file is executable while everything it describes exists: nobody joins a
- * bridge that is half made, or half removed.
+ * The table, its elements and a bridge bear the token, and undoing compares it: what has a
+ * predictable name may be somebody else's. What several boxes use (the bridge, the table) has a
+ * claim that each of them locks *shared*; the last one undoes it. Its file is executable while the
+ * bridge, or the table, exists: nobody joins one that is half made, or half removed.
  *
- * All functions run on the host. Those that return an int return 0 or, after report(), -errno.
+ * All functions but claim_close() run on the host. Those that return an int return 0 or, after
+ * report(), -errno.
  */
 #ifndef CLAIM_H
 #define CLAIM_H
@@ -31,7 +32,7 @@
 #include <stdbool.h>
 #include <sys/file.h>
 
-#define GROUP_PARENT "ten-steps" /* all our cgroups lie in one of this name */
+#define GROUP_PARENT "ten-steps" /* unless told otherwise, our cgroups lie in one of this name */
 
 enum { CLAIM_UNMADE = 1, CLAIM_TOKEN = 17 /* bytes of a token as text */ };
 

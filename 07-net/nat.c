@@ -162,7 +162,7 @@ static const struct rule {
     const char *chain, *words;
     struct expression expressions[13];
 } rules[] = {
-    /* With a port published at 127.0.0.1 the bridge lets packets from and to 127.0.0.0/8 through
+    /* For ports published at 127.0.0.1 the bridge lets packets from and to 127.0.0.0/8 through
      * (route_localnet). That is for this host alone, as are its local services (CVE-2020-8558). */
     {"martians", "iifname != lo ip daddr 127.0.0.0/8 drop",
      {META(FIRST, NFT_META_IIFNAME), COMPARE(NFT_CMP_NEQ, IF_NAMESIZE, "lo"),

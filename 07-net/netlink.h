@@ -4,8 +4,8 @@
  * A message is a header (struct nlmsghdr: length, type, flags, number), a fixed part that belongs
  * to its type, and attributes (struct nlattr: length, type, then the value), which may hold further
  * attributes. Everything begins at a multiple of four bytes. Messages are put one after another
- * into a buffer and go out with one send(2). When it returns, the kernel has answered each with an
- * error number, 0 if all is well. It carries on after an error.
+ * into a buffer and go out with one send(2). When it returns, the kernel has answered each that
+ * asks for it (NLM_F_ACK) with an error number, 0 if all is well. It carries on after an error.
  *
  * Functions without a result only put something into the buffer. Those that return an int return 0
  * or, after report(), -errno.

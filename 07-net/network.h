@@ -35,7 +35,7 @@ struct publish {
 
 /* What the box gets, and before that what is asked for. */
 struct lease {
-    uint32_t address; /* 0: the first free one */
+    uint32_t address; /* 0: a free one */
     uint32_t gateway; /* the bridge; 0: as it is, or 172.27.0.1 */
     int prefix;       /* 0: as it is, or 16 */
 };

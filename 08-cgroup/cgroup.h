@@ -3,8 +3,8 @@
  * removed when the command has ended, with everything still in it.
  *
  * A group outlives the process that created it, even if that is killed. So it has a line in a
- * claim, see 07-net/claim.h. All groups of the tools lie below one, "ten-steps", which goes with
- * the last of them: rmdir(2) refuses as long as there is another.
+ * claim, see 07-net/claim.h. Unless a parent is named, it lies below one, "ten-steps", which goes
+ * with the last of them: rmdir(2) refuses as long as there is another.
  *
  * Controllers are the parts of the kernel that count and limit (cpu, memory, pids, …). A group has
  * the files of a controller only if its parent hands the controller down, in

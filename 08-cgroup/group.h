@@ -26,7 +26,7 @@ long long group_number(const char *group, const char *file, const char *key);
 int group_make(const char *path);
 
 /* The rest is for later: the tree as this process sees it, and where in it there is room for a
- * group. That is at the top, below systemd, or in a delegated branch. */
+ * group. That is at the top, or in a branch that is delegated to the user. */
 
 /* Host. Where the tree is mounted, usually /sys/fs/cgroup; NULL if it isn't. */
 const char *tree_top(void);

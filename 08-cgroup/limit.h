@@ -1,6 +1,6 @@
-/* Limits as the user writes them, converted to what a group's files accept. Each function adds one.
- * All run on the host. An invalid text ends the tool: nothing has been created yet. Values that
- * are written unchanged are checked by the kernel. */
+/* Limits as the user writes them, converted to what a group's files accept. A function without a
+ * result adds one. All run on the host. An invalid text ends the tool: nothing has been created
+ * yet. Values that are written unchanged are checked by the kernel. */
 #ifndef LIMIT_H
 #define LIMIT_H
 

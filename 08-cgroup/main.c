@@ -26,7 +26,7 @@ static const char usage[] =
     "      --memory=SIZE      memory, such as 64M or 1.5G; beyond it, processes die\n"
     "      --memory-swap=SIZE swap space on top (default: none if --memory is given)\n"
     "      --pids=N           processes and threads at a time\n"
-    "      --set=FILE=VALUE   any other file of the interface: cpu.weight=200,\n"
+    "      --set=FILE=VALUE   another file of the interface: cpu.weight=200,\n"
     "                         memory.high=32M, \"io.max=MAJ:MIN wbps=1048576\"\n"
     "      --parent=PATH      its parent group, as a path or from the top of the tree\n"
     "                         (default: ten-steps, at the top or where you may write)\n"

@@ -55,7 +55,7 @@ struct image {
 /*
  * Host. Load the images in the tar FILE into the store, under NAME or, if that is NULL, under the
  * names that it brings along, or else the file's. ID gets the (last) image's; with SHOW, names and
- * IDs are printed. All or nothing. An error ends the tool.
+ * IDs are printed. Each image is loaded whole or not at all. An error ends the tool.
  */
 void image_load(const char *file, const char *name, char id[SHA256_HEX + 1], bool show);
 
@@ -72,8 +72,8 @@ char **image_command(const struct image *image, char **command);
 
 /*
  * Host. Print all images: name, ID, creation, number of layers, size. Remove a name, and what no
- * other name needs then; an ID that several names have is refused, as is an image that a box runs
- * on. Both return 0, or -errno after report().
+ * other name needs then; an ID that several names have is refused, as is the last name of an image
+ * that a box runs on. Both return 0, or -errno after report().
  */
 int image_list(void);
 int image_remove(const char *name);

@@ -32,7 +32,7 @@ struct json {
 
 /*
  * Either side. Read LENGTH bytes of TEXT, less than 4 GiB, behind which stands a zero byte. True if
- * they are one JSON value and nothing else. What is allocated is never freed.
+ * they are one JSON value and nothing else. What is allocated is the caller's.
  */
 bool json_read(struct json *json, const char *text, size_t length);
 

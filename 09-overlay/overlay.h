@@ -31,8 +31,8 @@ struct stack {
 /* Either side. One more lower layer, below the others. */
 void stack_add(struct stack *stack, const char *lower);
 
-/* Either side. Are all directories there that a stack needs? The kernel checks what they must not
- * be to each other. */
+/* Either side. Are all directories there that a stack needs, and is the upper one in none of the
+ * others? The kernel checks the rest. */
 void overlay_check(const struct stack *stack);
 
 /* Box. First, a new tmpfs on SCRATCH, and in it a directory to mount the stack on, which is

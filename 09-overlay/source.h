@@ -1,7 +1,8 @@
 /*
  * Images in a tar, as "docker save" writes it, older (manifest.json, a configuration and the tars
  * of layers) or newer (the same, in an OCI layout), and as OCI layouts are (index.json, manifests
- * by architecture, blobs). A file whose name is a digest has to have it.
+ * by architecture, blobs). A manifest or configuration whose name is a digest has to have it; of a
+ * layer, layer.h checks the tar inside.
  *
  * The tar is not unpacked: its headers say where in it each file lies.
  *

@@ -6,7 +6,7 @@
  *     layers/DIGEST/size   the size of that tar; written last
  *     configs/ID           the configuration of an image, as it came; ID is its digest
  *     images/NAME          a configuration by its name: a hard link; "/" in NAME is "%"
- *     tmp/                 what is being made; renamed into its place when it is whole
+ *     tmp/                 layers and links being made; renamed when they are whole
  *     claims/              what has to be undone in tmp/ and elsewhere on this disk: claim.h
  *
  * One lock is held while any of this is changed or taken into use, and never for long. A process
@@ -44,7 +44,7 @@ int store_note(const char *verb, const char *path);
 /*
  * The path of NAME in this process's own directory in tmp/, as store_path(). What is to stay is
  * renamed out of it. What is still there at store_clean(), at the latest when the process ends, is
- * removed; after a kill -9 by the next command. A child that is to end by exit(3) calls
+ * removed; after a kill -9 by the next command that looks. A child that is to end by exit(3) calls
  * store_forget().
  */
 const char *store_temporary(const char *name);

@@ -1,5 +1,5 @@
-/* The two sides of a container from clone3(2) on: in the box up to execve(2), on the host until the
- * last trace of the box is removed. */
+/* The two sides of a container: in the box from clone3(2) to execve(2), on the host until the last
+ * trace of the box is removed. */
 #ifndef BOX_H
 #define BOX_H
 

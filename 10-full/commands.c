@@ -189,7 +189,7 @@ int command_logs(int argc, char **argv)
 static const char stop_usage[] =
     "Usage: full stop [OPTION]... BOX...\n"
     "End boxes: send each its stop signal, and SIGKILL if it has not ended in time.\n"
-    "'full run --stop-signal --stop-timeout' and the image set both (default: TERM).\n\n"
+    "The signal is that of 'full run --stop-signal' or of the image (default: TERM).\n\n"
     "  -t, --time=SECONDS     how long to wait (default: --stop-timeout, or 10)\n"
     "@\n\n"
     "Example: full stop -t 3 web\n\n"

@@ -35,7 +35,7 @@ static struct claim *resources(void)
 
 /*
  * Runs at every exit(3), be it after an error: so whatever ends the monitor short of SIGKILL,
- * nothing is left. What SIGKILL leaves the next command finds, by the claims.
+ * nothing is left. What SIGKILL leaves a later command finds, by the claims.
  */
 static void undo(void)
 {

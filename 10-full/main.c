@@ -1,8 +1,8 @@
 /*
  * full: a working container. All that chapters 1 to 9 did one step at a time, at once.
  *
- * The road from clone3(2) to execve(2) is in container.c, one straight line with the number of the
- * chapter that each step comes from.
+ * The road from clone3(2) to execve(2) is in box.c, and the host's side of it in container.c: two
+ * straight lines with the number of the chapter that each step comes from.
  */
 #include <stdio.h>
 #include <string.h>

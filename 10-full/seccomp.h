@@ -29,14 +29,14 @@ enum { SYSCALLS = 512 };
  * N is capability N): much as in docker's default profile; the reasons are in syscalls.c. */
 void syscalls_answers(uint64_t capabilities, uint8_t answers[SYSCALLS]);
 
-/* A filter being built. With every call in a range of its own it would have about 1200. */
+/* A filter being built. With every call in a range of its own it would have about 1100. */
 struct filter {
     struct sock_filter code[2048];
     unsigned short length;
 };
 
 /* Either side. Compile the list for a box whose root holds CAPABILITIES. Calls made for another
- * processor's or the x32 table of numbers are refused. */
+ * processor's table of numbers kill the process; those of x32's are absent. */
 void seccomp_compile(uint64_t capabilities, struct filter *filter);
 
 /* Box, after all other privileges are gone. Put the compiled list on this process and its

@@ -1,6 +1,7 @@
 /*
  * What a box is, in one structure: filled from the command line of 'full run', completed by the
- * image, written whole as the box's state, and read back by the commands that come later.
+ * image, written as the box's state (the fields of spec.c's table), and read back by the commands
+ * that come later.
  */
 #ifndef SPEC_H
 #define SPEC_H
@@ -87,7 +88,7 @@ int signal_number(const char *text, const char *what);
 
 /*
  * Host, for 'full run'. Find the root and, for an image, its settings for the command; fill in the
- * defaults. Nothing is created yet. Returns 0 or, after report(), -errno.
+ * defaults. Nothing that must be undone is made yet. Returns 0 or, after report(), -errno.
  */
 int spec_complete(struct spec *spec);
 

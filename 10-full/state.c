@@ -26,12 +26,11 @@ enum {
 
 /* --- where ------------------------------------------------------------------------------------ */
 
-/* The place of SPEC's directory, and that of its claim. False if there is no store. */
-static bool choose_home(struct spec *spec, const char *store)
+/* The place of SPEC's directory, and that of its claim: in the STORE, unless that is NULL. */
+static void choose_home(struct spec *spec, const char *store)
 {
     spec->claims = store != NULL ? store_claims() : claim_home();
     spec->home = store != NULL ? store : spec->claims;
-    return spec->claims != NULL;
 }
 
 const char *state_path(const struct spec *spec, const char *file)
@@ -80,11 +79,9 @@ static uint64_t pid_namespace(void)
 
 int state_begin(struct spec *spec, struct claim *claim)
 {
-    bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
-    const char *store = in_store ? store_open() : NULL;
+    const bool in_store = spec->is_named || spec->detach || spec->layers.on_disk;
 
-    if ((in_store && store == NULL) || !choose_home(spec, store))
-        return -EIO; /* which has been reported */
+    choose_home(spec, in_store ? store_open() : NULL);
     spec->monitor = getpid();
     spec->pid_namespace = pid_namespace();
     int error = claim_take(claim, spec->claims, claim_name(spec), LOCK_EX);
@@ -139,8 +136,12 @@ int state_read(const char *name, struct spec *spec)
 {
     *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
     network_check_name("box name", name, 63);
-    bool found = (choose_home(spec, NULL) && exists(spec)) ||
-                 (store_find() != NULL && choose_home(spec, store_find()) && exists(spec));
+    choose_home(spec, NULL);
+    bool found = exists(spec);
+    if (!found && store_find() != NULL) {
+        choose_home(spec, store_find());
+        found = exists(spec);
+    }
     /* First the claim, then the file: a monitor that ends meanwhile has written it. */
     bool runs = found && claim_lives(spec->claims, claim_name(spec));
     if (!runs && (!found || !exists(spec))) {

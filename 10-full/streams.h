@@ -3,8 +3,8 @@
  *
  * With that terminal, the box could type into it (TIOCSTI), and would read what is meant for the
  * shell, whose job control only stops processes of its own session. So without -t there is a pipe
- * in its place, and the monitor copies: it is the shell's job like any other. The output of a
- * detached box goes into a pipe, too, and from there to its log.
+ * in its place (for input without -i, /dev/null), and the monitor copies: it is the shell's job
+ * like any other. The output of a detached box goes into a pipe, too, and from there to its log.
  *
  * With -t the box opens a pair of pseudo-terminal ends in its own /dev/pts: the slave becomes its
  * standard input, output and error; the master goes to the host over the socket between the two
