@@ -114,7 +114,7 @@ sees() {
 @test "PID 1 does not get SIGTERM from the host either; with --init the command gets it" {
     # WINCH has the higher number: once it has arrived, TERM was passed on before.
     # shellcheck disable=SC2016 # that shell's variable
-    start_box pid sh -c 'trap ": >\"$0\"" WINCH; while :; do sleep 0.1; done' "$BATS_TEST_TMPDIR/got"
+    start_box pid sh -c 'trap ": >\"$0\"" WINCH; sleep 64 & wait; wait' "$BATS_TEST_TMPDIR/got"
     local init
     init=$(descendants_of "$TOOL_PID" | head -n 1)
     kill -TERM "$TOOL_PID"

@@ -62,7 +62,7 @@ child_is_stopped() {
 }
 
 @test "wait: of a box whose monitor was stopped" {
-    start_box full run "${alone[@]}" --name bird "$ROOTFS" sh -c 'trap "exit 7" TERM; while :; do sleep 0.1; done'
+    start_box full run "${alone[@]}" --name bird "$ROOTFS" sh -c 'trap "exit 7" TERM; sleep 64 & wait'
     kill -STOP "$TOOL_PID"
     run -0 "$full" kill -s TERM bird
     run -0 "$full" wait bird

@@ -42,9 +42,9 @@ descendants_of() {
     done
 }
 
-# start_box TOOL [ARG]…: run a tool in the background, with a command that stays. TOOL_PID is the
-# tool, BOX_PID the command, both found from outside. BOX_OUT is what it prints. It has BOX_TIME seconds
-# to get that far (default: 5).
+# start_box TOOL [ARG]…: run a tool in the background, with a command that stays, as do its children: one
+# that comes and goes may be gone before it is looked at. TOOL_PID is the tool, BOX_PID the command, both
+# found from outside. BOX_OUT is what it prints. It has BOX_TIME seconds to get that far (default: 5).
 start_box() {
     local name=$1
     shift
