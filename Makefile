@@ -3,13 +3,13 @@
 #: make            build all tools
 #: make run        a first container: the view of host beside box, then a shell
 #: make doctor     what this machine can run, and what helps where it can't
-#: make test       check all chapters; says what that needs, and installs it
+#: make test       check all chapters; says what that needs and, as root, installs it
 #: make test-02    check one chapter; ONLY='part of a name' runs just those checks
 #: make test-vm    check all chapters in a throwaway virtual machine
 #: make test-arm64   the tour and the checks of chapters 1 to 6 on arm64, emulated
-#: make shell-vm   a shell in one; ARCH= and KERNEL= choose another kernel
-#: make playhost   a shell on a host to play with, which forgets everything at the end; with
-#:                 ENTER=1, another shell on the same one
+#: make shell-vm   a shell in one; KERNEL= chooses another kernel
+#: make playhost   a shell on a host to play with, which forgets all but changes to this tree;
+#:                 with ENTER=1, another shell on the same one
 #: make starter    DIR=TREE: the tree for learners, with the solutions of the exercises left out;
 #:                 with FROM=05 only from chapter 5 on
 #: make check      the checks of the first exercise not done, or of EX=2.2; make watch: at each save
@@ -17,7 +17,7 @@
 #: make grade      DIR=SUBMISSION: grade its exercises in a virtual machine, with points; without
 #:                 DIR, all checks of BIN_DIR=TREE (default: this one) and a score card
 #: make mutants    leave out each exercise, and make each fault of tests/bin/mutants: do the checks
-#:                 notice? CHAPTER=06 for one chapter, ONLY=REGEX for some faults
+#:                 notice? CHAPTER=06 for one chapter, ONLY=REGEX for some of them
 #: make sweep      make each system call of each tool fail, kill tools, and see what comes of it
 #: make bench      how fast boxes start, beside others
 #: make lint       look over the code with compilers and analysers
@@ -82,7 +82,8 @@ $(BUILD)/%.o: %.c Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-# What the checks let run inside a box; no part of the course. The filter's check runs outside.
+# The checks' own programs, no part of the course: inject, stage and filter run outside a box, the
+# others inside.
 $(BUILD)/probe $(BUILD)/escape $(BUILD)/talk $(BUILD)/inject $(BUILD)/stage: $(BUILD)/%: tests/probes/%.c Makefile
 	$(call build,cc  ,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $< -lrt)
 
@@ -145,7 +146,7 @@ playhost: all probes
 starter: all probes
 	@FROM='$(FROM)' tests/bin/starter $(DIR)
 
-sweep: setup all $(BUILD)/inject
+sweep: setup all $(BUILD)/inject $(BUILD)/probe
 	@tests/bin/sweep
 	@tests/bin/crash 500 2000
 

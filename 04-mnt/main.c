@@ -35,7 +35,7 @@ static const char usage[] =
     "\n"
     "The same in the shell:\n"
     "  unshare --mount /bin/bash\n"
-    "  mount --bind rootfs rootfs\n"
+    "  mount --bind rootfs rootfs; mount --rbind /proc rootfs/proc\n"
     "  cd rootfs\n"
     "  pivot_root . .\n"
     "  umount -l .\n";

@@ -1,8 +1,8 @@
 /*
  * Mounts of the box: its root, what is mounted in it, and the change to that root.
  *
- * Device files work only in the box's own /dev. In a directory that we bind, somebody may have made
- * one for the host's disk.
+ * Device files don't work in a new root or a bind, where somebody may have made one for the host's
+ * disk: only in the box's own /dev, and in a tmpfs with the option dev.
  *
  * FLAGS are mount(2)'s MS_*. An error ends the tool. All functions run in the box, after
  * mounts_make_private(), unless it says host.
@@ -14,7 +14,7 @@
 
 /* A mount as the user asks for it: a bind or a tmpfs. */
 struct bind {
-    char *source;        /* a path of the host, NULL for a tmpfs; allocated, as is the rest */
+    char *source;        /* a path of the host, NULL for a tmpfs; never freed, as the rest */
     char *target;        /* an absolute path in the root */
     unsigned long flags; /* MS_RDONLY and the like */
     char *options;       /* a tmpfs's other options, or NULL */
@@ -69,11 +69,11 @@ struct root mount_inside(const struct root *root, const char *target, const char
 struct root mount_devices(const struct root *root);
 
 /*
- * The calls behind these, which not every libc has: mounts held by a descriptor, to be changed
- * while nobody sees them. They return -1 with errno set on error.
+ * Either side. The calls behind these, which not every libc has: mounts held by a descriptor, to be
+ * changed while nobody sees them. They return -1 with errno set on error.
  */
 
-/* Two of MOUNT_ATTR_*, see mount.c. Those that mount(2) has, too, equal its MS_*. */
+/* Two of MOUNT_ATTR_*; those for ro, nosuid, nodev and noexec equal mount(2)'s MS_*. */
 enum { TREE_READ_ONLY = 0x1, TREE_ID_MAPPED = 0x100000 };
 
 /* A copy of the mount at PATH and of all mounts below it: a bind without a place. open_tree(2) */

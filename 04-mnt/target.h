@@ -17,7 +17,7 @@
 /* The root that targets are resolved in. */
 struct root {
     int directory;    /* open with O_PATH */
-    const char *path; /* for errors and --explain; "" for the root that we have already */
+    const char *path; /* as shown; "" for the root that we have, where nothing is created */
     bool no_links;    /* a link on the way to a target is an error */
 };
 

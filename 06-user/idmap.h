@@ -2,8 +2,8 @@
  * Which user inside a user namespace is which user outside: uid_map and gid_map. See
  * user_namespaces(7).
  *
- * A new user namespace knows no users. Until its maps are written from outside, its processes have
- * the overflow id 65534. So the two sides take turns: the host writes while the box waits.
+ * A new user namespace knows no users. Until its maps are written, its processes have the overflow
+ * id 65534. Only from outside more than one's own id can be mapped: the host writes, the box waits.
  */
 #ifndef IDMAP_H
 #define IDMAP_H
@@ -40,9 +40,9 @@ bool in_user_namespace(void);
  * does so before the box exists, where a box would be denied it. An error ends the tool. */
 void idmap_leave_groups(void);
 
-/* Host. Write the maps of CHILD (any other process: .sync = -1) in its new user namespace. Unless
- * SETGROUPS is true, deny it setgroups(2) first, which the kernel requires of an ordinary user. An
- * error ends the tool. */
+/* Host; box for its own id alone. Write the maps of CHILD (.sync is -1 without a socket) in its new
+ * user namespace. Unless SETGROUPS is true, deny it setgroups(2) first, which the kernel requires of
+ * an ordinary user. An error ends the tool. */
 void idmap_write(const struct child *child, const struct id_map *users, const struct id_map *groups,
                  bool setgroups);
 

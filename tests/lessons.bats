@@ -45,7 +45,7 @@ teardown() {
     host_compare
 }
 
-# A whole lesson may take more than the half minute that a program has.
+# A whole lesson may take more than the minute that a program has.
 follow() {
     run -0 walk_through "$1"
 }

@@ -34,7 +34,6 @@ type_in_starter() {
     before=$(machine)
     printf '%s\n' "$@" | xargs -P2 -I GOAL sh -c 'timeout 100 make -s -C tree -o setup GOAL </dev/null >tree.said.GOAL 2>&1 || true'
     for goal; do
-        [ -z "${SHOW-}" ] || cat "tree.said.$goal"
         echo "make $goal has said $(wc -l <"tree.said.$goal") lines"
     done
     rm -rf tree.disk/*

@@ -4,7 +4,7 @@
  *     bare [--veth BRIDGE] DIR COMMAND [ARG]...
  *
  * For 'make bench': how much of a start is the kernel's work, how much is full's own? No other
- * options, no state, no messages: an error ends it with the line number as its status. The box is
+ * options, no state, no messages: an error ends it with a status made of the line number. The box is
  * the same, with --network none, or with a link to BRIDGE, which must exist.
  */
 #define _GNU_SOURCE
