@@ -393,7 +393,12 @@ leave_behind() {
     for ((round = 0; round < 100; round++)); do
         "$net" true </dev/null 3>&- 4>&- &
         TOOL_PIDS=("$!")
-        "$net" --publish 8080:80 ping -c1 -W5 "$WORLD" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null 3>&- 4>&- ||
+        # What the host has is gone with the box: so look while it waits.
+        # shellcheck disable=SC2016 # that shell's variables
+        "$net" --publish 8080:80 sh -c 'ping -c1 -W5 "$0" && exit
+            nsenter --target "$PPID" --net sh -c "nft list table ip ten-steps; cat /proc/net/nf_conntrack
+                grep . /proc/sys/net/ipv4/conf/*/forwarding; ip neigh; ip -brief address"
+            ping -c1 -W5 "$0"; exit 1' "$WORLD" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null 3>&- 4>&- ||
             fail "round $round: $(<"$BATS_TEST_TMPDIR/out")"
         wait "${TOOL_PIDS[0]}"
     done
