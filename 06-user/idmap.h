@@ -41,8 +41,8 @@ bool in_user_namespace(void);
 void idmap_leave_groups(void);
 
 /* Host; box for its own id alone. Write the maps of CHILD (.sync is -1 without a socket) in its new
- * user namespace. Unless SETGROUPS is true, deny it setgroups(2) first, which the kernel requires of
- * an ordinary user. An error ends the tool. */
+ * user namespace. Unless SETGROUPS is true, deny it setgroups(2) first, as an ordinary user has to.
+ * An error ends the tool. */
 void idmap_write(const struct child *child, const struct id_map *users, const struct id_map *groups,
                  bool setgroups);
 

@@ -143,6 +143,7 @@ END
 }
 
 @test "every fault of tests/bin/mutants changes a line, and names checks that there are" {
+    # shellcheck disable=SC2034 # run's
     local RUN_LIMIT=300 # some 300 programs one after the other
     run -0 tests/bin/unsolved --stale
 }
