@@ -4,8 +4,8 @@
  *     bare [--veth BRIDGE] DIR COMMAND [ARG]...
  *
  * For 'make bench': how much of a start is the kernel's work, how much is full's own? No other
- * options, no state, no messages: an error ends it with a status made of the line number. The box is
- * the same, with --network none, or with a link to BRIDGE, which must exist.
+ * options, no state, no messages: an error ends it with a status made of the line number. The box
+ * is the same, with --network none, or with a link to BRIDGE, which must exist.
  */
 #define _GNU_SOURCE
 #include <errno.h>
