@@ -19,7 +19,7 @@
 
 enum {
     UNMADE = 0600,       /* the mode of a claim ... */
-    MADE = 0700,         /* ... and of a shared one while its bridge, or the table, exists */
+    MADE = 0700,         /* ... and of a shared one when its maker has made all of it */
     PAUSE = 5,           /* milliseconds between two tries */
     OWN_TRIES = 20,      /* until a claim that is just being undone counts as in use */
     SHARED_TRIES = 6000, /* until one that is just being made does */
@@ -118,6 +118,7 @@ static int begin(struct claim *claim)
 {
     int error = claim_note(claim, "token %s", claim->token);
 
+    claim->unmade = claim->shared;
     snprintf(own + strlen(own), sizeof(own) - strlen(own), "/%s/", claim->name);
     if (error != 0)
         (void)claim_end(claim);
@@ -163,6 +164,9 @@ int claim_made(struct claim *claim)
 {
     struct stat now;
 
+    if (!claim->unmade)
+        return 0;
+    claim->unmade = false;
     if (fchmod(claim->file, MADE) == 0 && lock(claim->file, LOCK_SH, &now) &&
         (now.st_mode & S_IXUSR))
         return 0;

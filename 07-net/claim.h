@@ -19,11 +19,10 @@
  *
  * The table, its elements and a bridge bear the token, and undoing compares it: what has a
  * predictable name may be somebody else's. What several boxes use (the bridge, the table) has a
- * claim that each of them locks *shared*; the last one undoes it. Its file is executable while the
- * bridge, or the table, exists: nobody joins one that is half made, or half removed.
+ * claim that each of them locks *shared*; the last one undoes it. Its file is executable while all
+ * that its maker describes exists: nobody joins what is half made, or half removed.
  *
- * All functions but claim_close() run on the host. Those that return an int return 0 or, after
- * report(), -errno.
+ * All but claim_close() run on the host. What returns an int returns 0 or, after report(), -errno.
  */
 #ifndef CLAIM_H
 #define CLAIM_H
@@ -38,7 +37,7 @@ enum { CLAIM_UNMADE = 1, CLAIM_TOKEN = 17 /* bytes of a token as text */ };
 
 struct claim {
     int file; /* open and locked; -1 if there is no claim */
-    bool shared;
+    bool shared, unmade;
     char token[CLAIM_TOKEN];
     const char *home; /* the directory in which it lies: a string that stays */
     char name[NAME_MAX + 1];

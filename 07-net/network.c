@@ -132,8 +132,7 @@ static int make_bridge(struct network *network)
         (error = setting_set("ipv6", network->bridge, "disable_ipv6", '1')) != 0)
         return error;
     link_add_address(network->bridge, network->lease->gateway, network->lease->prefix);
-    error = netlink_send(NETLINK_ROUTE, 0);
-    return error == 0 ? claim_made(claim) : error;
+    return netlink_send(NETLINK_ROUTE, 0);
 }
 
 /* Others are on it: its network is what the first one wanted. */
@@ -238,9 +237,8 @@ static int join_rules(struct network *network)
     char same[2 * IF_NAMESIZE + 4];
     int error = claim_take(table, claim_home(), "net", LOCK_SH);
 
-    if (error == CLAIM_UNMADE && (error = claim_note(table, "table")) == 0 &&
-        (error = nat_add_table(table->token)) == 0)
-        error = claim_made(table);
+    if (error == CLAIM_UNMADE && (error = claim_note(table, "table")) == 0)
+        error = nat_add_table(table->token);
     if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
         return error == 1 ? 0 : error;
     snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
@@ -309,7 +307,13 @@ int network_attach(struct network *network, pid_t box)
         error = claim_take(claim, claim_home(), NULL, LOCK_EX);
     if (linked && error == 0 && (error = join_bridge(network)) == 0 &&
         (error = add_pair(network, box)) == 0 && (network->nat || network->port_count > 0) &&
-        (error = join_rules(network)) == 0 && (error = join_uplinks(network)) == 0)
+        (error = join_rules(network)) == 0)
+        error = join_uplinks(network);
+    /* Not before that may others join: while somebody else is changing links, the kernel may show a
+     * setting as changed, change it back, and try again. */
+    for (int i = TABLE; i <= BRIDGE && error == 0; i++)
+        error = claim_made(&network->claims[i]);
+    if (error == 0)
         error = network_publish(network);
     return error == 0 && network->name != NULL ? add_name(network, claim, box) : error;
 }

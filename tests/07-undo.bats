@@ -388,6 +388,26 @@ leave_behind() {
     nothing_of_ours
 }
 
+# While links change, the kernel sets such a setting, sets it back and tries again: who comes in between sees
+# it on, and then no packet passes.
+@test "nobody joins before all settings are there" {
+    requires command:strace
+    local conf=/proc/sys/net/ipv4/conf/wan/forwarding modes=
+    strace -f -qq -o /dev/null -P $conf -e trace=openat -e inject=openat:delay_enter=500000 "$net" true \
+        </dev/null 3>&- 4>&- &
+    TOOL_PID=$!
+    TOOL_PIDS+=("$TOOL_PID")
+    wait_until 5 [ -e /run/ten-steps/net ]
+    while [ "$(<$conf)" = 0 ] && ! ended "$TOOL_PID"; do
+        modes+=$(stat -c %a /run/ten-steps/{net,bridge-br0} | xargs)$'\n'
+        sleep 0.02
+    done
+    assert_equal "$(sort -u <<<"${modes%$'\n'}")" "600 600"
+    wait_box
+    assert_equal "$status" 0
+    nothing_of_ours
+}
+
 @test "the last one leaves while a newcomer comes: the newcomer's network works" {
     local round
     for ((round = 0; round < 100; round++)); do
