@@ -392,18 +392,20 @@ leave_behind() {
 # it on, and then no packet passes.
 @test "nobody joins before all settings are there" {
     requires command:strace
-    local conf=/proc/sys/net/ipv4/conf/wan/forwarding modes=
-    strace -f -qq -o /dev/null -P $conf -e trace=openat -e inject=openat:delay_enter=500000 "$net" true \
-        </dev/null 3>&- 4>&- &
+    local conf=/proc/sys/net/ipv4/conf/wan/forwarding modes seen=
+    mkfifo "$BATS_TEST_TMPDIR/go"
+    strace -f -qq -o /dev/null -P $conf -e trace=openat -e inject=openat:delay_enter=500000 \
+        "$net" cat "$BATS_TEST_TMPDIR/go" </dev/null 3>&- 4>&- &
     TOOL_PID=$!
     TOOL_PIDS+=("$TOOL_PID")
     wait_until 5 [ -e /run/ten-steps/net ]
-    while [ "$(<$conf)" = 0 ] && ! ended "$TOOL_PID"; do
-        modes+=$(stat -c %a /run/ten-steps/{net,bridge-br0} | xargs)$'\n'
-        sleep 0.02
+    while ! ended "$TOOL_PID"; do
+        modes=$(stat -c %a /run/ten-steps/{net,bridge-br0} | xargs)
+        [ "$(<$conf)" = 0 ] || break # so they were that before it was set
+        seen+=$modes$'\n'
     done
-    assert_equal "$(sort -u <<<"${modes%$'\n'}")" "600 600"
-    wait_box
+    assert_equal "$(sort -u <<<"${seen%$'\n'}")" "600 600"
+    end_wait
     assert_equal "$status" 0
     nothing_of_ours
 }
