@@ -28,7 +28,7 @@ static const char usage[] =
     "  sudo nsenter --target 4711 --all\n";
 
 static const struct {
-    const char *name; /* below /proc/PID/ns */
+    const char *name; /* below /proc/PID/ns; all but time, which no tool makes new */
     int flag;
 } kinds[] = {
     {"user", CLONE_NEWUSER},     {"mnt", CLONE_NEWNS},  {"uts", CLONE_NEWUTS},

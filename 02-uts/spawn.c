@@ -51,7 +51,7 @@ sigset_t spawn_signals(void)
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaddset(&set, signals[i]);
-    /* Blocked, it would arrive although it is ignored. Under nohup(1) the command keeps running. */
+    /* Blocked, it would arrive although it is ignored. A tool under nohup(1) doesn't pass it on. */
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
         sigdelset(&set, SIGHUP);
     return set;

@@ -1,6 +1,6 @@
 /*
  * A small init, as PID 1 of a pid namespace. The kernel hands every orphan of the namespace to PID
- * 1, which must reap it, and doesn't deliver signals to PID 1 that it has no handler for.
+ * 1, which must reap it, and gives PID 1 no signal that it neither handles nor blocks.
  */
 #ifndef INIT_H
 #define INIT_H
