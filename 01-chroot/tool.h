@@ -65,7 +65,7 @@ void explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * From here on errors and --explain go to FILE, because standard error is about to become something
- * else, such as a log. The tool closes FILE.
+ * else, such as a log. FILE stays open until the command is executed.
  */
 void tool_errors_to(int file);
 

@@ -159,7 +159,7 @@ void view_in_place_of_command(void)
     if (host_proc == -1)
         return;
     look(&box);
-    signals_reset(); /* if nobody reads the table, end by SIGPIPE like any program */
+    signals_reset(); /* if nobody reads the table, end by SIGPIPE, unless as PID 1 */
     printf("%-15s %-*s %-*s\n", "", SEEN, "HOST", SEEN, "BOX");
     for (int i = 0; i < ROWS; i++) {
         bool isolated = strcmp(host.source[i], box.source[i]) != 0;

@@ -68,7 +68,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (differs(pid, kinds[i].name))
             flags |= kinds[i].flag;
-    explain("nsenter --target %d --all\tsetns(%d, %#x)", pid, process, flags);
+    if (flags != 0)
+        explain("nsenter --target %d --all\tsetns(%d, %#x)", pid, process, flags);
     if (flags != 0 && setns(process, flags) == -1)
         die("setns");
     /* END */

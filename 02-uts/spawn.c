@@ -91,7 +91,7 @@ void spawn_block_signals(void)
     spawn_hold_stops(true);
 }
 
-/* The box's end of the socket. If the box ends by exit(3), it has failed, and sends a word. */
+/* The box's end of the socket. If the box ends by exit(3), it runs no command, and sends a word. */
 static int to_host = -1;
 
 static void report_failure(void)
