@@ -122,7 +122,7 @@ static int begin(struct claim *claim)
     snprintf(own + strlen(own), sizeof(own) - strlen(own), "/%s/", claim->name);
     if (error != 0)
         (void)claim_end(claim);
-    return error == 0 && claim->shared ? CLAIM_UNMADE : error;
+    return error;
 }
 
 int claim_take(struct claim *claim, const char *home, const char *name, int how)

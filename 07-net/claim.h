@@ -33,11 +33,11 @@
 
 #define GROUP_PARENT "ten-steps" /* unless told otherwise, our cgroups lie in one of this name */
 
-enum { CLAIM_UNMADE = 1, CLAIM_TOKEN = 17 /* bytes of a token as text */ };
+enum { CLAIM_TOKEN = 17 /* bytes of a token as text */ };
 
 struct claim {
-    int file; /* open and locked; -1 if there is no claim */
-    bool shared, unmade;
+    int file;            /* open and locked; -1 if there is no claim */
+    bool shared, unmade; /* unmade: ours to make; until claim_made() nobody joins */
     char token[CLAIM_TOKEN];
     const char *home; /* the directory in which it lies: a string that stays */
     char name[NAME_MAX + 1];
@@ -48,8 +48,9 @@ const char *claim_home(void);
 
 /* Lock the claim NAME (or one called by its token: NULL) below HOME; what a dead owner has left is
  * undone first. With LOCK_EX, as in flock(2), for oneself alone: -EBUSY without report() if another
- * owner lives. With LOCK_SH it is on what others use, too: CLAIM_UNMADE if nobody does. Then make
- * it, and call claim_made(). Before each step, write a line, and go on only if that succeeds. */
+ * owner lives. With LOCK_SH it is on what others use, too: .unmade if nobody does. Then make it,
+ * and call claim_made(), which does nothing for those that have joined. Before each step, write a
+ * line, and go on only if that succeeds. */
 int claim_take(struct claim *claim, const char *home, const char *name, int how);
 int claim_made(struct claim *claim);
 int claim_note(struct claim *claim, const char *format, ...) __attribute__((format(printf, 2, 3)));

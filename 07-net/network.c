@@ -33,7 +33,6 @@ enum {
 static struct address *addresses; /* of all links of the host */
 static int address_count, name_space;
 static char pair[IF_NAMESIZE]; /* the host's end, named after the address: box-ac1b0002 */
-static bool first;             /* on the bridge */
 
 /* --- what is asked for ------------------------------------------------------------------------ */
 
@@ -157,9 +156,9 @@ static int join_bridge(struct network *network)
 
     snprintf(name, sizeof(name), "bridge-%s", network->bridge);
     int error = claim_take(&network->claims[BRIDGE], claim_home(), name, LOCK_SH);
-    if (error < 0)
+    if (error != 0)
         return error;
-    first = error == CLAIM_UNMADE;
+    const bool first = network->claims[BRIDGE].unmade;
     if (first)
         claim_sweep(claim_home(), true); /* a dead box's bridge may have our network */
     address_count = link_addresses(&addresses);
@@ -194,7 +193,7 @@ static int find_address(struct network *network)
     const uint32_t mask = link_mask(network->lease->prefix), count = ~mask - 1;
     const uint32_t begin = (network->lease->gateway & mask) + 1, asked = network->lease->address;
     /* The first on the bridge is alone there: a box that still has the address is going. */
-    const int tries = first || asked != 0 ? MAX_TRIES : 1;
+    const int tries = network->claims[BRIDGE].unmade || asked != 0 ? MAX_TRIES : 1;
     int error = asked != 0 ? check_address(network, asked, "address") : -EEXIST;
 
     if (error == 0 && (error = take_address(network, asked, tries)) == -EEXIST)
@@ -237,7 +236,7 @@ static int join_rules(struct network *network)
     char same[2 * IF_NAMESIZE + 4];
     int error = claim_take(table, claim_home(), "net", LOCK_SH);
 
-    if (error == CLAIM_UNMADE && (error = claim_note(table, "table")) == 0)
+    if (error == 0 && table->unmade && (error = claim_note(table, "table")) == 0)
         error = nat_add_table(table->token);
     if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
         return error == 1 ? 0 : error;
