@@ -63,7 +63,7 @@ make_rootfs() {
         if [ -n "${READY_ROOTFS-}" ]; then
             cp -a "$READY_ROOTFS" "$ROOTFS" && chown -hR 65534:65534 "$ROOTFS"
         else
-            as_user "$mkrootfs" "$ROOTFS"
+            RUN_LIMIT=600 as_user "$mkrootfs" "$ROOTFS" # a slow machine that is busy may need minutes
         fi
     else
         mkdir "${ROOTFS%/*}"
