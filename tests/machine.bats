@@ -73,8 +73,9 @@ harmless() {
     name=$(random_name)
     for place in / /etc /usr /var "$HOME" "$COURSE" "$BIN_DIR"; do
         run ! touch "$place/$name"
-        rm -f "$place/$name"
-        assert_contains "$output" "Read-only file system"
+        rm -f "$place/$name" || true
+        # An ordinary user's virtual machine can't even enter root's home.
+        [[ -n ${IN_VM-} && $output == *"Permission denied"* ]] || assert_contains "$output" "Read-only file system"
     done
 }
 

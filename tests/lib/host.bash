@@ -93,5 +93,7 @@ host_compare() {
         print_difference "the host" "$host_before" "$host_after"
         failed=1
     fi
+    # bats keeps all of them to its end, and hundreds with an image each fill a small machine.
+    rm -rf --one-file-system "${BATS_TEST_TMPDIR:?}"/* 2>/dev/null || true
     return "$failed"
 }
