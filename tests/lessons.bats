@@ -40,11 +40,6 @@ setup() {
     chmod 711 "$BATS_TEST_TMPDIR"
 }
 
-teardown() {
-    rm -rf "$BATS_TEST_TMPDIR/course"
-    host_compare
-}
-
 # A whole lesson may take more than the minute that a program has.
 follow() {
     run -0 walk_through "$1"
