@@ -64,8 +64,9 @@ load lib/boxes
     requires userns
     local mask place
     place=/$(random_name)
+    touch "$BATS_TEST_TMPDIR/file"
     for mask in 077 000; do
-        run -0 with_umask "$mask" "$full" run -d "${alone[@]}" --name bird -v "$PROBE:$place/file" --tmpfs "$place/dir" \
+        run -0 with_umask "$mask" "$full" run -d "${alone[@]}" --name bird -v "$BATS_TEST_TMPDIR/file:$place/file" --tmpfs "$place/dir" \
             -w "$place/work" "$ROOTFS" sleep 60
         assert_equal "$(status_of "$(of bird pid)" Umask)" 0022
         run -0 with_umask "$mask" "$full" exec bird sh -c umask
