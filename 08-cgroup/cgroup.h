@@ -35,8 +35,8 @@ struct cgroup_plan {
 
 /*
  * Host. Create the group with its limits, and with a line in CLAIM, which the caller has taken.
- * Controllers that it needs are enabled above it and stay enabled, as with systemd and docker:
- * others may rely on them by then. Returns 0 or, after report(), -errno; claim_end() removes what
+ * Controllers that it needs are enabled above it and stay enabled: others may rely on them by then.
+ * Returns 0 or, after report(), -errno; claim_end() removes what
  * was created before the error.
  */
 int cgroup_make(struct cgroup *group, const struct cgroup_plan *plan, struct claim *claim);
