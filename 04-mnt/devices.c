@@ -25,8 +25,9 @@ struct root mount_devices(const struct root *root)
     for (int i = 0; devices[i] != NULL; i++)
         trees[i] = mount_take(devices[i]);
     struct root strict = {root->directory, root->path, .no_links = true};
+    /* Some pages for small files: one can have 64 KiB, on arm64. */
     struct root dev =
-        mount_inside(&strict, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k");
+        mount_inside(&strict, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=1m");
     for (int i = 0; devices[i] != NULL; i++) {
         const char *name = devices[i] + strlen("/dev/");
         explain("touch %s/%s\tmknodat(\"%s\")", dev.path, name, name);

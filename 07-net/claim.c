@@ -24,6 +24,7 @@ enum {
     OWN_TRIES = 20,      /* until a claim that is just being undone counts as in use */
     SHARED_TRIES = 6000, /* until one that is just being made does */
     GLANCE = 8,          /* claims that a start looks at */
+    TREE_TRIES = 100,    /* until a tree that is being filled stays for the next one */
     PATIENCE = 10000,    /* milliseconds to wait for the end of our box's processes ... */
     PASSING = 100        /* ... and of a dead one's */
 };
@@ -56,21 +57,27 @@ static const char *path_of(const struct claim *claim)
     return path;
 }
 
+bool claim_trusts(const char *home)
+{
+    struct stat status;
+
+    if (lstat(home, &status) == -1)
+        return false;
+    errno = EPERM;
+    return S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & 077);
+}
+
 /* Open the claim, in a home that is ours alone. With CREATE, -ENOENT means that another tool has
  * just removed the home with its last claim. */
 static int open_claim(struct claim *claim, int create)
 {
-    struct stat home;
     bool new_home = create && mkdir(claim->home, 0700) == 0;
 
     if (create && !new_home && errno != EEXIST)
         return -errno;
-    if (lstat(claim->home, &home) == 0) {
-        errno = EPERM;
-        if (S_ISDIR(home.st_mode) && home.st_uid == geteuid() && !(home.st_mode & 077))
-            claim->file =
-                open(path_of(claim), create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
-    }
+    if (claim_trusts(claim->home))
+        claim->file =
+            open(path_of(claim), create | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, UNMADE);
     int error = claim->file == -1 ? -errno : 0;
     if (error != 0 && new_home)
         (void)rmdir(claim->home);
@@ -355,7 +362,8 @@ static int clear(int above, const char *name, int top)
     static unsigned number;
     char moved[32];
 
-    (void)fchmodat(above, name, 0700, 0); /* its owner, too, may have no right to read it */
+    /* Its owner, too, may have no right to read it. */
+    (void)fchmodat(above, name, 0700, AT_SYMLINK_NOFOLLOW);
     int file = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
     DIR *stream = file != -1 ? fdopendir(file) : NULL;
     const struct dirent *entry;
@@ -370,7 +378,7 @@ static int clear(int above, const char *name, int top)
             error = report("remove %s", entry->d_name);
         else if (top == -1)
             error = clear(file, entry->d_name, file);
-        else if (fchmodat(file, entry->d_name, 0700, 0) == -1 || /* its ".." changes */
+        else if (fchmodat(file, entry->d_name, 0700, AT_SYMLINK_NOFOLLOW) == -1 || /* its ".." */
                  (renameat(file, entry->d_name, top, moved) == -1 && errno != EEXIST &&
                   errno != ENOTEMPTY && errno != ENOTDIR))
             error = report("remove %s", entry->d_name);
@@ -381,11 +389,11 @@ static int clear(int above, const char *name, int top)
 
 static int undo_tree(char *path)
 {
-    int error;
+    int error, tries = TREE_TRIES;
 
     /* A process that is just being killed may have made something in between. */
     while ((error = clear(AT_FDCWD, path, -1)) == 0 && rmdir(path) == -1 && errno != ENOENT)
-        if (errno != ENOTEMPTY)
+        if (errno != ENOTEMPTY || --tries == 0)
             return report("remove %s", path);
     path = dirname(path);
     if (strcmp(basename(path), "boxes") == 0)

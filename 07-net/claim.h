@@ -46,6 +46,9 @@ struct claim {
 /* Where the claims lie on what doesn't outlive a boot. What lies on a disk has them there. */
 const char *claim_home(void);
 
+/* Is HOME there, and ours alone? If not, anybody may have made what lies in it: errno is set. */
+bool claim_trusts(const char *home);
+
 /* Lock the claim NAME (or one called by its token: NULL) below HOME; what a dead owner has left is
  * undone first. With LOCK_EX, as in flock(2), for oneself alone: -EBUSY without report() if another
  * owner lives. With LOCK_SH it is on what others use, too: .unmade if nobody does. Then make it,

@@ -256,6 +256,7 @@ static int join_rules(struct network *network)
 static int join_uplinks(struct network *network)
 {
     struct claim *claim = &network->claims[TABLE];
+    char bridge[NAME_MAX];
     int error = 0;
 
     if (setting_read("ipv4", "all", "forwarding") != '0')
@@ -264,6 +265,9 @@ static int join_uplinks(struct network *network)
         if (error != 0 || strcmp(own->link, "lo") == 0 ||
             setting_read("ipv4", own->link, "forwarding") != '0')
             continue; /* it does, as our bridge */
+        snprintf(bridge, sizeof(bridge), "bridge-%s", own->link);
+        if (claim_lives(claim_home(), bridge))
+            continue; /* another bridge of boxes, which sees to that itself, or doesn't want it */
         /* Without a line: it goes with the table. */
         error = nat_add("uplinks", own->link, NULL, claim->token);
         if ((error == 0 || error == -EEXIST) &&

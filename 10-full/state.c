@@ -52,9 +52,11 @@ static const char *claim_name(const struct spec *spec)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
+/* What others may have put into /tmp/ten-steps-UID is not believed. */
 static bool exists(const struct spec *spec)
 {
-    return access(state_path(spec, ""), F_OK) == 0;
+    return (spec->home != spec->claims || claim_trusts(spec->home)) &&
+           access(state_path(spec, ""), F_OK) == 0;
 }
 
 /* The last box to leave takes "boxes" with it, so that it may have to be made again. */
@@ -225,6 +227,8 @@ char **state_list(void)
     char path[PATH_MAX], **names = NULL;
 
     for (int i = 0; i < 2 && homes[i] != NULL; i++) {
+        if (i == 0 && !claim_trusts(homes[i]))
+            continue;
         snprintf(path, sizeof(path), "%s/boxes", homes[i]);
         int count = scandir(path, &entries, is_box, alphasort);
         for (int j = 0; j < count; j++)

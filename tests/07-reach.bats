@@ -125,6 +125,18 @@ load lib/network
     assert_contains "$output" second
 }
 
+@test "of the UDP flows, those are forgotten that lead to the port at this host's own addresses" {
+    start_box net sleep 60
+    serve "$WORLD_PID" udp "$WORLD" 5454 world
+    run -0 in_box "$TALK" ask udp "$WORLD" 5454
+    run -0 "$net" --explain --publish 5454:53/udp true
+    assert_contains "$output" "conntrack --dump"
+    refute_contains "$output" "conntrack --delete"
+    run in_world "$TALK" ask udp "$HOST" 5454 6000
+    run -0 "$net" --explain --publish 5454:53/udp true
+    assert_contains "$output" "conntrack --delete"
+}
+
 @test "UDP flows that can't be forgotten, as without nf_conntrack_netlink: one line, and the way out" {
     requires command:strace
     local trace=$BATS_TEST_TMPDIR/trace each
@@ -157,6 +169,16 @@ load lib/network
     assert_equal "$(cat /proc/sys/net/ipv4/conf/{wan,lan}/forwarding | xargs)" "0 0"
     in_world ip route delete 10.8.0.0/24
     ip link delete lan
+}
+
+@test "another bridge's boxes want no forwarding: it is left alone, until one of them does" {
+    start_box net --bridge br1 --bridge-address 172.28.0.1/16 --no-nat sleep 60
+    start_box net sleep 60
+    assert_equal "$(</proc/sys/net/ipv4/conf/br1/forwarding)" 0
+    start_box net --bridge br1 sleep 60
+    serve "$WORLD_PID" tcp "$WORLD" 8000 world
+    run -0 in_box "$TALK" ask tcp "$WORLD" 8000
+    assert_equal "$output" "world saw $HOST"
 }
 
 @test "a box does not reach the host's 127.0.0.1, not even by a trick" {

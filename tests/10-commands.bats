@@ -24,6 +24,21 @@ load lib/boxes
     expect_error 125 "No space left" sh -c "'$full' ps >/dev/full"
 }
 
+@test "what a stranger has put where an ordinary user's boxes lie is not believed" {
+    local place=/tmp/ten-steps-65534 file=$BATS_TEST_TMPDIR/file as_user=(env -u XDG_RUNTIME_DIR "${AS_USER[@]}")
+    mkdir -p "$place/boxes/web"
+    echo '{"command": ["true"]}' >"$place/boxes/web/state"
+    echo mine >"$file"
+    ln -s "$file" "$place/boxes/web/state.new"
+    chmod -R a+rwX "$place" "$file"
+    run -0 "${as_user[@]}" "$full" ps -a
+    refute_contains "$output" web
+    run -125 "${as_user[@]}" "$full" inspect web
+    assert_contains "$output" "box web: No such file or directory"
+    assert_equal "$(<"$file")" mine
+    rm -r "$place"
+}
+
 @test "logs: what it has written; -f: until its end" {
     mkfifo "$BATS_TEST_TMPDIR/go"
     exec 9<>"$BATS_TEST_TMPDIR/go"

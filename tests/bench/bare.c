@@ -145,7 +145,7 @@ static void make_devices(int root)
                                            {"pts/ptmx", "ptmx"}};
     char path[32];
 
-    MUST(mount_at(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k"));
+    MUST(mount_at(root, "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=1m"));
     int dev = find(root, "/dev");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "/dev/%s", names[i]);
