@@ -381,7 +381,7 @@ zero character special file 1:5 666"
     cd "/proc/$BOX_PID/root"
     assert_equal "$(stat -c '%n %a' dev dev/mqueue dev/pts dev/shm | xargs)" \
         "dev 755 dev/mqueue 755 dev/pts 755 dev/shm 1777"
-    assert_equal "$(($(stat -fc '%b * %S' dev))) $(($(stat -fc '%b * %S' dev/shm)))" "65536 67108864"
+    assert_equal "$(($(stat -fc '%b * %S' dev))) $(($(stat -fc '%b * %S' dev/shm)))" "1048576 67108864"
     assert_equal "$(status_of "$BOX_PID" Umask)" 0077
 }
 
