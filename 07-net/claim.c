@@ -24,7 +24,7 @@ enum {
     OWN_TRIES = 20,      /* until a claim that is just being undone counts as in use */
     SHARED_TRIES = 6000, /* until one that is just being made does */
     GLANCE = 8,          /* claims that a start looks at */
-    TREE_TRIES = 100,    /* until a tree that is being filled stays for the next one */
+    MAX_PASSES = 100000, /* at a tree, a level each: one that is being filled has no end */
     PATIENCE = 10000,    /* milliseconds to wait for the end of our box's processes ... */
     PASSING = 100        /* ... and of a dead one's */
 };
@@ -389,11 +389,11 @@ static int clear(int above, const char *name, int top)
 
 static int undo_tree(char *path)
 {
-    int error, tries = TREE_TRIES;
+    int error, passes = MAX_PASSES;
 
     /* A process that is just being killed may have made something in between. */
     while ((error = clear(AT_FDCWD, path, -1)) == 0 && rmdir(path) == -1 && errno != ENOENT)
-        if (errno != ENOTEMPTY || --tries == 0)
+        if (errno != ENOTEMPTY || --passes == 0)
             return report("remove %s", path);
     path = dirname(path);
     if (strcmp(basename(path), "boxes") == 0)
