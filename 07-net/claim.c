@@ -420,6 +420,8 @@ static int undo_line(char *line, const char *token, int patience)
         return link_remove_bridge(line, token);
     if (strcmp(verb, "forwarding") == 0)
         return forwarding_stop(line);
+    if (strcmp(verb, "localnet") == 0)
+        return setting_set("ipv4", line, "route_localnet", '0') ?: forwarding_stop(line);
     word = strsep(&line, " ");
     if (line != NULL && strcmp(verb, "element") == 0)
         return nat_remove(word, line, token);

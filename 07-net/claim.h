@@ -11,6 +11,7 @@
  *   element SET KEY           one element of a set or map in it
  *   bridge NAME               a bridge, whose hardware address is made of the token
  *   forwarding LINK           a link of the host that forwards because of us
+ *   localnet BRIDGE           a bridge that does, and routes 127.0.0.0/8: while there are rules
  *   symlink TARGET PATH       a symbolic link
  *   group PATH                a cgroup with all its processes
  *   frozen PATH               a cgroup whose processes are stopped

@@ -317,7 +317,8 @@ int nat_add(const char *set, const char *key, const char *data, const char *toke
     if (data != NULL)
         put_data(NFTA_SET_ELEM_DATA, bytes, encode(set, data, bytes));
     put_comment(NFTA_SET_ELEM_USERDATA, token);
-    return commit(-EEXIST);
+    int error = commit(-EEXIST);
+    return error == 0 ? nat_forget(key, data) : error;
 }
 
 int nat_has(const char *set, const char *key, const char *token)
@@ -342,5 +343,7 @@ int nat_remove(const char *set, const char *key, const char *token)
     batch(NFNL_MSG_BATCH_BEGIN);
     object(DELETE, set, key, key);
     error = commit(-ENOENT); /* it may have gone by itself */
+    if (error == 0 && key != NULL)
+        error = nat_forget(key, NULL);
     return error == -ENOENT ? 0 : error;
 }

@@ -240,8 +240,13 @@ static int join_rules(struct network *network)
         error = nat_add_table(table->token);
     if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
         return error == 1 ? 0 : error;
+    if (!table->unmade && nat_has(NULL, NULL, table->token) == 0) {
+        hint("'nft flush ruleset' does that: end all linked boxes, and start them again");
+        return refuse("the table of rules that the boxes share is gone");
+    }
     snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
-    if ((error = setting_set("ipv4", bridge, "route_localnet", '1')) != 0 ||
+    if ((error = claim_note(table, "localnet %s", bridge)) != 0 ||
+        (error = setting_set("ipv4", bridge, "route_localnet", '1')) != 0 ||
         (error = setting_set("ipv4", bridge, "forwarding", '1')) != 0 ||
         (error = claim_note(claim, "element same %s", same)) != 0 ||
         (error = claim_note(claim, "element bridges %s", bridge)) != 0)

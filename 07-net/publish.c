@@ -2,9 +2,6 @@
 /* The ports of this host that a box publishes. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +9,7 @@
 #include "../01-chroot/tool.h"
 #include "link.h"
 #include "nat.h"
-#include "netlink.h"
 #include "network.h"
-
-enum { MAX_PASSES = 256 };
 
 /* FIRST[-LAST]; returns LAST. Port 0 stands for any free one, and nobody asks for it by number. */
 static int read_range(char *text, const char *what, uint16_t *first)
@@ -95,72 +89,6 @@ static bool is_covered(const struct network *network, const struct publish *port
     return false;
 }
 
-/* Is ADDRESS, in network byte order, one of this host's OWN? */
-static bool is_own(uint32_t address, const struct address *own, int count)
-{
-    while (count > 0 && htonl(own[count - 1].address) != address)
-        count--;
-    return count > 0;
-}
-
-/* Is the FLOW, as the kernel lists it, one of UDP to PORT, at one of the COUNT addresses OWN, and
- * led elsewhere than to BOX? */
-static bool is_to(const struct publish *port, const struct nlmsghdr *flow, uint32_t box,
-                  const struct address *own, int count)
-{
-    const size_t header = sizeof(struct nfgenmsg);
-    unsigned char protocol;
-    uint16_t number, box_port;
-    uint32_t address, from;
-
-    netlink_read(flow, header, &protocol, 1, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_NUM, 0);
-    netlink_read(flow, header, &number, 2, CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT, 0);
-    netlink_read(flow, header, &address, 4, CTA_TUPLE_ORIG, CTA_TUPLE_IP, CTA_IP_V4_DST, 0);
-    netlink_read(flow, header, &from, 4, CTA_TUPLE_REPLY, CTA_TUPLE_IP, CTA_IP_V4_SRC, 0);
-    netlink_read(flow, header, &box_port, 2, CTA_TUPLE_REPLY, CTA_TUPLE_PROTO, CTA_PROTO_SRC_PORT,
-                 0);
-    return protocol == IPPROTO_UDP && number == htons(port->port) &&
-           (from != htonl(box) || box_port != htons(port->box_port)) &&
-           (port->address == 0 ? is_own(address, own, count) : address == htonl(port->address));
-}
-
-/* Forget the UDP flows to PORT: a flow's first packet decides where all others go, so a client that
- * keeps its own port would never reach BOX, which has the port now. In PASSES, of some each. */
-static int forget_flows(const struct publish *port, uint32_t box, int passes)
-{
-    enum { AT_ONCE = 32 };
-    struct address *own;
-    struct nfgenmsg header = {.nfgen_family = NFPROTO_IPV4};
-    const struct nlmsghdr *flow;
-    unsigned char tuples[AT_ONCE][128];
-    size_t sizes[AT_ONCE];
-    int count = 0, own_count = link_addresses(&own);
-
-    if (own_count < 0)
-        return own_count;
-    netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, &header,
-                    sizeof(header), "conntrack --dump --proto udp\tIPCTNL_MSG_CT_GET all");
-    while ((flow = netlink_next(NETLINK_NETFILTER)) != NULL)
-        if (count < AT_ONCE && is_to(port, flow, box, own, own_count)) {
-            sizes[count] = netlink_read(flow, sizeof(header), tuples[count], sizeof(tuples[0]),
-                                        CTA_TUPLE_ORIG, 0);
-            count++;
-        }
-    free(own);
-    int error = netlink_end(0, 0);
-    if (error != 0 || count == 0)
-        return error;
-    for (int i = 0; i < count; i++) {
-        netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
-                        sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");
-        netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
-    }
-    error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* some end by themselves */
-    if (error != 0 && error != -ENOENT)
-        return error;
-    return count == AT_ONCE && passes > 1 ? forget_flows(port, box, passes - 1) : 0;
-}
-
 int network_publish(struct network *network)
 {
     struct claim *claim = &network->claims[OWN];
@@ -186,8 +114,6 @@ int network_publish(struct network *network)
         }
         if (error == -EEXIST)
             return refuse("publish: the rules already have %s", key);
-        if (error == 0 && udp)
-            error = forget_flows(port, network->lease->address, MAX_PASSES);
     }
     return error;
 }

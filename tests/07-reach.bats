@@ -125,6 +125,22 @@ load lib/network
     assert_contains "$output" second
 }
 
+@test "a UDP client of a box that has ended does not reach the next one at its address" {
+    local client=("$TALK" ask udp "$HOST" 5353 6000)
+    start_box net --publish 5353:53/udp sleep 60
+    serve "$BOX_PID" udp 0.0.0.0 53 first
+    run -0 in_world "${client[@]}"
+    assert_contains "$output" first
+    end_boxes
+    start_box net sleep 60
+    assert_equal "$(address_in_box)" 172.27.0.2/16
+    serve "$BOX_PID" udp 0.0.0.0 53 second
+    run ! in_world "${client[@]}"
+    refute_contains "$output" second
+    run -0 ask udp 172.27.0.2 53
+    assert_contains "$output" second
+}
+
 @test "of the UDP flows, those are forgotten that lead to the port at this host's own addresses" {
     start_box net sleep 60
     serve "$WORLD_PID" udp "$WORLD" 5454 world
@@ -179,6 +195,21 @@ load lib/network
     serve "$WORLD_PID" tcp "$WORLD" 8000 world
     run -0 in_box "$TALK" ask tcp "$WORLD" 8000
     assert_equal "$output" "world saw $HOST"
+}
+
+@test "the bridge routes 127.0.0.0/8 and forwards no longer than there are rules" {
+    local settings=/proc/sys/net/ipv4/conf/br0
+    start_box net --no-nat sleep 60
+    assert_equal "$(cat $settings/{route_localnet,forwarding} | xargs)" "0 0"
+    start_box net --publish 8080:80 sleep 60
+    assert_equal "$(cat $settings/{route_localnet,forwarding} | xargs)" "1 1"
+    end_box
+    assert_equal "$(cat $settings/{route_localnet,forwarding} | xargs)" "0 0"
+    # And again for the next one.
+    start_box net --publish 8080:80 sleep 60
+    serve "$BOX_PID" tcp 0.0.0.0 80 box
+    run -0 ask tcp 127.0.0.1 8080
+    assert_contains "$output" "box saw"
 }
 
 @test "a box does not reach the host's 127.0.0.1, not even by a trick" {

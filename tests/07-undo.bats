@@ -390,6 +390,16 @@ leave_behind() {
 
 # While links change, the kernel sets such a setting, sets it back and tries again: who comes in between sees
 # it on, and then no packet passes.
+@test "'nft flush ruleset' while boxes run: a start says what is gone, and works when they have ended" {
+    start_box net sleep 60
+    nft flush ruleset
+    expect_error 125 "the table of rules that the boxes share is gone" "$net" true
+    assert_hint "start them again"
+    end_box
+    nothing_of_ours
+    run -0 "$net" ping -c1 -W5 "$WORLD"
+}
+
 @test "nobody joins before all settings are there" {
     requires command:strace
     local conf=/proc/sys/net/ipv4/conf/wan/forwarding modes seen=
