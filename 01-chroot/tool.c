@@ -118,12 +118,16 @@ void explain(const char *format, ...)
     vsnprintf(step, sizeof(step), format, arguments);
     va_end(arguments);
 
-    int shell = (int)strcspn(step, "\t"), room = COLUMN;
-    const char *call = step[shell] == '\t' ? step + shell + 1 : "";
+    char *call = step + strcspn(step, "\t");
+    int shell = (int)(call - step), room = COLUMN;
+    if (*call == '\t')
+        *call++ = '\0';
+    tool_replace_control(step, '?');
+    tool_replace_control(call, '?');
     bool terminal = isatty(error_file);
     if (terminal && room > SCREEN - (int)strlen("host#   ") - (int)strlen(call))
         room = SCREEN - (int)strlen("host#   ") - (int)strlen(call);
-    dprintf(error_file, "%4s# %-*.*s%s%s\n", tool_at, room > 0 ? room : 0, shell, step,
+    dprintf(error_file, "%4s# %-*s%s%s\n", tool_at, room > 0 ? room : 0, step,
             terminal && shell > room ? "\n          " : "  ", call);
     errno = saved;
 }

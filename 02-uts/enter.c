@@ -25,7 +25,7 @@ static const char usage[] =
     "Example: enter 4711 hostname\n"
     "\n"
     "The same in the shell:\n"
-    "  sudo nsenter --target 4711 --all\n";
+    "  sudo nsenter --target 4711 --all --preserve-credentials\n";
 
 static const struct {
     const char *name; /* below /proc/PID/ns; all but time, which no tool makes new */
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         if (differs(pid, kinds[i].name))
             flags |= kinds[i].flag;
     if (flags != 0)
-        explain("nsenter --target %d --all\tsetns(%d, %#x)", pid, process, flags);
+        explain("nsenter -a -t %d --preserve-credentials\tsetns(%d, %#x)", pid, process, flags);
     if (flags != 0 && setns(process, flags) == -1)
         die("setns");
     /* END */

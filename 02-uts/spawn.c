@@ -122,7 +122,7 @@ struct child spawn_with(struct clone_args arguments)
         if (errno == EACCES && (asked & CLONE_INTO_CGROUP))
             hint("that group isn't in your branch: start this with 'systemd-run --user --scope'");
         if (errno == EPERM && (asked & CLONE_NEWUSER))
-            hint("this machine may keep user namespaces for root: 'make doctor' names the setting");
+            hint("not possible after chroot(2); or this machine forbids it: see 'make doctor'");
         report("clone3");
     }
     child.sync = pair[child.pid == 0];
@@ -193,7 +193,7 @@ int spawn_wait(const struct child *child)
             continue;
         /*
          * The terminal sends its signals (SI_KERNEL) to the whole foreground group, so the command
-         * has received this one already, unless it has left the group. Only a hangup goes to the
+         * has received this one already, unless it has left the group. Only a hangup can go to the
          * session leader alone.
          */
         bool from_terminal = info.si_code == SI_KERNEL && info.si_signo != SIGHUP &&

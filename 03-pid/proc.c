@@ -25,8 +25,11 @@ void mounts_make_private(void)
 {
     /* EXERCISE 3.2: keep the mounts that follow from reaching the host. mount(2), MS_PRIVATE */
     explain("mount --make-rprivate /\tmount(NULL, \"/\", NULL, MS_REC|MS_PRIVATE, NULL)");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1) {
+        if (errno == EINVAL)
+            hint("\"/\" is not a mount point: not possible after chroot(2), see chapter 4");
         die("make the mounts private");
+    }
     /* END */
 }
 

@@ -63,7 +63,7 @@ static void make_target(const struct root *root, const char *path, mode_t kind)
             die("asprintf");
         close(root_target(root, leads_to, kind));
         free(leads_to);
-    } else {
+    } else if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
         explain("%s %s\t%s(\"%s\")", kind == S_IFDIR ? "mkdir" : "touch", target_shown(root, path),
                 kind == S_IFDIR ? "mkdirat" : "mknodat", name);
         made = kind == S_IFDIR ? mkdirat(directory, name, 0755)

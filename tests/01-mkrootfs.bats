@@ -199,12 +199,24 @@ a_script() {
 @test "--explain prints the commands that do the same" {
     local script=$BATS_TEST_TMPDIR/bin/told other=$BATS_TEST_TMPDIR/other
     a_script told hello
-    run -0 "$(tool mkrootfs)" --explain "$new" "$script"
-    assert_contains "$output" "cp $script $new.new$script"
+    run -0 --separate-stderr "$(tool mkrootfs)" --explain "$new" "$script"
+    assert_equal "$output" ""
+    assert_contains "$stderr" "cp $script $new.new$script"
     # typed in, in their order, they make the same files
-    sed -n 's/^host# //p' <<<"$output" | grep -v '^ldd' | sed "s|$new|$other|g" >"$other.sh"
+    sed -n 's/^host# //p' <<<"$stderr" | grep -v '^ldd' | sed "s|$new|$other|g" >"$other.sh"
     run -0 bash -e "$other.sh"
     assert_equal "$(cd "$other" && find . -type f -path "*lib*" -exec cksum {} + | sort)" \
         "$(cd "$new" && find . -type f -path "*lib*" -exec cksum {} + | sort)"
     assert_equal "$(cd "$other" && find . -printf '%p %m\n' | sort)" "$(cd "$new" && find . -printf '%p %m\n' | sort)"
+}
+
+@test "--explain, and nobody reads on: nothing is left" {
+    local shell
+    for shell in bash dash; do
+        command -v "$shell" || continue
+        run "$shell" -c "$shell"' "$0" --explain "$1" true 2>&1 | head -n 1' "$(tool mkrootfs)" "$new"
+        assert_equal "$output" "host# mkdir $new.new"
+        wait_until 5 test ! -e "$new.new"
+        [ ! -e "$new" ]
+    done
 }

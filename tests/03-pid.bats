@@ -184,6 +184,14 @@ sees() {
     done
 }
 
+@test "after a chroot it fails, and says why" {
+    local root=$BATS_TEST_TMPDIR/root
+    "$COURSE/01-chroot/mkrootfs" "$root" true
+    cp "$(tool pid)" "$root/bin"
+    expect_error 125 "make the mounts private: Invalid argument" "$COURSE/01-chroot/chroot" "$root" pid true
+    assert_hint "chroot"
+}
+
 @test "an ordinary user learns why it fails, and the way out" {
     expect_error 125 "Operation not permitted" as_user "$(tool pid)" true
     assert_hint root

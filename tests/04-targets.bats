@@ -24,6 +24,16 @@ lacks_mount() {
     lacks_mount self "$victim"
 }
 
+@test "--explain: what a link of the root says can't reach the terminal; nothing is made twice" {
+    make_bare_root
+    ln -s $'x\e]0;title\a\nhost# rm -rf /srv' "$ROOT/link"
+    run -0 "$(tool mnt)" --explain --root "$ROOT" --tmpfs /link --tmpfs /new/ /bin/probe ids
+    refute_contains "$output" $'\e'
+    refute_contains "$output" $'\nhost# rm'
+    assert_contains "$output" "mkdir $ROOT/x?]0;title??host# rm -rf"
+    assert_equal "$(grep -c "mkdir $ROOT/new" <<<"$output")" 1
+}
+
 # bats test_tags=ex:4-2
 @test "a target is looked up again if the kernel can't be sure that it lies in the root" {
     requires command:strace
