@@ -142,13 +142,13 @@ domainname_of() {
 # bats test_tags=ex:2-3
 @test "enter: what --explain prints leads to the same user, too" {
     local line
-    start_command unshare --user --fork --kill-child sleep 60
+    start_command "${ON_HOST[@]}" unshare --user --fork --kill-child sleep 60
     wait_until 5 box_waits sleep
     run -0 "$(tool enter)" --explain "$(host_number "$BOX_PID")" id -u
     assert_equal "${lines[-1]}" 65534
     line=$(sed -n 's/^host# \(nsenter .*[^ ]\)  *setns.*/\1/p' <<<"$output")
     # shellcheck disable=SC2086 # a command line
-    run -0 $line id -u
+    run -0 "${ON_HOST[@]}" $line id -u
     assert_equal "$output" 65534
 }
 

@@ -168,11 +168,8 @@ stacked() {
     new=$(random_name)
     start_box overlay --lower below --diff --mount merged cat go
     assert_isolated "$BOX_PID" mnt
-    stack=/proc/$BOX_PID/cwd/merged
-    [ -e "$stack/kept" ]
-    echo >"$stack/$new"
-    echo more >>"$stack/changed"
-    rm "$stack/gone"
+    [ -e "/proc/$BOX_PID/cwd/merged/kept" ]
+    "${ON_HOST[@]}" sh -ec 'cd "/proc/$0/cwd/merged"; echo >"$1"; echo more >>changed; rm gone' "$(host_number "$BOX_PID")" "$new"
     end_wait
     assert_equal "$(sort "$BOX_OUT")" "$(printf '%s\n' "A /$new" "C /changed" "D /gone")"
     assert_equal "$(cat below/*)" $'below\nbelow\nbelow'
@@ -205,7 +202,7 @@ stacked() {
     first=$BOX_PID
     start_box overlay --lower "$ROOTFS" sleep 61
     name=$(random_name)
-    echo 1 >"/proc/$first/root/$name"
+    "${ON_HOST[@]}" sh -c 'echo 1 >"/proc/$0/root/$1"' "$(host_number "$first")" "$name"
     [ ! -e "/proc/$BOX_PID/root/$name" ]
     [ ! -e "$ROOTFS/$name" ]
     [ -e "/proc/$first/root/$name" ]

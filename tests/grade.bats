@@ -135,6 +135,31 @@ END
     assert_equal "$(grep -c '^not ok' <<<"$seen")" "$("$COURSE/tests/bin/graded" | cut -f2 | grep -c core)"
 }
 
+@test "links where the judge writes lead nowhere: a program printed into its own does not run there" {
+    # The judge writes what the second box prints to a file that the first could put a link in place of.
+    submit plants <<'END'
+if [[ $0 == */enter ]]; then exit 1; fi
+[ $# -lt 3 ] || for check in /run/tmp/check.*; do
+    for number in {1..9}; do ln -s /run/judge/bin/02-uts/enter "$check/box.$number.out"; done
+done 2>/dev/null
+[[ $(readlink /proc/self/fd/1) != */enter ]] || cat <<'PROGRAM'
+#!/bin/sh
+pid=$(grep -l "^NSpid:.*[[:space:]]$1\$" /proc/[1-9]*/status | head -n 1 | cut -d/ -f3)
+shift
+exec nsenter --target "$pid" --uts "$@"
+PROGRAM
+script=
+while [[ $1 == --* ]]; do
+    [ "$1" = --hostname ] && script+="hostname '$2';" || script+="echo '$2' >/proc/sys/kernel/domainname;"
+    shift 2
+done
+exec unshare --uts sh -c "$script"' "$@"' sh "$@"
+END
+    run -0 grade --bin --chapters 2 plants
+    assert_equal "$(of plants '[.exercises[] | select(.core.passed) | .exercise] | join(" ")')" 2.1
+    grep -q "Too many levels of symbolic links" "$BATS_TEST_TMPDIR/out/plants/log"
+}
+
 @test "an interrupted class continues where it stopped, and leaves nothing running" {
     local class=(mini sleeps sleeps-too)
     submit_mini
@@ -172,6 +197,35 @@ END
     [ ! -e /run/tmp/evil ]
 }
 
+@test "a submission is what it is called: in a folder named like a chapter, in a tar of any owner, in a class" {
+    local class=$submissions/class
+    cd "$submissions"
+    submit_mini
+    mkdir class && mv mini class/03-ada && mkdir -p class/other/02-uts && ln -s /etc class/other/02-uts/link
+    mkdir -p big/02-uts && truncate -s 200M big/02-uts/big.c && tar --owner='a b:0' -czf big.tgz big
+    run -0 grade --bin --chapters 2 class/03-ada big.tgz
+    assert_equal "$(of 03-ada .points)" 100
+    assert_equal "$(of big '"\(.verdict): \(.why)"')" "can't be read: the tar is too large"
+    # What can't be executed is another submission.
+    chmod -x class/03-ada/02-uts/*
+    run -0 grade --bin --chapters 2 class/03-ada
+    assert_equal "$(of 03-ada .points)" 0
+    chmod +x class/03-ada/02-uts/*
+    run -0 grade --bin --chapters 2 class/03-ada
+    assert_equal "$(of 03-ada .points)" 100
+    expect_error 125 "has grades of another kind (bin 2)" "$COURSE/tests/bin/grade" --here --out "$BATS_TEST_TMPDIR/out" class/03-ada
+}
+
+@test "a starter tree takes nothing along that lies beside the course" {
+    local course=$submissions/course
+    mkdir "$course"
+    cp -a "$COURSE"/{[01][0-9]-*,tests,Makefile,README.md,LICENSE} "$course"
+    mkdir -p "$course"/{.build,ada/02-uts,03-ada,grades} && touch "$course"/{ada/02-uts/uts.c,03-ada/main.c,grades/diff}
+    KEEP_OBJECTS=1 "$course/tests/bin/starter" "$submissions/starter"
+    assert_equal "$(ls "$submissions/starter" | xargs)" \
+        "$(cd "$COURSE" && ls -d [01][0-9]-* LICENSE Makefile README.md tests | xargs)"
+}
+
 @test "sources: exercise by exercise; what doesn't build, what is red, and what was not checked are told apart" {
     local half=$submissions/half
     mkdir -p "$half"/{02-uts,03-pid}
@@ -187,6 +241,7 @@ END
     assert_equal "$(of half '[.checks[] | select(.exercise[0:1] == "3") | .rationale] | unique | join(" ")')" "doesn't build"
 
     cp "$COURSE"/02-uts/main.c "$half/02-uts"
+    printf '/* \033[8m */\n' >>"$half/02-uts/main.c"
     run -0 grade --chapters 2-3 half
     assert_equal "$(of half '[.exercises[] | select(.core.passed) | .exercise] | join(" ")')" "2.1 2.2 2.3"
     run -0 grade --chapters 2-3 half
@@ -194,7 +249,16 @@ END
     run -0 jq -e '.tests | length > 3' "$BATS_TEST_TMPDIR/out/half/results.json"
     run -0 jq -e ".score == $(of half .points)" "$BATS_TEST_TMPDIR/out/half/results.json"
     grep -q "^+.*CLONE_NEW[U]TS" "$BATS_TEST_TMPDIR/out/half/diff"
+    run ! grep $'\033' "$BATS_TEST_TMPDIR/out/half/diff"
     grep -q '<testsuites name="half"' "$BATS_TEST_TMPDIR/out/half/junit.xml"
+}
+
+@test "make check does not call an exercise done whose checks were cut off" {
+    cp -a "$COURSE"/[01][0-9]-* "$submissions"
+    BIN_DIR=$submissions LIMIT=3 run -1 "$COURSE/tests/bin/check" 2.1
+    assert_contains "$output" "not checked: of "
+    refute_contains "$output" done
+    [ -e "$submissions/.build/undone/2.1" ]
 }
 
 @test "formats: as Gradescope, JUnit and Classroom 50 describe them" {
@@ -220,8 +284,12 @@ END
     assert_equal "$(jq -c '[.score, .execution_time, (.tests | length), .tests[2].score, .tests[2].max_score, .tests[2].status]' <<<"$result")" \
         '[46.7,12,3,0,53.3,"failed"]'
     result=$(jq -r -f "$COURSE/tests/grade/junit.jq" "$grade")
-    assert_contains "$result" '<testsuites name="ada" tests="3" failures="1" skipped="1" time="12.5">'
+    assert_contains "$result" '<testsuites name="ada" tests="3" failures="1" errors="0" skipped="1" time="12.5">'
     assert_contains "$result" 'name="a &lt;b&gt;"'
+    # A submission without a grade is an error, not a success; and what XML can't hold is left out.
+    result=$(jq '.verdict = "too slow" | .why = "\uffff" | .checks[].passed = null' "$grade" | jq -r -f "$COURSE/tests/grade/junit.jq")
+    assert_contains "$result" 'failures="0" errors="3" skipped="0"'
+    assert_equal "$(grep -c '<error message="too slow: ?"/>' <<<"$result")" 3
 }
 
 @test "chapters 7 to 10: core is all, and the chapters before are the course's" {
