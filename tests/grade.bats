@@ -253,8 +253,9 @@ END
 
 @test "make check does not call an exercise done whose checks were cut off" {
     cp -a "$COURSE"/[01][0-9]-* "$submissions"
-    BIN_DIR=$submissions LIMIT=3 run -1 "$COURSE/tests/bin/check" 2.1
-    assert_contains "$output" "not checked: of "
+    # bats ends before its time, after one of two.
+    BIN_DIR=$submissions run -1 env 'BASH_FUNC_bats%%=() { printf "1..2\nok 1 one\n"; }' "$COURSE/tests/bin/check" 2.1
+    assert_contains "$output" "not checked: of 2 checks 1 had passed"
     refute_contains "$output" "done:"
     [ -e "$submissions/.build/undone/2.1" ]
 }
