@@ -31,9 +31,9 @@ int nat_add(const char *set, const char *key, const char *data, const char *toke
 int nat_has(const char *set, const char *key, const char *token);
 int nat_remove(const char *set, const char *key, const char *token);
 
-/* Both do this too. Forget the UDP flows to the port KEY, but those to DATA: a flow's first packet
- * decides where all others go. So a client that keeps its own port would never reach a new box at
- * KEY, and after that one's end it would reach the next box at its address. */
+/* nat_add() and nat_remove() call it. Forget the UDP flows to the port KEY, but those to DATA: a
+ * flow's first packet decides where all others go. So a client that keeps its own port would never
+ * reach a new box at KEY, and after that one's end it would reach the next box at its address. */
 int nat_forget(const char *key, const char *data);
 
 #endif

@@ -33,16 +33,22 @@ submit_mini() {
     cp "$submissions/mini/02-uts/uts" "$submissions/mini/02-uts/enter"
 }
 
-@test "a program of 50 lines that isolates, in C or in the shell, gets all of chapter 2's core" {
-    submit_mini
-    submit shell <<'END'
-if [[ $0 == */enter ]]; then exec nsenter --target "$1" --uts "${@:2}"; fi
-script= arguments=()
+# submit_shell NAME: one that isolates as uts does, after the lines that are read.
+submit_shell() {
+    cat - /dev/fd/4 4<<'END' | submit "$1"
+script=
 while [[ $1 == --* ]]; do
     [ "$1" = --hostname ] && script+="hostname '$2';" || script+="echo '$2' >/proc/sys/kernel/domainname;"
     shift 2
 done
 exec unshare --uts sh -c "$script"' "$@"' sh "$@"
+END
+}
+
+@test "a program of 50 lines that isolates, in C or in the shell, gets all of chapter 2's core" {
+    submit_mini
+    submit_shell shell <<'END'
+if [[ $0 == */enter ]]; then exec nsenter --target "$1" --uts "${@:2}"; fi
 END
     run -0 grade --bin --chapters 2 mini shell
     assert_equal "$(of mini '"\(.verdict) \(.core.points) \(.points)"')" "graded 100 100"
@@ -137,7 +143,7 @@ END
 
 @test "links where the judge writes lead nowhere: a program printed into its own does not run there" {
     # The judge writes what the second box prints to a file that the first could put a link in place of.
-    submit plants <<'END'
+    submit_shell plants <<'END'
 if [[ $0 == */enter ]]; then exit 1; fi
 [ $# -lt 3 ] || for check in /run/tmp/check.*; do
     for number in {1..9}; do ln -s /run/judge/bin/02-uts/enter "$check/box.$number.out"; done
@@ -148,12 +154,6 @@ pid=$(grep -l "^NSpid:.*[[:space:]]$1\$" /proc/[1-9]*/status | head -n 1 | cut -
 shift
 exec nsenter --target "$pid" --uts "$@"
 PROGRAM
-script=
-while [[ $1 == --* ]]; do
-    [ "$1" = --hostname ] && script+="hostname '$2';" || script+="echo '$2' >/proc/sys/kernel/domainname;"
-    shift 2
-done
-exec unshare --uts sh -c "$script"' "$@"' sh "$@"
 END
     run -0 grade --bin --chapters 2 plants
     assert_equal "$(of plants '[.exercises[] | select(.core.passed) | .exercise] | join(" ")')" 2.1
