@@ -76,10 +76,11 @@ void tool_option(int option)
 long long tool_number(const char *text, const char *what, long long min, long long max)
 {
     char *end;
+    bool octal = text[0] == '0' && text[1] != '\0'; /* the kernel would take 010 for 8 */
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if ((text[0] != '-' && (text[0] < '0' || text[0] > '9')) || *end != '\0' || errno == ERANGE ||
-        number < min || number > max)
+        octal || number < min || number > max)
         fail("invalid %s '%s': expected a whole number from %lld to %lld", what, text, min, max);
     return number;
 }
@@ -108,7 +109,7 @@ void tool_side(const char *side)
 void explain(const char *format, ...)
 {
     enum { SCREEN = 80, COLUMN = 44 }; /* characters */
-    char step[2048];
+    char step[12288]; /* overlay's options, of 4096 bytes at most, stand in both columns */
     va_list arguments;
 
     if (!explaining)

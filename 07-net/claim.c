@@ -291,22 +291,36 @@ static const struct dirent *next_entry(DIR *stream)
     return entry;
 }
 
-/* Remove the group PATH, or else those that the box has made in it, and then PATH. */
-static int remove_group(const char *path)
+/* Append to PATH the first group in it, if there is one and room. */
+static bool append_group(char *path)
 {
-    char below[PATH_MAX];
-    int error = rmdir(path) == 0 || errno == ENOENT ? 0 : -errno;
-    DIR *stream = error == -EBUSY ? opendir(path) : NULL;
-    const struct dirent *entry;
+    DIR *stream = opendir(path);
+    const struct dirent *entry = next_entry(stream);
 
-    while (error != 0 && (entry = next_entry(stream)) != NULL)
-        if (entry->d_type == DT_DIR &&
-            snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below) &&
-            remove_group(below) == 0)
-            error = rmdir(path) == 0 ? 0 : -errno;
+    while (entry != NULL && entry->d_type != DT_DIR)
+        entry = next_entry(stream);
+    bool fits = entry != NULL && strlen(path) + strlen(entry->d_name) + 2 <= PATH_MAX;
+    if (fits)
+        strcat(strcat(path, "/"), entry->d_name);
     if (stream != NULL)
         closedir(stream);
-    return error;
+    return fits;
+}
+
+/* Remove the group PATH, and before it those that the box has made in it, however deep they lie. */
+static int remove_group(const char *path)
+{
+    char group[PATH_MAX];
+
+    snprintf(group, sizeof(group), "%s", path);
+    while (true) {
+        int error = rmdir(group) == 0 || errno == ENOENT ? 0 : -errno;
+        if (error == -EBUSY && append_group(group))
+            continue;
+        if (error != 0 || strlen(group) == strlen(path))
+            return error;
+        *strrchr(group, '/') = '\0';
+    }
 }
 
 int file_write(const char *directory, const char *name, const char *value)
@@ -337,7 +351,7 @@ static int write_group(const char *path, const char *file, const char *value)
 static int undo_group(char *path, int patience)
 {
     explain("rmdir %s\trmdir(\"%s\")", path, path);
-    int error = remove_group(path);
+    int error = rmdir(path) == 0 || errno == ENOENT ? 0 : -errno;
     if (error == -EBUSY && write_group(path, "cgroup.kill", "1") != 0)
         return error;
     for (; error == -EBUSY && patience > 0; patience--) {

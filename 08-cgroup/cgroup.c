@@ -36,7 +36,7 @@ static int enable(const char *group, const char *controller)
      * group one of threads instead, below which no process can be born. The top has no type.
      */
     if (group_read(group, "cgroup.type", type, sizeof(type)) == 0 &&
-        group_number(group, "cgroup.procs", "") > 0)
+        group_number(group, "cgroup.procs", "") >= 0) /* 0: of another pid namespace */
         return -EBUSY;
     snprintf(order, sizeof(order), "+%s", controller);
     return group_write(group, "cgroup.subtree_control", order);

@@ -108,7 +108,7 @@ static int choose_parent(const char *top, bool hands_down, char *parent)
     int error = errno;
     find_own(top, parent);
     for (; strlen(parent) > strlen(top); *strrchr(parent, '/') = '\0')
-        if (is_writable(parent) && !(hands_down && group_number(parent, "cgroup.procs", "") > 0))
+        if (is_writable(parent) && !(hands_down && group_number(parent, "cgroup.procs", "") >= 0))
             return 0;
     hint("run it as root and outside of boxes, or in a branch of the tree that is delegated to you "
          "and has room for a group: 'systemd-run --user --scope -p Delegate=yes COMMAND'");

@@ -22,7 +22,8 @@ static int read_layers(struct config *config, const char *label)
 
     for (; layers != NULL && layers[count] != NULL; count++) {
         char *digits = digest_digits(layers[count]);
-        if (digits == NULL)
+        /* The text itself must have them, without escapes: store_collect() looks for them there. */
+        if (digits == NULL || strstr(config->text, digits) == NULL)
             return refuse("%s: '%.80s' is not the sha256 digest of a layer", label, layers[count]);
         layers[count] = digits;
     }

@@ -370,6 +370,8 @@ static int open_beside(const char *path)
         fail("save %s: not a file", path);
     snprintf(directory, sizeof(directory), "%s", path);
     int file = open(dirname(directory), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (file == -1 && errno == EOPNOTSUPP)
+        hint("this file system has no files without a name: 'full save IMAGE > %s'", path);
     if (file == -1)
         die("save %s", path);
     return file;

@@ -156,6 +156,7 @@ void overlay_mount(struct stack *stack, const char *target)
         hint("this kernel has no overlay file system: try 'sudo modprobe overlay'");
     else if (error == EINVAL || error == ELOOP)
         hint("upper and work must be on one file system, not an overlay, no directory in another; "
+             "before Linux 5.19 no layer may have mapped ids: 'full run --userns host'; "
              "'sudo dmesg | grep overlay' has the kernel's own words");
     errno = error;
     if (error != 0)

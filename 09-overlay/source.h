@@ -2,7 +2,7 @@
  * Images in a tar, as "docker save" writes it, older (manifest.json, a configuration and the tars
  * of layers) or newer (the same, in an OCI layout), and as OCI layouts are (index.json, manifests
  * by architecture, blobs). A manifest or configuration whose name is a digest has to have it; of a
- * layer, layer.h checks the tar inside.
+ * layer, layer.c checks the tar inside.
  *
  * The tar is not unpacked: its headers say where in it each file lies.
  *

@@ -46,8 +46,8 @@ int background_begin(const char *name)
         die("wait for %s%s", name ? "box " : "the command", name ? name : "");
     if (got == 0) /* it ends, and undoes first what it has made */
         waitpid(process, &status, 0);
-    else if (name != NULL)
-        printf("%s\n", name);
+    else if (name != NULL && (printf("%s\n", name) < 0 || fflush(stdout) != 0))
+        die("write");
     exit(got == 1 ? EXIT_SUCCESS : WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_TOOL);
 }
 

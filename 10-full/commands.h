@@ -47,4 +47,7 @@ bool command_next(char **argv, struct spec *box);
 /* Host. Put the options that HELP lists into SPEC, for 'full exec' too. */
 void options_read(struct spec *spec, int argc, char **argv, const char *help);
 
+/* Host. Have SPEC's command limited by TEXT, which --ulimit gives as NAME=SOFT[:HARD]. */
+void options_limit(struct spec *spec, const char *text);
+
 #endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -15,6 +16,7 @@
 #include "../02-uts/spawn.h"
 #include "../04-mnt/mount.h"
 #include "../06-user/idmap.h"
+#include "../08-cgroup/group.h"
 #include "background.h"
 #include "box.h"
 #include "harden.h"
@@ -68,6 +70,24 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
 }
 
 /*
+ * An init is the tool still, and only root may look into that (harden.h). Its first child is the
+ * command, which is in the same namespaces.
+ */
+static void go_by_command(struct spec *box)
+{
+    char init[64], process[32];
+
+    snprintf(init, sizeof(init), "/proc/%d/task/%d", box->pid, box->pid);
+    int pid = (int)group_number(init, "children", "");
+    snprintf(process, sizeof(process), "/proc/%d", pid);
+    int found = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (found == -1 || group_number(process, "status", "PPid:") != box->pid)
+        return;
+    box->pid = pid;
+    box->process = found;
+}
+
+/*
  * Enter the namespaces of the box and make a child in them: returns twice, like spawn(). To enter
  * the mount namespace is to enter its root; the pid namespace is only entered by children. The
  * cgroup namespace comes last and in the child, as nobody moves into a group from outside its
@@ -90,6 +110,8 @@ static struct child enter_and_spawn(const struct spec *box)
     /* Now: from the box's user namespace, a process of the host's, as its init, can't be seen. */
     snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", box->pid);
     int group = open(path, O_RDONLY | O_CLOEXEC);
+    if (group == -1 && errno != ENOENT && errno != ESRCH)
+        die("open %s", path);
     if (group == -1)
         fail("box %s: is not running any more", box->name);
 
@@ -140,15 +162,19 @@ int command_exec(int argc, char **argv, char **whole)
     if (box.first_id == 0)
         harden_run_from_copy(whole);
     list_add_all(&box.environment, asked.environment);
+    for (char **limit = box.ulimits; limit != NULL && *limit != NULL; limit++)
+        options_limit(&box, *limit);
     box.user = asked.user != NULL ? asked.user : box.user;
     box.workdir = asked.workdir != NULL ? asked.workdir : box.workdir;
     box.command = tool_command(argc, argv);
     box.detach = asked.detach;
-    box.init = false;
     box.tty = asked.tty;
     box.interactive = asked.interactive;
 
+    if (box.init && geteuid() != 0)
+        go_by_command(&box);
     umask(022); /* as for the box's own command */
+    box.init = false;
     int waiting = box.detach ? background_begin(NULL) : -1;
     streams_open(&box, -1);
     struct child child = enter_and_spawn(&box);

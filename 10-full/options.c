@@ -60,7 +60,8 @@ static const char usage[] =
     "      --cpuset-cpus=LIST on these processors only (default: all)\n"
     "      --pids-limit=N     at most N processes (default, 0, -1: no limit)\n"
     "      --init             PID 1 is a small init (default: PID 1 is COMMAND, unless\n"
-    "                         root has no cgroup to end all others by)\n"
+    "                         root has no cgroup to end all others by); it passes on\n"
+    "                         HUP, INT, QUIT, TERM, USR1, USR2 and WINCH only\n"
     "      --cap-add=NAME     keep a capability, or ALL; repeatable; SYS_ADMIN can\n"
     "                         mount, and so undo :ro, --read-only and /proc's covers\n"
     "      --cap-drop=NAME    drop a capability, or ALL; repeatable\n"
@@ -222,7 +223,7 @@ static const char *const resources[RLIM_NLIMITS] = {
  * A hard limit that the box may not raise itself is raised for this process, and so for its
  * children. If that is denied here, the box will report it.
  */
-static void add_limit(struct spec *spec, const char *text)
+void options_limit(struct spec *spec, const char *text)
 {
     char *hard = strdupa(text);
     const char *name = strsep(&hard, "="), *soft = strsep(&hard, ":");
@@ -304,9 +305,10 @@ static void take(struct spec *spec, const char *name)
         spec->seccomp = first_of_two(optarg, "seccomp", "default", "off");
     else if (is(name, "userns"))
         spec->user_namespace = first_of_two(optarg, "userns", "auto", "host");
-    else if (is(name, "ulimit"))
-        add_limit(spec, optarg);
-    else if (is(name, "stop-signal"))
+    else if (is(name, "ulimit")) {
+        list_add(&spec->ulimits, optarg);
+        options_limit(spec, optarg);
+    } else if (is(name, "stop-signal"))
         spec->stop_signal = signal_number(optarg, "signal");
     else if (is(name, "stop-timeout"))
         spec->stop_timeout = (int)tool_number(optarg, "stop timeout", 0, MAX_STOP);

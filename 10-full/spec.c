@@ -39,7 +39,7 @@ static const struct field {
     FIELD(FLAG, user_namespace), FIELD(NUMBER, first_id),  FIELD(NUMBER, capabilities),
     FIELD(NUMBER, namespaces),   FIELD(FLAG, seccomp),     FIELD(NUMBER, stop_signal),
     FIELD(NUMBER, stop_timeout), FIELD(NUMBER, created),   FIELD(NUMBER, ended),
-    FIELD(NUMBER, status),
+    FIELD(NUMBER, status),       FIELD(LIST, ulimits),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -38,6 +38,7 @@ struct spec {
     char **command, **environment, **groups; /* the latter: more of the user's */
     char **ports;                            /* published, as --publish has them */
     char **mounts;                           /* its volumes and tmpfs, as asked for */
+    char **ulimits;                          /* as --ulimit has them */
     bool running;                            /* when read back, whether its claim is locked */
     bool keep; /* stays listed after its end: named or detached, and not --rm */
     bool detach, interactive, tty, rm, read_only, init, user_namespace, seccomp;
@@ -58,7 +59,7 @@ struct spec {
     struct bind *volumes; /* a NULL source stands for a tmpfs */
     int volume_count;
     char **hosts;                      /* as --add-host has them */
-    const char *limited[RLIM_NLIMITS]; /* by --ulimit: the names of these limits, or NULL */
+    const char *limited[RLIM_NLIMITS]; /* by ULIMITS: the names of these limits, or NULL */
     struct rlimit limits[RLIM_NLIMITS];
     uint64_t cap_add, cap_drop;
     bool is_named, view;

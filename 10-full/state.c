@@ -134,6 +134,20 @@ int state_write(const struct spec *spec)
     return 0;
 }
 
+/* Write it down: unless the box has been forgotten meanwhile, and another one has its name. */
+static void note_end(const struct spec *spec)
+{
+    struct spec now = *spec;
+    struct claim claim;
+
+    if (claim_take(&claim, spec->claims, claim_name(spec), LOCK_EX) != 0)
+        return;
+    if (spec_read(&now, state_path(spec, "state")) == 0 && now.monitor == spec->monitor &&
+        now.created == spec->created)
+        (void)state_write(spec);
+    (void)claim_end(&claim);
+}
+
 int state_read(const char *name, struct spec *spec)
 {
     *spec = (struct spec){.name = name, .process = -1, .keeper = -1, .ending = -1};
@@ -158,7 +172,7 @@ int state_read(const char *name, struct spec *spec)
     spec->ended = time(NULL); /* its monitor was killed, or the machine went down */
     spec->status = EXIT_SIGNAL + SIGKILL;
     spec->pid = 0;
-    (void)state_write(spec);
+    note_end(spec);
     return 0;
 }
 

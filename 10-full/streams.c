@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
@@ -107,6 +108,21 @@ void streams_keep_errors(void)
     tool_errors_to(errors);
 }
 
+/* A stream that is the host's null device becomes the box's, whose mount is read-only (04): so the
+ * box can't change the owner and the mode of the host's. */
+static void take_own_null(int standard)
+{
+    struct stat status;
+
+    if (fstat(standard, &status) == -1 || !S_ISCHR(status.st_mode) ||
+        status.st_rdev != makedev(1, 3))
+        return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null != -1 && dup2(null, standard) == -1)
+        die("dup2");
+    close(null);
+}
+
 void streams_enter(const struct spec *spec, int terminal)
 {
     streams_keep_errors();
@@ -116,6 +132,7 @@ void streams_enter(const struct spec *spec, int terminal)
         int file = terminal != -1 ? terminal : spec->streams[standard];
         if (file != 0 && dup2(file, standard) == -1)
             die("dup2");
+        take_own_null(standard);
     }
 }
 

@@ -44,9 +44,7 @@ cpu_share() {
 }
 
 assert_between() {
-    if [ "$1" -lt "$2" ] || [ "$1" -gt "$3" ]; then
-        fail "expected $2 to $3, got $1"
-    fi
+    { [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; } || fail "expected $2 to $3, got '$1'"
 }
 
 spin='while :; do :; done'
@@ -184,6 +182,7 @@ hog() {
     local group
     group=$(our_groups)
     assert_equal "$(count_of "$group" memory.events oom_kill)" 1
+    [ -e "$group/memory.peak" ] || skip "all but the memory used is checked: that is counted from Linux 5.19 on"
     assert_between "$(<"$group/memory.peak")" 1 $((32 << 20))
 }
 
@@ -302,7 +301,7 @@ time_of_write() {
     for wrong in cpus=0 cpus=-1 cpus=x cpus=1e9 cpus=0x1 cpus=nan cpus=100000 cpus= cpuset-cpus=x \
         cpuset-cpus=3-1 cpuset-cpus= cpuset-cpus=60000 memory=0 memory=1K memory=-1 memory=1e9 memory=0x4000000 \
         memory=1.5.5 memory=64Q memory=x memory=9999999T memory-swap=-1 memory-swap=18014398509481985K \
-        pids=-1 pids=1.5 pids=99999999999 set=x set=cpu.max set=cpu.max=x "set=cpu.max=1 1" \
+        pids=-1 pids=010 pids=1.5 pids=99999999999 set=x set=cpu.max set=cpu.max=x "set=cpu.max=1 1" \
         "set=cpu.max=20000 2000000" set=cpu.weight=0 set=cpu.weight=10001 set=io.max=x set=io.max=8:0 \
         "set=io.max=8:0 speed=1" "set=io.max=8:0 rbps=x" "set=io.max=250:250 rbps=1M" \
         set=../x=1 set=nothing.max=1 set=memory.nothing=1 set=cgroup.procs=1 set=memory.peak=1 \
@@ -314,8 +313,17 @@ time_of_write() {
     assert_equal "$(our_groups)" ""
 }
 
+# What --stat shows where a box had so many processes at most: Linux counts that from 6.1 on.
+set_peak() {
+    peak=$1
+    start_box cgroup --pids 9 sleep 60
+    [ -e "$(group_of "$BOX_PID")/pids.peak" ] || peak=-
+}
+
 # bats test_tags=ex:8-4
 @test "--stat: what was used, and how often a limit held it back" {
+    local peak
+    set_peak 8
     # The inner shell is the one that gives up when its forks are refused for good.
     run -0 --separate-stderr "$(tool cgroup)" --stat --cpus 0.2 --memory 32M --pids 8 bash -c \
         'dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null
@@ -324,7 +332,7 @@ time_of_write() {
     assert_equal "$output" ""
     [[ $stderr =~ cpu\ .*\ 20%\ +held\ back\ in\ [0-9]+\ of ]] || fail "cpu"
     [[ $stderr =~ memory\ .*32.0M\ +limit\ reached\ [0-9]+\ times,\ 1\ killed ]] || fail "memory"
-    [[ $stderr =~ pids\ +8\ +8\ +[0-9]+\ forks\ refused ]] || fail "pids"
+    [[ $stderr =~ pids\ +$peak\ +8\ +[0-9]+\ forks\ refused ]] || fail "pids"
 }
 
 # bats test_tags=core,ex:8-4
@@ -346,8 +354,10 @@ time_of_write() {
 
 # bats test_tags=ex:8-3
 @test "--stat without limits only counts" {
+    local peak
+    set_peak 1
     run -0 --separate-stderr "$(tool cgroup)" --stat true
-    [[ $stderr =~ pids\ +1\ +- ]] || fail "pids"
+    [[ $stderr =~ pids\ +$peak\ +- ]] || fail "pids"
 }
 
 @test "--view: the box has a group of its own" {

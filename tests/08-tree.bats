@@ -79,6 +79,8 @@ load lib/groups
     echo $! >"$top/$name/cgroup.procs"
     expect_error 125 "enable '+cpu' in $top/$name" "$(tool cgroup)" --parent "$name" --cpus 0.5 true
     assert_hint "but process $! is in it"
+    expect_error 125 "enable '+cpu' in $top/$name" unshare --pid --fork --mount-proc \
+        "$(tool cgroup)" --parent "$name" --cpus 0.5 true # from there its number is 0
     expect_error 125 "enable '+memory' in $top/$name" "$(tool cgroup)" --parent "$name" --memory 9M true
     run -0 "$(tool cgroup)" --parent "$name" true
     assert_equal "$(<"$top/$name/cgroup.type")" domain
@@ -95,7 +97,7 @@ load lib/groups
     start_box cgroup sleep 60
     local group
     group=$(group_of "$BOX_PID")
-    mkdir -p "$group/a/b" "$group/.c"
+    mkdir -p "$group/a/b" "$group/.c" "$group/$(printf 'd/%.0s' {1..1500})"
     end_box
     [ ! -e "$group" ]
 }

@@ -72,6 +72,18 @@ load lib/layers
     no_process_is_left
 }
 
+@test "a digest in a configuration that is spelled with an escape is none: its layer would be lost" {
+    layer tree file
+    tar -C tree -cf layer.tar .
+    image_of layer.tar
+    local digit
+    digit=$(grep -o 'sha256:.' config.json | tail -c 2)
+    sed -i "s/sha256:$digit/sha256:$(printf '\\\\u%04x' "'$digit")/" config.json
+    [ "$(jq -r '.rootfs.diff_ids[0]' config.json)" = "sha256:$(sha256sum <layer.tar | cut -d' ' -f1)" ]
+    tar -cf image.tar config.json manifest.json layer.tar
+    refused "is not the sha256 digest of a layer" image.tar
+}
+
 @test "a configuration or manifest that is not what its digest promises" {
     make_images
     mkdir bad

@@ -285,6 +285,13 @@ tmpfs_keeps_marks() {
     run -0 --separate-stderr "$overlay" --explain --lower below --mount merged true
     assert_contains "$stderr" 'mount -t overlay -o nodev,lowerdir=below,upperdir=/mnt/upper,workdir=/mnt/work'
     assert_contains "$stderr" 'mount("overlay", "merged", "overlay", MS_NODEV, "lowerdir=below,'
+    local long lowers=()
+    for long in $(printf "long%0200d\n" {1..18}); do
+        layer "$long" a
+        lowers+=(--lower "$long")
+    done
+    run -0 --separate-stderr "$overlay" --explain "${lowers[@]}" --mount merged true
+    assert_equal "$(grep -o 'workdir=' <<<"$stderr" | wc -l)" 2
 }
 
 @test "one line reports what is wrong with a stack, or the kernel's error and a hint" {

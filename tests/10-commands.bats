@@ -22,6 +22,7 @@ load lib/boxes
     run -0 sh -c "'$full' ps -a --json | jq -r '.[1] | [.name, .running, .pid, .status] + .command | @text'"
     assert_contains "$output" '["two",false,0,5,"sh","-c","exit 5","a \"quoted\" \\ word\twith\nlines and '
     expect_error 125 "No space left" sh -c "'$full' ps >/dev/full"
+    expect_error 125 "No space left" sh -c "'$full' run -d --network none '$ROOTFS' true >/dev/full"
 }
 
 @test "what a stranger has put where an ordinary user's boxes lie is not believed" {

@@ -192,6 +192,23 @@ covered() {
     assert_equal "$(stat -c %a /dev/null)" 666
 }
 
+@test "escape: the mode of the host's /dev/null through a standard stream" {
+    local mode command='for n in 0 1 2; do [ -c /proc/self/fd/$n ] && chmod 600 /proc/self/fd/$n && echo "$n changed" >>/mnt/said; done; true'
+    local full box
+    full=$(tool full)
+    box=("$full" run --network none --userns host -v "$BATS_TEST_TMPDIR:/mnt")
+    "${box[@]}" "$ROOTFS" sh -c "$command" </dev/null >/dev/null 2>&1
+    "${box[@]}" -d --name bird "$ROOTFS" sh -c "$command; sleep 60"
+    "$full" exec bird sh -c "$command" </dev/null >/dev/null 2>&1
+    "$full" exec -d bird sh -c "$command; touch /mnt/done"
+    wait_until 5 [ -e "$BATS_TEST_TMPDIR/done" ]
+    "$full" rm -f bird
+    mode=$(stat -c %a /dev/null)
+    chmod 666 /dev/null # for the others' sake, if that went wrong
+    assert_equal "$mode" 666
+    [ ! -e "$BATS_TEST_TMPDIR/said" ] || fail "$(<"$BATS_TEST_TMPDIR/said")"
+}
+
 # bats test_tags=ex:10-3
 @test "escape: mounts" {
     run -0 unshare --mount chroot "$ROOTFS" /escape mount

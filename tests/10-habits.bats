@@ -133,6 +133,18 @@ waits_for_a_pipe() {
     assert_equal "$status" 130
 }
 
+@test "--init in an ordinary user's box: exec and inspect go in by the command" {
+    requires userns
+    make_rootfs user
+    local name
+    start_command as_user "$full" run --init "$ROOTFS" sleep 60
+    name=$(as_user "$full" ps --json | jq -r '.[0].name')
+    run -0 as_user "$full" exec "$name" readlink /proc/self/ns/pid /proc/self/ns/mnt
+    assert_equal "$output" "$(namespace_of "$BOX_PID" pid)"$'\n'"$(namespace_of "$BOX_PID" mnt)"
+    run -0 as_user "$full" inspect "$name"
+    [[ $output =~ pid:"["[0-9]+"]"\ +"$(namespace_of "$BOX_PID" pid)"\ +isolated ]]
+}
+
 @test "a command that blocks signals, and fetches them, gets all of them; 'stop' doesn't wait" {
     local name
     start_box full run "${alone[@]}" "$ROOTFS" /probe signals

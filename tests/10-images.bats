@@ -225,6 +225,15 @@ as_user_with_a_store() {
     assert_equal "$output" "$secret"
 }
 
+@test "save: where a file must have a name, the error says how" {
+    requires command:strace
+    make_image
+    "$full" load base.tar
+    expect_error 125 "save ./saved.tar: Operation not supported" strace --quiet=all --output=/dev/null \
+        --trace-path=. --inject=openat:error=EOPNOTSUPP "$full" save base:1 ./saved.tar
+    assert_hint "full save IMAGE > ./saved.tar"
+}
+
 @test "save: the file is whole or not there, however the tool ends; what it replaces is a file" {
     requires command:strace
     make_image

@@ -342,6 +342,8 @@ limits=("--memory=64M memory memory.max 67108864" "--memory=1.5g memory memory.m
     run -0 grep -E 'Max (open files|core file size)' "/proc/$(of bird pid)/limits"
     [[ ${lines[0]} =~ ^"Max core file size"\ +0\ +0\  ]]
     [[ ${lines[1]} =~ ^"Max open files"\ +100\ +200\  ]]
+    run -0 "$full" exec bird sh -c 'ulimit -Sn; ulimit -Hn; ulimit -c'
+    assert_equal "$output" $'100\n200\n0'
     run -0 "$full" run "${alone[@]}" --ulimit nofile=64 "$ROOTFS" sh -c 'ulimit -Sn; ulimit -Hn'
     assert_equal "$output" $'64\n64'
     expect_error 125 "expected NAME=SOFT" "$full" run "${alone[@]}" --ulimit files=1 "$ROOTFS" true

@@ -17,6 +17,19 @@ hold_network() {
     flock 9
 }
 
+@test "what is noted about a box that was killed doesn't get into a new one of its name" {
+    requires command:strace
+    run -0 "$full" run -d --name bird --network none "$ROOTFS" sleep 60
+    kill -KILL "$(of bird monitor)" "$(of bird pid)"
+    strace --quiet=all --output=/dev/null --trace-path="$TEN_STEPS_HOME/boxes/bird/state.new" \
+        --inject=openat:delay_enter=2000000 "$full" ps -a 3>&- &
+    TOOL_PIDS+=("$!")
+    sleep 1
+    wait_until 5 sh -c "'$full' rm bird; '$full' run -d --name bird --network none '$ROOTFS' sleep 61"
+    wait_until 5 ended "${TOOL_PIDS[-1]}"
+    run -0 "$full" exec bird true
+}
+
 @test "Ctrl-Z while a box is made: that waits until it runs; then 'stop' and 'rm -f' end it" {
     local end
     for end in "stop -t 1" "rm -f"; do
