@@ -49,6 +49,7 @@ static bool is_to(const struct nlmsghdr *flow, const char *key, const char *data
 /* Forget some. Returns how many, or -errno. */
 static int forget(const char *key, const char *data, const struct address *own, int own_count)
 {
+    const bool any = strncmp(key, "0.0.0.0 ", 8) == 0;
     struct nfgenmsg header = {.nfgen_family = NFPROTO_IPV4};
     const struct nlmsghdr *flow;
     unsigned char tuples[AT_ONCE][128];
@@ -68,7 +69,11 @@ static int forget(const char *key, const char *data, const struct address *own, 
         return error;
     for (int i = 0; i < count; i++) {
         netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &header,
-                        sizeof(header), "conntrack --delete --proto udp\tIPCTNL_MSG_CT_DELETE");
+                        sizeof(header),
+                        "conntrack --delete --proto udp --orig-port-dst %s%s%.*s"
+                        "\tIPCTNL_MSG_CT_DELETE",
+                        strrchr(key, ' ') + 1, any ? "" : " --orig-dst ",
+                        any ? 0 : (int)strcspn(key, " "), key);
         netlink_put(CTA_TUPLE_ORIG | NLA_F_NESTED, tuples[i], sizes[i]);
     }
     error = netlink_send(NETLINK_NETFILTER, -ENOENT); /* some end by themselves */

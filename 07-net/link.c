@@ -139,16 +139,17 @@ int link_remove_bridge(const char *name, const char *token)
     return error == -ENODEV ? 0 : error;
 }
 
-void link_up(const char *name, bool without_ipv6)
+void link_without_ipv6(const char *name)
 {
-    if (without_ipv6) { /* by a message of its own: one alone would set the link up first */
-        link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
-                     "ip link set %s addrgenmode none\tRTM_NEWLINK %s addrgenmode none", name,
-                     name);
-        netlink_open_nest(IFLA_AF_SPEC);
-        netlink_open_nest(AF_INET6);
-        netlink_put(IFLA_INET6_ADDR_GEN_MODE, &(uint8_t){IN6_ADDR_GEN_MODE_NONE}, 1);
-    }
+    link_message(RTM_NEWLINK, NLM_F_ACK, name, 0,
+                 "ip link set %s addrgenmode none\tRTM_NEWLINK %s addrgenmode none", name, name);
+    netlink_open_nest(IFLA_AF_SPEC);
+    netlink_open_nest(AF_INET6);
+    netlink_put(IFLA_INET6_ADDR_GEN_MODE, &(uint8_t){IN6_ADDR_GEN_MODE_NONE}, 1);
+}
+
+void link_up(const char *name)
+{
     link_message(RTM_NEWLINK, NLM_F_ACK, name, IFF_UP, "ip link set %s up\tRTM_NEWLINK %s up", name,
                  name);
 }

@@ -30,8 +30,10 @@ int link_remove_bridge(const char *name, const char *token);
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address);
 void link_set_hairpin(const char *name);
 
-/* Set the link NAME up, WITHOUT_IPV6 address of its own. Give it one. Add a default route. */
-void link_up(const char *name, bool without_ipv6);
+/* Keep the link NAME from choosing an IPv6 address. Set it up. Give it an address. Add a default
+ * route. */
+void link_without_ipv6(const char *name);
+void link_up(const char *name);
 void link_add_address(const char *name, uint32_t address, int prefix);
 void link_add_default_route(uint32_t gateway);
 

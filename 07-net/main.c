@@ -22,7 +22,8 @@ static const char usage[] =
     "      --bridge-address=ADDRESS/PREFIX\n"
     "                         address of a new bridge (default: 172.27.0.1/16)\n"
     "  -a, --address=ADDRESS  address of the box (default: a free one)\n"
-    "      --no-nat           don't forward, if no port is published (default: do)\n"
+    "      --no-nat           no rules, if no port is published: packets from it and to\n"
+    "                         it go on only if the host forwards (default: rules)\n"
     "  -p, --publish=[[ADDRESS:][PORT]:]BOXPORT[/tcp|/udp]\n"
     "                         a port of the host leads into the box; may be repeated\n"
     "                         (default: a free one, printed); 80-83 is a range\n"
@@ -57,13 +58,15 @@ static char **parse_options(struct network *network, int argc, char **argv)
         {"dns", required_argument, NULL, DNS},
         {"name", required_argument, NULL, NAME},
         TOOL_OPTIONS};
+    bool none = false;
     int option;
 
     tool_start(argv, "net", usage);
     network_start(network);
+    const char *usual = network->bridge;
     while ((option = getopt_long(argc, argv, TOOL_FLAGS "b:a:p:", long_options, NULL)) != -1) {
         if (option == NONE)
-            network->bridge = NULL;
+            none = true;
         else if (option == 'b')
             network->bridge = network_check_name("bridge", optarg, IF_NAMESIZE - 1);
         else if (option == BRIDGE_ADDRESS)
@@ -81,8 +84,11 @@ static char **parse_options(struct network *network, int argc, char **argv)
         else
             tool_option(option);
     }
-    if (network->bridge == NULL && (network->port_count > 0 || network->lease->address != 0))
-        fail("none: a box without a link has neither an address nor ports");
+    if (none && (network->bridge != usual || network->lease->gateway != 0 ||
+                 network->lease->address != 0 || network->port_count > 0 || network->dns_count > 0))
+        fail("none: a box without a link has no bridge, address, ports or nameservers");
+    if (none)
+        network->bridge = NULL;
     return tool_command(argc, argv);
 }
 

@@ -160,7 +160,7 @@ int netlink_end(int expected, int other)
     if (first_error == -EOPNOTSUPP || first_error == -EPROTONOSUPPORT || first_error == -ENOENT ||
         first_error == -EINVAL)
         hint("if this kernel lacks a part, 'modprobe -a bridge veth nf_tables nft_chain_nat "
-             "nft_masq nft_fib_ipv4 nft_ct nf_conntrack_netlink' may help");
+             "nft_nat nft_masq nft_fib_ipv4 nft_ct nf_conntrack_netlink' may help");
     errno = -first_error;
     return report("%s", failure);
 }

@@ -21,6 +21,7 @@
 
 #define NAMES          "/run/netns"
 #define RESOLV_CONF    "/etc/resolv.conf"
+#define RESOLVED       "nameserver 127.0.0.53" /* systemd's, which boxes can't reach */
 #define BRIDGE_FILTERS "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 enum {
@@ -33,6 +34,7 @@ enum {
 static struct address *addresses; /* of all links of the host */
 static int address_count, name_space;
 static char pair[IF_NAMESIZE]; /* the host's end, named after the address: box-ac1b0002 */
+static char own_claim[8 + IF_NAMESIZE];
 
 /* --- what is asked for ------------------------------------------------------------------------ */
 
@@ -107,7 +109,7 @@ static int check_overlap(const struct network *network)
     for (const struct address *other = addresses; other < addresses + address_count; other++)
         if (((network->lease->gateway ^ other->address) & link_mask(other->prefix) &
              link_mask(network->lease->prefix)) == 0) {
-            hint("choose another network, such as --bridge-address 172.28.0.1/16, or that bridge");
+            hint("choose another network, such as --bridge-address 10.213.0.1/16, or that bridge");
             return refuse("the bridge's network overlaps this host's %s/%d",
                           link_address_text(other->address), other->prefix);
         }
@@ -170,16 +172,20 @@ static int join_bridge(struct network *network)
 /* --- the pair --------------------------------------------------------------------------------- */
 
 /* Make the pair. Its name is the claim on the ADDRESS: if a box has it, the kernel says EEXIST. A
- * pair goes some milliseconds after its box, with the namespace: so wait, up to TRIES times. */
+ * pair goes some milliseconds after its box, with the namespace: so wait, up to TRIES times. But
+ * first goes what a dead box there has left: its ports must not lead to another one. */
 static int take_address(struct network *network, uint32_t address, int tries)
 {
-    int error;
+    int error = -EEXIST;
 
     if (address == network->lease->gateway)
-        return -EEXIST;
+        return error;
     network->lease->address = address;
     snprintf(pair, sizeof(pair), "box-%08x", address);
+    snprintf(own_claim, sizeof(own_claim), "pair-%s", pair);
     do {
+        if (claim_lives(claim_home(), own_claim))
+            continue; /* it may be just undoing that */
         link_add_pair(pair, network->bridge, name_space, address);
         error = netlink_send(NETLINK_ROUTE, -EEXIST);
     } while (error == -EEXIST && --tries > 0 &&
@@ -234,20 +240,21 @@ static int join_rules(struct network *network)
     struct claim *table = &network->claims[TABLE], *claim = &network->claims[BRIDGE];
     const char *bridge = network->bridge;
     char same[2 * IF_NAMESIZE + 4];
-    int error = claim_take(table, claim_home(), "net", LOCK_SH);
+    int error = claim_take(table, claim_home(), "net", LOCK_SH), known = 0;
 
     if (error == 0 && table->unmade && (error = claim_note(table, "table")) == 0)
         error = nat_add_table(table->token);
-    if (error != 0 || (error = nat_has("bridges", bridge, claim->token)) != 0)
-        return error == 1 ? 0 : error;
-    if (!table->unmade && nat_has(NULL, NULL, table->token) == 0) {
+    if (error != 0 || (known = nat_has("bridges", bridge, claim->token)) < 0)
+        return error != 0 ? error : known;
+    if (known == 0 && !table->unmade && nat_has(NULL, NULL, table->token) == 0) {
         hint("'nft flush ruleset' does that: end all linked boxes, and start them again");
         return refuse("the table of rules that the boxes share is gone");
     }
     snprintf(same, sizeof(same), "%s . %s", bridge, bridge);
-    if ((error = claim_note(table, "localnet %s", bridge)) != 0 ||
+    /* Whoever sets ip_forward to 0 sets back all links: so look at each start. */
+    if ((known == 0 && (error = claim_note(table, "localnet %s", bridge)) != 0) ||
         (error = setting_set("ipv4", bridge, "route_localnet", '1')) != 0 ||
-        (error = setting_set("ipv4", bridge, "forwarding", '1')) != 0 ||
+        (error = setting_set("ipv4", bridge, "forwarding", '1')) != 0 || known == 1 ||
         (error = claim_note(claim, "element same %s", same)) != 0 ||
         (error = claim_note(claim, "element bridges %s", bridge)) != 0)
         return error;
@@ -311,10 +318,13 @@ int network_attach(struct network *network, pid_t box)
         return error;
     if (linked && in_user_namespace())
         hint("a link to the host takes root on the host; without, there is 'user net --none'");
-    if (network->name != NULL || network->port_count > 0)
-        error = claim_take(claim, claim_home(), NULL, LOCK_EX);
-    if (linked && error == 0 && (error = join_bridge(network)) == 0 &&
-        (error = add_pair(network, box)) == 0 && (network->nat || network->port_count > 0) &&
+    if (linked && error == 0 && (error = join_bridge(network)) == 0)
+        error = add_pair(network, box);
+    if (error == 0 && (network->name != NULL || network->port_count > 0))
+        error = claim_take(claim, claim_home(), linked ? own_claim : NULL, LOCK_EX);
+    if (error == -EBUSY)
+        return refuse("the claim %s is locked: see 'lslocks'", own_claim);
+    if (linked && error == 0 && (network->nat || network->port_count > 0) &&
         (error = join_rules(network)) == 0)
         error = join_uplinks(network);
     /* Not before that may others join: while somebody else is changing links, the kernel may show a
@@ -330,18 +340,21 @@ int network_attach(struct network *network, pid_t box)
 
 void network_configure(const struct network *network)
 {
-    int error;
-
-    link_up("lo", false);
     if (network != NULL) {
-        link_up("eth0", true);
+        link_without_ipv6("eth0");
+        int error = netlink_send(NETLINK_ROUTE, -EAFNOSUPPORT);
+        if (error != 0 && error != -EAFNOSUPPORT) /* a kernel without IPv6 has none to keep out */
+            exit(EXIT_TOOL);
+    }
+    link_up("lo");
+    if (network != NULL) {
+        link_up("eth0");
         link_add_address("eth0", network->lease->address, network->lease->prefix);
         /* EXERCISE 7.2: the box knows its neighbours, but no way beyond. rtnetlink(7) */
         link_add_default_route(network->lease->gateway);
         /* END */
     }
-    error = netlink_send(NETLINK_ROUTE, -EAFNOSUPPORT);
-    if (error != 0 && error != -EAFNOSUPPORT) /* this kernel has no IPv6, and needs none */
+    if (netlink_send(NETLINK_ROUTE, 0) != 0)
         exit(EXIT_TOOL);
 }
 
@@ -359,7 +372,7 @@ int network_release(struct network *network)
 bool resolv_compose(const uint32_t *dns, int count, char *text)
 {
     file_read(RESOLV_CONF, text, RESOLV_TEXT);
-    bool local = strstr(text, "nameserver 127.0.0.53") != NULL;
+    bool local = strncmp(text, RESOLVED, strlen(RESOLVED)) == 0 || strstr(text, "\n" RESOLVED);
     if (local)
         file_read("/run/systemd/resolve/resolv.conf", text, RESOLV_TEXT);
     for (int i = 0; i < count; i++)

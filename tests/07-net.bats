@@ -182,6 +182,8 @@ with_resolv() {
     run -0 with_resolv "nameserver 127.0.0.53" "$net" cat /etc/resolv.conf
     rm -r /run/systemd
     assert_equal "$output" "nameserver 10.6.6.6"
+    run -0 with_resolv $'# not nameserver 127.0.0.53\nnameserver 10.5.5.5' "$net" cat /etc/resolv.conf
+    assert_equal "$output" $'# not nameserver 127.0.0.53\nnameserver 10.5.5.5'
     run -0 with_resolv "nameserver 127.0.0.53" "$net" --none cat /etc/resolv.conf
     assert_equal "$output" "nameserver 127.0.0.53"
 }
@@ -258,7 +260,10 @@ with_resolv() {
     for bad in "" . .. a/b ../x; do
         expect_error 125 "invalid name" "$net" --name "$bad" true
     done
-    expect_error 125 "a box without a link" "$net" --none --publish 80:80 true
+    for bad in "--publish 80:80" "--bridge br5" "--dns 10.5.5.5" "--address 172.27.0.9"; do
+        # shellcheck disable=SC2086 # two words
+        expect_error 125 "a box without a link" "$net" --none $bad true
+    done
     run -125 "$net" --no-such-option
 }
 

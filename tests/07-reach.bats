@@ -40,6 +40,22 @@ load lib/network
     in_world ip route delete 172.27.0.0/16
 }
 
+# How many ICMP echo replies the box has got.
+replies() {
+    awk '$1 == "Icmp:" { if (!n) { while ($++n != "InEchoReps"); } else print $n }' "/proc/$BOX_PID/net/snmp"
+}
+
+@test "from outside a box is sent no answer that it hasn't asked for" {
+    start_box net sleep 60
+    in_world ip route add 172.27.0.0/16 via "$HOST"
+    run -0 in_box ping -c1 -W5 "$WORLD"
+    assert_equal "$(replies)" 1
+    in_world "$TALK" reply 172.27.0.2
+    run -0 in_box ping -c1 -W5 "$WORLD"
+    assert_equal "$(replies)" 2
+    in_world ip route delete 172.27.0.0/16
+}
+
 # bats test_tags=core,ex:7-4
 @test "--publish: another host reaches the box by tcp and udp, and is seen as itself" {
     start_box net -p 8080:80 --publish 5353:53/udp sleep 60
@@ -362,6 +378,15 @@ load lib/network
     refute_contains "$output" firewall
     nft delete table ip filter
     nft delete table inet other
+    # As firewalld does: all that no zone has accepted is rejected at the end.
+    nft add table inet firewalld
+    nft add chain inet firewalld filter_FORWARD '{ type filter hook forward priority 10; policy accept; }'
+    nft add rule inet firewalld filter_FORWARD ct state established accept
+    nft add rule inet firewalld filter_FORWARD reject
+    run ! "$net" ping -c1 -W1 "$WORLD"
+    run "$doctor"
+    assert_contains "$output" "firewall-cmd --zone=trusted --add-interface=br0"
+    nft delete table inet firewalld
 }
 
 @test "the same of the older iptables, whose table is not made by looking for it" {

@@ -71,6 +71,15 @@ load lib/network
     echo 0 >/proc/sys/net/ipv4/ip_forward
 }
 
+@test "somebody else switches ip_forward off while a box runs: the next one gets out all the same" {
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    start_box net sleep 60
+    echo 0 >/proc/sys/net/ipv4/ip_forward
+    run -0 "$net" ping -c1 -W5 "$WORLD"
+    end_box
+    assert_equal "$(cat /proc/sys/net/ipv4/conf/{all,wan}/forwarding | xargs)" "0 0"
+}
+
 @test "/proc/sys is read-only, as in a container: an error, and nothing is left" {
     local read_only='mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec "$0" "$@"'
     expect_error 125 "disable_ipv6: Read-only file system" unshare --mount sh -ec "$read_only" "$net" true
@@ -225,12 +234,10 @@ times_called() {
 
 @test "an ordinary user can neither hold a claim nor write one" {
     local each
-    "${AS_USER[@]}" flock --no-fork /proc/self/ns/net sleep 600 3>&- 4>&- &
-    TOOL_PIDS+=("$!")
-    wait_until 3 sh -c '! flock --nonblock /proc/self/ns/net true'
     start_box net --name held --publish 8080:80 sleep 600
     assert_equal "$(stat --format %a:%U /run/ten-steps)" 700:root
-    for each in "/run/ten-steps" /run/ten-steps/net "/run/ten-steps/name-held"; do
+    [ "$(ls /run/ten-steps | wc -l)" -eq 3 ]
+    for each in /run/ten-steps /run/ten-steps/*; do
         run ! as_user flock --nonblock "$each" true
     done
     run -0 "$net" true
@@ -361,14 +368,36 @@ leave_behind() {
     echo 0 >$lo
 }
 
-@test "a dead claim behind fifty living ones is found in the end" {
-    leave_behind dead
+# Fifty claims of somebody who lives.
+fifty_live() {
     bash -c 'for ((each = 0; each < 50; each++)); do
             exec {file}<>"/run/ten-steps/living-$each" && flock "$file"
         done
         : >/run/ten-steps/living-all && exec sleep 600' 3>&- 4>&- &
     TOOL_PIDS+=("$!")
     wait_until 3 [ -e /run/ten-steps/living-all ]
+}
+
+@test "the port of a dead box doesn't lead to the next one at its address, whoever else lives" {
+    start_box net --address 172.27.9.9 sleep 600
+    start_box net --publish 8080:80 sleep 60
+    kill -KILL "$TOOL_PID"
+    wait_until 3 ended "$BOX_PID"
+    fifty_live
+    assert_contains "$(nft list map ip ten-steps ports)" "8080 "
+    start_box net sleep 60
+    run -0 in_box ip -4 -oneline address show dev eth0
+    assert_contains "$output" "172.27.0.2/16"
+    refute_contains "$(nft list map ip ten-steps ports)" "8080 "
+    stop_boxes
+    rm /run/ten-steps/living-*
+    run -0 "$net" true
+    nothing_of_ours
+}
+
+@test "a dead claim behind fifty living ones is found in the end" {
+    leave_behind dead
+    fifty_live
     local each
     for ((each = 0; each < 200; each++)); do
         "$net" --none true

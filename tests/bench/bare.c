@@ -229,9 +229,9 @@ static void make_link(pid_t box)
 
 static void set_up_link(void)
 {
-
-    link_up("lo", false);
-    link_up("eth0", true);
+    link_up("lo");
+    link_without_ipv6("eth0");
+    link_up("eth0");
     link_add_address("eth0", address, PREFIX);
     link_add_default_route(BRIDGE);
     if (netlink_send(NETLINK_ROUTE, 0) != 0)

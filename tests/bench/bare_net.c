@@ -60,8 +60,9 @@ static void be_the_box(int go)
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (read(go, &byte, 1) != 1)
         _exit(1);
-    link_up("lo", false);
-    link_up("eth0", true);
+    link_up("lo");
+    link_without_ipv6("eth0");
+    link_up("eth0");
     link_add_address("eth0", BOX, PREFIX);
     link_add_default_route(BRIDGE);
     must(netlink_send(NETLINK_ROUTE, 0));

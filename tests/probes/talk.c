@@ -6,6 +6,7 @@
  *                                          FROM is the client's own port
  *   talk dns ADDRESS ANSWER                a nameserver that gives every name the same address
  *   talk router LINK MAC                   announce an IPv6 router to MAC on LINK, once
+ *   talk reply ADDRESS                     send an ICMP echo reply that nobody has asked for
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -157,6 +158,20 @@ static int advertise(const char *link, const char *mac)
     return 0;
 }
 
+/* RFC 792: all of it is zero, but the sum. */
+static int reply(const char *text)
+{
+    static const unsigned char packet[8] = {[2] = 0xff, [3] = 0xff};
+    struct sockaddr_in to = address_of(text, "0");
+    int file = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+    if (sendto(file, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)) == -1) {
+        perror("talk: reply");
+        return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "serve") == 0)
@@ -167,6 +182,8 @@ int main(int argc, char **argv)
         answer_names(listen_at("udp", argv[2], "53"), argv[3]);
     if (argc == 4 && strcmp(argv[1], "router") == 0)
         return advertise(argv[2], argv[3]);
+    if (argc == 3 && strcmp(argv[1], "reply") == 0)
+        return reply(argv[2]);
     fprintf(stderr, "talk: see the head of talk.c\n");
     return 2;
 }
