@@ -62,7 +62,7 @@ teardown() {
 07 2292
 08 860
 09 3194
-10 4044
+10 4045
 END
     assert_equal "$bad" ""
 }

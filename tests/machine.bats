@@ -88,3 +88,11 @@ harmless() {
     assert_contains "$output" "ok      02 names"
     [ ! -e "$BATS_TEST_TMPDIR/has-run" ]
 }
+
+@test "playhost --enter: an error where none has been started" {
+    local tree=$BATS_TEST_TMPDIR/tree
+    mkdir -p "$tree/tests/bin"
+    cp "$COURSE/tests/bin/playhost" "$tree/tests/bin"
+    run -125 "$tree/tests/bin/playhost" --enter </dev/null
+    assert_equal "$output" "playhost: no play host to enter: start one as root with 'make playhost' in this tree"
+}
