@@ -30,8 +30,8 @@ int link_remove_bridge(const char *name, const char *token);
 void link_add_pair(const char *name, const char *bridge, int name_space, uint32_t address);
 void link_set_hairpin(const char *name);
 
-/* Keep the link NAME from choosing an IPv6 address. Set it up. Give it an address. Add a default
- * route. */
+/* Keep the link NAME, before it is up, from choosing an IPv6 address. Set it up. Give it an
+ * address. Add a default route. */
 void link_without_ipv6(const char *name);
 void link_up(const char *name);
 void link_add_address(const char *name, uint32_t address, int prefix);

@@ -44,10 +44,9 @@ char **options_operands(int argc, char **argv, int min, int max);
  * Without any operand, or if there is no such box, the tool ends. */
 bool command_next(char **argv, struct spec *box);
 
-/* Host. Put the options that HELP lists into SPEC, for 'full exec' too. */
+/* Host. Put the options that HELP lists into SPEC, for 'full exec' too. / Have its command limited
+ * by TEXT, which --ulimit gives as NAME=SOFT[:HARD]. */
 void options_read(struct spec *spec, int argc, char **argv, const char *help);
-
-/* Host. Have SPEC's command limited by TEXT, which --ulimit gives as NAME=SOFT[:HARD]. */
 void options_limit(struct spec *spec, const char *text);
 
 #endif

@@ -69,22 +69,18 @@ static noreturn void run_inside(const struct spec *box, struct child *child)
     box_become(box, &account, terminal, child);
 }
 
-/*
- * An init is the tool still, and only root may look into that (harden.h). Its first child is the
- * command, which is in the same namespaces.
- */
+/* An init is the tool still, and only root may look into that (harden.h). Its first child is the
+ * command, which is in the same namespaces. */
 static void go_by_command(struct spec *box)
 {
-    char init[64], process[32];
+    char init[64];
 
     snprintf(init, sizeof(init), "/proc/%d/task/%d", box->pid, box->pid);
-    int pid = (int)group_number(init, "children", "");
-    snprintf(process, sizeof(process), "/proc/%d", pid);
-    int found = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (found == -1 || group_number(process, "status", "PPid:") != box->pid)
-        return;
+    int pid = (int)group_number(init, "children", ""), process = state_open_child(pid, box->pid);
+    if (process == -1)
+        return; /* to enter by init will say why that can't be */
     box->pid = pid;
-    box->process = found;
+    box->process = process;
 }
 
 /*
@@ -173,8 +169,8 @@ int command_exec(int argc, char **argv, char **whole)
 
     if (box.init && geteuid() != 0)
         go_by_command(&box);
-    umask(022); /* as for the box's own command */
     box.init = false;
+    umask(022); /* as for the box's own command */
     int waiting = box.detach ? background_begin(NULL) : -1;
     streams_open(&box, -1);
     struct child child = enter_and_spawn(&box);

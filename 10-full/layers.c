@@ -91,8 +91,7 @@ static int map_owners(const char *directory, int users)
     int error = errno;
     if (error == EINVAL || error == ENOSYS)
         hint("ids can be mapped on ext4 and xfs, on btrfs from Linux 5.15 on, on tmpfs from 6.3; "
-             "not "
-             "on an overlay or a network file system; --userns host does without");
+             "not on an overlay or a network file system; --userns host does without");
     close(tree);
     errno = error;
     return report("map the ids on %s", directory);

@@ -37,8 +37,7 @@ struct spec {
     const char *cgroup;            /* the directory of its control group, if it has one */
     char **command, **environment, **groups; /* the latter: more of the user's */
     char **ports;                            /* published, as --publish has them */
-    char **mounts;                           /* its volumes and tmpfs, as asked for */
-    char **ulimits;                          /* as --ulimit has them */
+    char **mounts, **ulimits;                /* volumes and tmpfs, and limits, as asked for */
     bool running;                            /* when read back, whether its claim is locked */
     bool keep; /* stays listed after its end: named or detached, and not --rm */
     bool detach, interactive, tty, rm, read_only, init, user_namespace, seccomp;

@@ -134,18 +134,16 @@ int state_write(const struct spec *spec)
     return 0;
 }
 
-/* Write it down: unless the box has been forgotten meanwhile, and another one has its name. */
-static void note_end(const struct spec *spec)
+/* Lock the claim of a box that has ended. 1 if the state is still its own, and not that of another
+ * box which has its name by now; -EBUSY without report() if somebody else has the lock. */
+static int take_again(const struct spec *spec, struct claim *claim)
 {
     struct spec now = *spec;
-    struct claim claim;
+    int error = claim_take(claim, spec->claims, claim_name(spec), LOCK_EX);
 
-    if (claim_take(&claim, spec->claims, claim_name(spec), LOCK_EX) != 0)
-        return;
-    if (spec_read(&now, state_path(spec, "state")) == 0 && now.monitor == spec->monitor &&
-        now.created == spec->created)
-        (void)state_write(spec);
-    (void)claim_end(&claim);
+    if (error == 0)
+        error = spec_read(&now, state_path(spec, "state"));
+    return error != 0 ? error : now.created == spec->created && now.monitor == spec->monitor;
 }
 
 int state_read(const char *name, struct spec *spec)
@@ -172,11 +170,26 @@ int state_read(const char *name, struct spec *spec)
     spec->ended = time(NULL); /* its monitor was killed, or the machine went down */
     spec->status = EXIT_SIGNAL + SIGKILL;
     spec->pid = 0;
-    note_end(spec);
+    struct claim claim;
+    if (take_again(spec, &claim) == 1)
+        (void)state_write(spec);
+    (void)claim_end(&claim);
     return 0;
 }
 
 /* --- a box that runs -------------------------------------------------------------------------- */
+
+int state_open_child(pid_t pid, pid_t parent)
+{
+    char process[32];
+
+    snprintf(process, sizeof(process), "/proc/%d", pid);
+    int child = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (child == -1 || group_number(process, "status", "PPid:") == parent)
+        return child;
+    close(child);
+    return -1;
+}
 
 /*
  * Numbers of processes are used again. But as long as the claim is locked the monitor lives, so its
@@ -184,17 +197,12 @@ int state_read(const char *name, struct spec *spec)
  */
 static bool open_running(struct spec *spec)
 {
-    char path[PATH_MAX], process[32];
+    char path[PATH_MAX];
 
-    snprintf(process, sizeof(process), "/proc/%d", spec->pid);
     snprintf(path, sizeof(path), "%s/%s", spec->claims, claim_name(spec));
     spec->ending = open(path, O_RDONLY | O_CLOEXEC);
     spec->keeper = (int)syscall(SYS_pidfd_open, spec->monitor, 0);
-    spec->process = (int)syscall(SYS_pidfd_open, spec->pid, 0);
-    if (spec->process != -1 && group_number(process, "status", "PPid:") != spec->monitor) {
-        close(spec->process);
-        spec->process = -1;
-    }
+    spec->process = state_open_child(spec->pid, spec->monitor);
     return spec->ending != -1 && spec->keeper != -1 && claim_lives(spec->claims, claim_name(spec));
 }
 
@@ -260,15 +268,11 @@ void state_sweep(void)
 
 int state_forget(const struct spec *spec)
 {
-    struct spec now = *spec;
     struct claim claim;
-    int error = claim_take(&claim, spec->claims, claim_name(spec), LOCK_EX);
+    int error = take_again(spec, &claim);
 
-    if (error != 0)
-        return error == -EBUSY ? 0 : error;
-    error = spec_read(&now, state_path(spec, "state"));
-    if (error == 0 && now.created == spec->created)
+    if (error == 1)
         error = claim_note(&claim, "tree %s", state_path(spec, ""));
     int failed = claim_end(&claim);
-    return error != 0 ? error : failed;
+    return error != 0 && error != -EBUSY ? error : failed;
 }

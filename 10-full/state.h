@@ -51,6 +51,9 @@ int state_read(const char *name, struct spec *spec);
  */
 int state_open(const char *name, struct spec *spec);
 
+/* A pidfd of PID if that is a child of PARENT, or -1: its number may be another's by now. */
+int state_open_child(pid_t pid, pid_t parent);
+
 /* The exit status of a box that state_open() opened and that has ended; -1 if its monitor was
  * killed. */
 int state_status(const struct spec *spec);
