@@ -7,7 +7,7 @@ load lib/layers
     expect_error 125 "nowhere.tar: No such file or directory" "$overlay" --image nowhere.tar true
     echo hello >text
     refused "text: not a tar, damaged" text
-    head -c 100000 /dev/urandom >noise
+    { echo noise && head -c 100000 /dev/urandom; } >noise # a zero in front would be the end of a tar
     refused "noise: not a tar, damaged" noise
     refused "Is a directory" .
     tar -cf other.tar text
@@ -21,7 +21,8 @@ load lib/layers
 @test "an image that is cut off, at any place" {
     make_images
     whole=$(stat -c %s "$IMAGES/docker.tar")
-    for size in $((RANDOM * whole / 32768)) 0 1 500 1000 $((whole / 2)) $((whole * 3 / 4)); do
+    # Nothing is missing without the end: docker's list of names, which nobody reads, and zeros.
+    for size in $((RANDOM * (whole - 10240) / 32768)) 0 1 500 1000 $((whole / 2)) $((whole * 3 / 4)); do
         head -c "$size" "$IMAGES/docker.tar" >short.tar
         refused "short.tar: " short.tar
     done
