@@ -78,8 +78,8 @@ load lib/layers
     tar -C tree -cf layer.tar .
     image_of layer.tar
     local digit
-    digit=$(grep -o 'sha256:..' config.json | tail -c 2) # the second one: "\u0033" ends with a 3, too
-    sed -i "s/\\(sha256:.\\)$digit/\\1$(printf '\\\\u%04x' "'$digit")/" config.json
+    digit=$(grep -o 'sha256:[0-9a-f]*' config.json | tail -c 2) # the last: "3\u0037c" has a 37c, too
+    sed -i "s/$digit\"]/$(printf '\\\\u%04x' "'$digit")\"]/" config.json
     [ "$(jq -r '.rootfs.diff_ids[0]' config.json)" = "sha256:$(sha256sum <layer.tar | cut -d' ' -f1)" ]
     tar -cf image.tar config.json manifest.json layer.tar
     refused "is not the sha256 digest of a layer" image.tar
