@@ -186,7 +186,7 @@ job() {
     wait_until 5 job_is_stopped
     wait_until 5 runs_in_box "$2"
     type_in 'clear; fg' Enter
-    wait_until 5 sees "$2\$"
+    wait_until 5 sees "^$1 $2\$" # not the line of the stopped job, which is soon cleared
     type_in 'for the box' Enter
     wait_until 5 said_twice
     type_in C-d
