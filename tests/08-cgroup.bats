@@ -256,11 +256,12 @@ find_disk() {
 # How long it takes, in ms, to write a mebibyte past the page cache, in a box with such limits. Only
 # there can the machine's files be written to. dd says it: to start a box takes long on a busy machine.
 time_of_write() {
+    local said
     # shellcheck disable=SC2016 # that shell's variables
-    "$(tool cgroup)" "$@" unshare --mount sh -ec 'mount -o remount,bind,rw "$0"
+    said=$("$(tool cgroup)" "$@" unshare --mount sh -ec 'mount -o remount,bind,rw "$0"
         LC_ALL=C dd if=/dev/zero of="$1/written.$$" bs=64K count=16 oflag=direct 2>&1
-        rm "$1/written.$$"' "$(findmnt -n -o TARGET -T "$place")" "$place" |
-        awk -F ' copied, ' 'NF == 2 { printf "%d\n", $2 * 1000 }'
+        rm "$1/written.$$"' "$(findmnt -n -o TARGET -T "$place")" "$place") || return
+    awk -F ' copied, ' 'NF == 2 { printf "%d\n", $2 * 1000 }' <<<"$said"
 }
 
 # bats test_tags=ex:8-3

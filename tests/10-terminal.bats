@@ -183,6 +183,7 @@ job() {
     type_in 'echo went $((40 + 2))' Enter
     wait_until 5 sees 'went 42'
     type_in 'clear; bg' Enter
+    wait_until 5 sees "^\[1\]+ $1 $2 &" # or the first stop would be taken for the second
     wait_until 5 job_is_stopped
     wait_until 5 runs_in_box "$2"
     type_in 'clear; fg' Enter
